@@ -1,0 +1,65 @@
+// The one place where tools are started. A call is an argv vector (never a shell text); it passes decide(),
+// runs under baton-exec (own session, resource limits, constructed environment, nothing outlives the call)
+// and leaves a receipt, also when it was refused.
+//
+// Thread rule: an exec_context may be used from one thread at a time; exec_cancel from any thread.
+#pragma once
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "json/json.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct policy;       // policy/policy.h
+struct exec_context; // policy + places + receipts of one stage
+
+struct exec_places {
+    const char *workspace;    // root that relative path rules refer to (the checkout)
+    const char *const *built; // NULL-terminated: folders whose programs count as built by cargo (target directories)
+    const char *home;         // HOME and TMPDIR of tools are made below it
+};
+
+// The policy must outlive the context. Places are copied.
+int exec_context_new(const struct policy *policy, const struct exec_places *places, struct exec_context **ret,
+                     struct err *err);
+void exec_context_free(struct exec_context *ctx);
+// Ends the running call (whole process tree) and refuses later ones with ERR_CANCELLED. Async-signal-safe.
+void exec_cancel(struct exec_context *ctx);
+// Receipts so far: array of receipt objects (proto/README.md); borrowed.
+const json_t *exec_receipts(const struct exec_context *ctx);
+
+struct exec_call {
+    const char *const *argv;     // NULL-terminated
+    const char *cwd;             // NULL: workspace
+    const char *const *env;      // extra "KEY=value" for the constructed environment, NULL-terminated; may be NULL
+    const char *stdin_path;      // NULL: /dev/null
+    const char *stdout_path;     // NULL: captured in memory; else written to this file (not capped)
+    const char *stderr_path;     // likewise
+    size_t output_max;           // per captured stream, head and tail kept; 0: 16 MiB
+    int64_t wall_ns;             // 0: 30 minutes
+    void (*on_line)(void *user, const char *line); // each stderr line as it comes (progress); may be NULL
+    void *user;
+};
+
+struct exec_result {
+    int exit_code;      // 0..255; -1 when ended by a signal
+    int signal;         // 0 or the signal that ended it
+    bool timed_out;
+    int64_t wall_ns, user_ns, sys_ns; // of the whole process tree that was waited for
+    int64_t max_rss_kb;
+    struct buf out, err; // captured streams (empty when they went to files)
+    size_t receipt;      // index into exec_receipts
+};
+
+// 0 when the tool ran (look at exit_code and signal), negative when it was refused (ERR_DENIED: the text names the rule that would
+// be needed), could not be started (ERR_NOT_FOUND: program missing) or was cancelled. exec_result_free in either case.
+int exec_run(struct exec_context *ctx, const struct exec_call *call, struct exec_result *ret, struct err *err);
+void exec_result_free(struct exec_result *r);
+
+// exec_run that must exit 0: otherwise ERR_TOOL with the command and the last lines of stderr.
+int exec_check(struct exec_context *ctx, const struct exec_call *call, struct exec_result *ret, struct err *err);
+
+// Whether the call would be allowed and the program exists, without running it (for choosing between tools).
+bool exec_possible(struct exec_context *ctx, const char *const *argv, struct err *why);

@@ -1,0 +1,175 @@
+#include "base/str.h"
+
+#include "base/mem.h"
+#include "base/vec.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+char *str_dup(const char *s)
+{
+    return s ? mem_copy(s, strlen(s) + 1) : NULL;
+}
+
+char *str_ndup(const char *s, size_t len)
+{
+    char *out = mem_alloc(len + 1);
+    if (len)
+        memcpy(out, s, len);
+    return out;
+}
+
+char *str_printf(const char *fmt, ...)
+{
+    va_list args;
+    va_start(args, fmt);
+    char *out = NULL;
+    int n = vasprintf(&out, fmt, args);
+    va_end(args);
+    return n < 0 ? mem_alloc(1) : out;
+}
+
+void str_set(char **target, const char *s)
+{
+    char *copy = str_dup(s);
+    mem_free(*target);
+    *target = copy;
+}
+
+bool str_eq(const char *a, const char *b)
+{
+    return a == b || (a && b && strcmp(a, b) == 0);
+}
+
+bool str_starts(const char *s, const char *prefix)
+{
+    return s && strncmp(s, prefix, strlen(prefix)) == 0;
+}
+
+bool str_ends(const char *s, const char *suffix)
+{
+    if (!s)
+        return false;
+    size_t n = strlen(s), m = strlen(suffix);
+    return n >= m && memcmp(s + n - m, suffix, m) == 0;
+}
+
+bool str_eq_nocase(const char *a, const char *b)
+{
+    return a && b && strcasecmp(a, b) == 0;
+}
+
+bool str_has_nocase(const char *text, const char *word)
+{
+    return text && word && strcasestr(text, word) != NULL;
+}
+
+char *str_trim(char *s)
+{
+    while (isspace((unsigned char)*s))
+        s++;
+    size_t len = strlen(s);
+    while (len && isspace((unsigned char)s[len - 1]))
+        s[--len] = '\0';
+    return s;
+}
+
+char **str_split(const char *s, const char *separators, bool skip_empty, size_t *ret_count)
+{
+    VEC(char *) out = {0};
+    const char *p = s;
+    for (;;) {
+        size_t n = strcspn(p, separators);
+        if (n || !skip_empty)
+            vec_push(&out, str_ndup(p, n));
+        if (!p[n])
+            break;
+        p += n + 1;
+    }
+    if (ret_count)
+        *ret_count = out.len;
+    vec_push(&out, NULL);
+    return out.items;
+}
+
+void str_list_free(char **list)
+{
+    if (!list)
+        return;
+    for (char **p = list; *p; p++)
+        mem_free(*p);
+    mem_free(list);
+}
+
+// Length of the character at s (at most len bytes are there), 0 when it is not well formed.
+static size_t utf8_char(const unsigned char *s, size_t len)
+{
+    if (s[0] == 0)
+        return 0;
+    if (s[0] < 0x80)
+        return 1;
+    size_t n = s[0] >= 0xF0 && s[0] <= 0xF4 ? 4 : s[0] >= 0xE0 && s[0] < 0xF0 ? 3 : s[0] >= 0xC2 && s[0] < 0xE0 ? 2 : 0;
+    if (n == 0 || n > len)
+        return 0;
+    for (size_t i = 1; i < n; i++)
+        if ((s[i] & 0xC0) != 0x80)
+            return 0;
+    if ((s[0] == 0xE0 && s[1] < 0xA0) || (s[0] == 0xED && s[1] > 0x9F) || (s[0] == 0xF0 && s[1] < 0x90) ||
+        (s[0] == 0xF4 && s[1] > 0x8F))
+        return 0;
+    return n;
+}
+
+bool str_utf8_valid(const char *s, size_t len)
+{
+    size_t i = 0;
+    while (i < len) {
+        size_t n = utf8_char((const unsigned char *)s + i, len - i);
+        if (n == 0)
+            return false;
+        i += n;
+    }
+    return true;
+}
+
+size_t str_utf8_cut(const char *s, size_t max_bytes)
+{
+    size_t len = strnlen(s, max_bytes + 1);
+    if (len <= max_bytes)
+        return len;
+    len = max_bytes;
+    while (len > 0 && ((unsigned char)s[len] & 0xC0) == 0x80)
+        len--;
+    return len;
+}
+
+bool str_to_i64(const char *s, int64_t *ret)
+{
+    if (!s || !*s || isspace((unsigned char)*s))
+        return false;
+    char *end = NULL;
+    errno = 0;
+    long long v = strtoll(s, &end, 10);
+    if (errno || *end)
+        return false;
+    *ret = v;
+    return true;
+}
+
+bool str_to_double(const char *s, double *ret)
+{
+    if (!s || !*s || isspace((unsigned char)*s))
+        return false;
+    char *end = NULL;
+    double v = strtod(s, &end);
+    if (*end || !isfinite(v))
+        return false;
+    *ret = v;
+    return true;
+}

@@ -1,0 +1,1 @@
+baton_test(base unit SOURCES test_base.c LINK base json)

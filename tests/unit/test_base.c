@@ -1,0 +1,140 @@
+// proto/base and proto/json: strings, UTF-8, files, ids, errors, canonical JSON.
+#include "support/support.h"
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/id.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "json/json.h"
+
+#include <string.h>
+
+static void test_buf_limit_keeps_what_fits(void **state)
+{
+    (void)state;
+    struct buf b = BUF_MAX(5);
+    buf_str_add(&b, "abc");
+    buf_str_add(&b, "defg");
+    assert_string_equal(buf_str(&b), "abcde");
+    assert_true(b.cut);
+    buf_free(&b);
+}
+
+static void test_str_utf8_rejects_bad_forms(void **state)
+{
+    (void)state;
+    assert_true(str_utf8_valid("grün→", strlen("grün→")));
+    assert_false(str_utf8_valid("\xC0\x80", 2));
+    assert_false(str_utf8_valid("\xED\xA0\x80", 3));
+    assert_false(str_utf8_valid("\xF4\x90\x80\x80", 4));
+    assert_false(str_utf8_valid("\xE2\x82", 2));
+    assert_int_equal(str_utf8_cut("aü", 2), 1);
+}
+
+static void test_str_split_and_trim(void **state)
+{
+    (void)state;
+    size_t n = 0;
+    char **list = str_split("a,,b", ",", true, &n);
+    assert_int_equal(n, 2);
+    assert_string_equal(list[1], "b");
+    str_list_free(list);
+    char text[] = " x y \r\n";
+    assert_string_equal(str_trim(text), "x y");
+}
+
+static void test_file_write_is_atomic_and_read_is_bounded(void **state)
+{
+    (void)state;
+    struct err err;
+    char *dir = test_temp_dir();
+    char *path = path_join(dir, "f");
+    assert_ok(file_write(path, "hello", 5, true, &err), &err);
+    char *text = NULL;
+    assert_int_equal(file_read(path, 4, &text, NULL, &err), -ERR_LIMIT);
+    assert_ok(file_read(path, 5, &text, NULL, &err), &err);
+    assert_string_equal(text, "hello");
+    mem_free(text);
+    mem_free(path);
+    test_remove(dir);
+}
+
+static void test_path_arithmetic(void **state)
+{
+    (void)state;
+    assert_string_equal(path_below("/a/b/c", "/a/b"), "c");
+    assert_null(path_below("/a/bc", "/a/b"));
+    assert_string_equal(path_below("/a/b", "/a/b/"), "");
+    char *joined = path_join("/a/", "b");
+    assert_string_equal(joined, "/a/b");
+    mem_free(joined);
+}
+
+static void test_err_wrap_and_cut(void **state)
+{
+    (void)state;
+    struct err err;
+    assert_int_equal(err_set(&err, ERR_LIMIT, "'%s' is too long", "x"), -ERR_LIMIT);
+    assert_int_equal(err_wrap(&err, "stage %d", 3), -ERR_LIMIT);
+    assert_string_equal(err.text, "stage 3: 'x' is too long");
+    char long_text[3000];
+    memset(long_text, 'a', sizeof(long_text));
+    long_text[sizeof(long_text) - 1] = '\0';
+    err_set(&err, ERR_IO, "%s", long_text);
+    assert_true(str_utf8_valid(err.text, strlen(err.text)));
+    assert_true(str_ends(err.text, "…"));
+}
+
+static void test_json_canonical_is_order_free(void **state)
+{
+    (void)state;
+    struct err err;
+    json_t *a = json_parse_new("{\"b\":1,\"a\":[true,null]}", 23, "a", &err);
+    json_t *b = json_parse_new("{ \"a\":[true,null], \"b\":1 }", 26, "b", &err);
+    char ha[65], hb[65];
+    json_hash(a, ha);
+    json_hash(b, hb);
+    assert_string_equal(ha, hb);
+    json_decref(a);
+    json_decref(b);
+    assert_null(json_parse_new("{\"a\":1,\"a\":2}", 13, "twice", &err));
+    assert_int_equal(err.code, ERR_PARSE);
+}
+
+static void test_json_text_replaces_bad_bytes(void **state)
+{
+    (void)state;
+    json_t *v = json_text_new("a\xFF\x62", 3);
+    assert_string_equal(json_string_value(v), "a\xEF\xBF\xBD\x62");
+    json_decref(v);
+}
+
+static void test_hash_and_ids(void **state)
+{
+    (void)state;
+    char h[HASH_TEXT];
+    hash_bytes("abc", 3, h);
+    assert_string_equal(h, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+    char id[ID_UUID_TEXT];
+    id_uuid7(clock_wall_ns(), id);
+    assert_int_equal(strlen(id), 36);
+    assert_int_equal(id[14], '7');
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_buf_limit_keeps_what_fits),
+        cmocka_unit_test(test_str_utf8_rejects_bad_forms),
+        cmocka_unit_test(test_str_split_and_trim),
+        cmocka_unit_test(test_file_write_is_atomic_and_read_is_bounded),
+        cmocka_unit_test(test_path_arithmetic),
+        cmocka_unit_test(test_err_wrap_and_cut),
+        cmocka_unit_test(test_json_canonical_is_order_free),
+        cmocka_unit_test(test_json_text_replaces_bad_bytes),
+        cmocka_unit_test(test_hash_and_ids),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
