@@ -1,0 +1,1 @@
+baton_test(roles unit SOURCES test_roles.c LINK roles)
