@@ -1,0 +1,97 @@
+#include "change/branch.h"
+
+#include "base/buf.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "change/change.h"
+
+#include <string.h>
+
+#define GIT_ARGS_MAX 24
+
+// git with our settings in front; `args` NULL-terminated. Output (trimmed) to *ret_out when not NULL.
+static int git(struct exec_context *exec, const char *dir, const char *const *args, char **ret_out, struct err *err)
+{
+    const char *argv[GIT_ARGS_MAX] = {"git", "-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false", "-c",
+                                      "commit.gpgsign=false", "-c", "user.name=Baton", "-c",
+                                      "user.email=baton@localhost"};
+    size_t n = 11;
+    for (size_t i = 0; args[i]; i++) {
+        must(n + 1 < GIT_ARGS_MAX);
+        argv[n++] = args[i];
+    }
+    struct exec_result result;
+    int r = exec_check(exec, &(struct exec_call){.argv = argv, .cwd = dir}, &result, err);
+    if (r == 0 && ret_out) {
+        char *text = str_dup(buf_str(&result.out));
+        *ret_out = str_dup(str_trim(text));
+        mem_free(text);
+    }
+    exec_result_free(&result);
+    return r;
+}
+
+int branch_reset(struct exec_context *exec, const char *work_dir, const char *commit, struct err *err)
+{
+    int r = git(exec, work_dir, (const char *const[]){"reset", "-q", "--hard", commit, NULL}, NULL, err);
+    if (r == 0)
+        r = git(exec, work_dir, (const char *const[]){"clean", "-q", "-f", "-d", NULL}, NULL, err);
+    return r;
+}
+
+int branch_head(struct exec_context *exec, const char *work_dir, char **ret_commit, struct err *err)
+{
+    return git(exec, work_dir, (const char *const[]){"rev-parse", "HEAD", NULL}, ret_commit, err);
+}
+
+int branch_commit(struct exec_context *exec, const char *work_dir, const char *message, char **ret_commit, struct err *err)
+{
+    char *status = NULL;
+    int r = git(exec, work_dir, (const char *const[]){"add", "-A", NULL}, NULL, err);
+    if (r == 0)
+        r = git(exec, work_dir, (const char *const[]){"status", "--porcelain", NULL}, &status, err);
+    bool nothing = status && !*status;
+    mem_free(status);
+    if (r < 0)
+        return r;
+    if (nothing) {
+        *ret_commit = NULL;
+        return 0;
+    }
+    r = git(exec, work_dir, (const char *const[]){"commit", "-q", "--no-verify", "-m", message, NULL}, NULL, err);
+    return r < 0 ? r : branch_head(exec, work_dir, ret_commit, err);
+}
+
+char *branch_message(const json_t *candidate, const char *run)
+{
+    struct buf b = BUF_INIT;
+    buf_printf(&b, "%s\n\n", json_str(candidate, "title", "Change"));
+    const char *why = json_str(candidate, "why", NULL);
+    if (why)
+        buf_printf(&b, "%s\n\n", why);
+    buf_printf(&b, "Baton-Run: %s\nBaton-Candidate: %s\n", run, json_str(candidate, "id", "?"));
+    return buf_steal(&b);
+}
+
+int branch_rebuild(struct exec_context *exec, const char *base_dir, const char *work_dir, const char *base_commit,
+                   const json_t *candidates, const char *run, char **ret_head, struct err *err)
+{
+    int r = branch_reset(exec, work_dir, base_commit, err);
+    AUTO_JSON json_t *laid = json_array();
+    AUTO_JSON json_t *touched = json_object();
+    size_t i;
+    json_t *c;
+    json_array_foreach (candidates, i, c) {
+        if (r < 0)
+            break;
+        json_array_append(laid, c);
+        r = change_lay(base_dir, work_dir, laid, touched, err);
+        if (r < 0)
+            break;
+        AUTO_FREE char *message = branch_message(c, run);
+        char *commit = NULL;
+        r = branch_commit(exec, work_dir, message, &commit, err);
+        mem_free(commit);
+    }
+    return r < 0 ? r : branch_head(exec, work_dir, ret_head, err);
+}

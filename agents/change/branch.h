@@ -1,0 +1,19 @@
+// The run's branch, through git in its own checkout (dirs.work). Hooks, signing and file-system monitors of the user's
+// configuration are switched off: a repository must not be able to run programs in our name.
+#pragma once
+
+#include "base/err.h"
+#include "json/json.h"
+#include "sandbox/exec.h"
+
+// Brings checkout and branch to `commit` and removes everything untracked that git does not ignore.
+int branch_reset(struct exec_context *exec, const char *work_dir, const char *commit, struct err *err);
+// Commits everything that differs. *ret_commit (owned by the caller) is NULL when nothing differs.
+int branch_commit(struct exec_context *exec, const char *work_dir, const char *message, char **ret_commit, struct err *err);
+// Full hash of HEAD; owned by the caller.
+int branch_head(struct exec_context *exec, const char *work_dir, char **ret_commit, struct err *err);
+// Commit message of a candidate: title, why, evidence, id. Owned by the caller.
+char *branch_message(const json_t *candidate, const char *run);
+// The candidates laid over base_dir's text and committed one by one on top of `base_commit`; *ret_head is the last commit.
+int branch_rebuild(struct exec_context *exec, const char *base_dir, const char *work_dir, const char *base_commit,
+                   const json_t *candidates, const char *run, char **ret_head, struct err *err);

@@ -1,0 +1,244 @@
+// Rules that the code does not show:
+// - Everything starts from the base text of a file: byte edits first (from the last to the first, so that offsets stay
+//   true), then TOML values in the order of the candidates.
+// - A candidate that cannot be laid over the base leaves no file half changed: rendering is done before writing.
+#include "change/change.h"
+
+#include "base/file.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "base/vec.h"
+#include "toml/toml_edit.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct edit {
+    const char *candidate, *file, *text;
+    size_t start, end;
+};
+
+static bool safe_path(const char *path)
+{
+    if (!*path || path[0] == '/')
+        return false;
+    char **parts = str_split(path, "/", false, NULL);
+    bool ok = true;
+    for (char **p = parts; *p; p++)
+        ok = ok && **p && !str_eq(*p, "..") && !str_eq(*p, ".") && !str_eq(*p, ".git");
+    str_list_free(parts);
+    return ok;
+}
+
+static int check_set(const json_t *set, const char *id, struct err *err)
+{
+    const json_t *path = json_list(set, "path");
+    const char *file = json_str(set, "file", NULL);
+    if (!file || !safe_path(file))
+        return err_set(err, ERR_INVALID, "candidate '%s': set needs a 'file' below the checkout", id);
+    if (!json_str(set, "value", NULL) || json_array_size(path) == 0 || json_array_size(path) > 8)
+        return err_set(err, ERR_INVALID, "candidate '%s': set needs 'path' (1 to 8 keys) and 'value'", id);
+    size_t i;
+    json_t *key;
+    json_array_foreach (path, i, key)
+        if (!json_is_string(key))
+            return err_set(err, ERR_INVALID, "candidate '%s': the keys of 'path' must be strings", id);
+    return 0;
+}
+
+static int check_edit(const json_t *edit, const char *id, struct err *err)
+{
+    const char *file = json_str(edit, "file", NULL);
+    int64_t start = json_int(edit, "byte_start", -1), end = json_int(edit, "byte_end", -1);
+    if (!file || !safe_path(file))
+        return err_set(err, ERR_INVALID, "candidate '%s': edit needs a 'file' below the checkout", id);
+    if (!json_str(edit, "text", NULL) || start < 0 || end < start)
+        return err_set(err, ERR_INVALID, "candidate '%s': edit needs 'text' and byte_start <= byte_end", id);
+    return 0;
+}
+
+int change_check(const json_t *candidate, struct err *err)
+{
+    const char *id = NULL, *title = NULL;
+    int r = json_need_str(candidate, "id", "candidate", &id, err);
+    if (r == 0)
+        r = json_need_str(candidate, "title", id, &title, err);
+    size_t i, n = json_array_size(json_list(candidate, "set")) + json_array_size(json_list(candidate, "edits"));
+    if (r == 0 && n == 0)
+        return err_set(err, ERR_INVALID, "candidate '%s' changes nothing: it has neither 'set' nor 'edits'", id);
+    json_t *item;
+    json_array_foreach (json_list(candidate, "set"), i, item)
+        if (r == 0)
+            r = check_set(item, id, err);
+    json_array_foreach (json_list(candidate, "edits"), i, item)
+        if (r == 0)
+            r = check_edit(item, id, err);
+    return r;
+}
+
+static int by_place(const void *a, const void *b)
+{
+    const struct edit *x = a, *y = b;
+    int c = strcmp(x->file, y->file);
+    if (c)
+        return c;
+    return x->start != y->start ? (x->start < y->start ? -1 : 1) : x->end < y->end ? -1 : x->end > y->end;
+}
+
+// The text of `file` as rendered so far, or the base text.
+static int current_text(const char *base_dir, const char *file, json_t *files, bool may_be_missing, char **ret,
+                        size_t *ret_len, struct err *err)
+{
+    const json_t *have = json_object_get(files, file);
+    if (have) {
+        *ret = str_ndup(json_string_value(have), json_string_length(have));
+        *ret_len = json_string_length(have);
+        return 0;
+    }
+    AUTO_FREE char *path = path_join(base_dir, file);
+    if (may_be_missing && !file_exists(path)) {
+        *ret = str_dup("");
+        *ret_len = 0;
+        return 0;
+    }
+    int r = file_read(path, CHANGE_FILE_MAX, ret, ret_len, err);
+    if (r == 0 && !str_utf8_valid(*ret, *ret_len)) {
+        mem_free(*ret);
+        return err_set(err, ERR_INVALID, "'%s' is not UTF-8 text", file);
+    }
+    return r;
+}
+
+// Applies edits[from..to) (all of one file, sorted, not overlapping) from the last to the first.
+static int apply_edits(const char *base_dir, const struct edit *edits, size_t count, json_t *files, struct err *err)
+{
+    char *text = NULL;
+    size_t len = 0;
+    int r = current_text(base_dir, edits[0].file, files, false, &text, &len, err);
+    if (r < 0)
+        return r;
+    struct buf out = BUF_INIT;
+    size_t at = 0;
+    for (size_t i = 0; i < count && r == 0; i++) {
+        const struct edit *e = &edits[i];
+        if (e->end > len)
+            r = err_set(err, ERR_INVALID, "candidate '%s': bytes %zu to %zu are not in '%s' (%zu bytes)", e->candidate,
+                        e->start, e->end, e->file, len);
+        else if (e->start < at)
+            r = err_set(err, ERR_CONFLICT, "candidates '%s' and '%s' change the same place in '%s'", edits[i - 1].candidate,
+                        e->candidate, e->file);
+        if (r == 0) {
+            buf_add(&out, text + at, e->start - at);
+            buf_str_add(&out, e->text);
+            at = e->end;
+        }
+    }
+    if (r == 0) {
+        buf_add(&out, text + at, len - at);
+        json_t *v = json_stringn(buf_str(&out), out.len);
+        if (v)
+            json_put(files, edits[0].file, v);
+        else
+            r = err_set(err, ERR_INVALID, "candidate '%s': the edit of '%s' cuts a character", edits[0].candidate,
+                        edits[0].file);
+    }
+    buf_free(&out);
+    mem_free(text);
+    return r;
+}
+
+static int apply_set(const char *base_dir, const json_t *set, const char *id, json_t *files, struct err *err)
+{
+    const char *file = json_str(set, "file", "");
+    const char *keys[9] = {0};
+    size_t i;
+    json_t *key;
+    json_array_foreach (json_list(set, "path"), i, key)
+        keys[i] = json_string_value(key);
+    char *text = NULL, *changed = NULL;
+    size_t len = 0;
+    int r = current_text(base_dir, file, files, true, &text, &len, err);
+    if (r < 0)
+        return r;
+    r = toml_edit_set(text, keys, json_str(set, "value", ""), &changed, err);
+    if (r < 0)
+        err_wrap(err, "candidate '%s', file '%s'", id, file);
+    else
+        json_put_str(files, file, changed);
+    mem_free(text);
+    mem_free(changed);
+    return r;
+}
+
+int change_render(const char *base_dir, const json_t *candidates, json_t **ret_files, struct err *err)
+{
+    if (json_array_size(candidates) > CHANGE_CANDIDATES_MAX)
+        return err_set(err, ERR_LIMIT, "more than %d candidates", CHANGE_CANDIDATES_MAX);
+    VEC(struct edit) edits = {0};
+    AUTO_JSON json_t *files = json_object();
+    int r = 0;
+    size_t i, k;
+    json_t *c, *item;
+    json_array_foreach (candidates, i, c) {
+        if (r == 0)
+            r = change_check(c, err);
+        json_array_foreach (json_list(c, "edits"), k, item)
+            if (r == 0)
+                vec_push(&edits, (struct edit){json_str(c, "id", ""), json_str(item, "file", ""), json_str(item, "text", ""),
+                                               (size_t)json_int(item, "byte_start", 0),
+                                               (size_t)json_int(item, "byte_end", 0)});
+    }
+    if (r == 0 && edits.len)
+        qsort(edits.items, edits.len, sizeof(*edits.items), by_place);
+    for (size_t from = 0; from < edits.len && r == 0;) {
+        size_t to = from + 1;
+        while (to < edits.len && str_eq(edits.items[to].file, edits.items[from].file))
+            to++;
+        r = apply_edits(base_dir, edits.items + from, to - from, files, err);
+        from = to;
+    }
+    json_array_foreach (candidates, i, c)
+        json_array_foreach (json_list(c, "set"), k, item)
+            if (r == 0)
+                r = apply_set(base_dir, item, json_str(c, "id", ""), files, err);
+    vec_free(&edits);
+    if (r == 0)
+        *ret_files = json_incref(files);
+    return r;
+}
+
+static int write_below(const char *dir, const char *file, const char *text, size_t len, struct err *err)
+{
+    AUTO_FREE char *path = path_join(dir, file);
+    AUTO_FREE char *folder = path_dir(path);
+    int r = file_make_dirs(folder, err);
+    return r < 0 ? r : file_write(path, text, len, false, err);
+}
+
+// Brings one file of the work checkout back to what the base has (absent there: removed).
+static int restore(const char *base_dir, const char *work_dir, const char *file, struct err *err)
+{
+    AUTO_FREE char *from = path_join(base_dir, file);
+    AUTO_FREE char *to = path_join(work_dir, file);
+    return file_exists(from) ? file_copy(from, to, err) : file_remove_tree(to, err);
+}
+
+int change_lay(const char *base_dir, const char *work_dir, const json_t *candidates, json_t *touched, struct err *err)
+{
+    json_t *rendered = NULL;
+    int r = change_render(base_dir, candidates, &rendered, err);
+    if (r < 0)
+        return r;
+    AUTO_JSON json_t *files = rendered;
+    const char *file;
+    json_t *value;
+    json_object_foreach (touched, file, value)
+        if (r == 0 && !json_object_get(files, file))
+            r = restore(base_dir, work_dir, file, err);
+    json_object_foreach (files, file, value) {
+        if (r == 0)
+            r = write_below(work_dir, file, json_string_value(value), json_string_length(value), err);
+        json_put(touched, file, json_true());
+    }
+    return r;
+}

@@ -1,0 +1,29 @@
+// Candidates for a change, as data: what the performance engineer proposes, the developer commits one by one, and the
+// verifying stage combines. A candidate is a recipe relative to the base commit, so any set of them can be laid over
+// the base in any order without merging.
+//
+//   { "id": "C1", "kind": "profile|lint|source|build", "scope": "runtime|build", "title": "opt-level = 3 in the release profile",
+//     "why": "…", "evidence": { … what the profile or the build analysis said … },
+//     "set":   [ {"file": "Cargo.toml", "path": ["profile", "release", "opt-level"], "value": "3"} ],      TOML values
+//     "edits": [ {"file": "src/lib.rs", "byte_start": 10, "byte_end": 12, "text": "…"} ] }                 byte ranges of the base file
+//
+// Files are relative to the checkout's root; ".." and absolute paths are refused.
+#pragma once
+
+#include "base/err.h"
+#include "json/json.h"
+
+#define CHANGE_CANDIDATES_MAX 200
+#define CHANGE_FILE_MAX ((size_t)8 << 20)
+
+// Whether the candidate has the shape above; the text names what is wrong.
+int change_check(const json_t *candidate, struct err *err);
+
+// New text of every file that the candidates touch: object {file: text}. Reads the base files below base_dir.
+// ERR_CONFLICT: two edits overlap (the text names both candidates). ERR_NOT_FOUND: a file to edit is missing (a TOML file to set
+// a value in may be missing: it is created).
+int change_render(const char *base_dir, const json_t *candidates, json_t **ret_files, struct err *err);
+
+// Makes work_dir (a checkout of the same base) hold base + candidates: writes what they touch and brings files
+// that only earlier calls touched (`touched`: object used as a set, kept by the caller between calls) back to the base text.
+int change_lay(const char *base_dir, const char *work_dir, const json_t *candidates, json_t *touched, struct err *err);
