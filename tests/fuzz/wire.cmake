@@ -1,0 +1,1 @@
+baton_fuzz(wire SOURCES fuzz_wire.c LINK base json wire)

@@ -1,0 +1,1 @@
+baton_test(wire unit SOURCES test_wire.c LINK base json wire)
