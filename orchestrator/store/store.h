@@ -1,0 +1,171 @@
+// The journal and the artifacts: everything that must survive the process. One SQLite database (WAL, synchronous=FULL)
+// and one content-addressed folder, behind this interface.
+//
+//     <state>/baton.db             runs, stages, script calls, handoffs, events, inbox, artifact references, lost_found
+//     <state>/artifacts/ab/cdef…   files by SHA-256
+//     <state>/runs/<id>/lock       flock: exactly one live process owns a run
+//
+// Rules
+// - Calls are synchronous and from one thread. Several processes may have the same state open.
+// - A writing call that returns >= 0 is on disk, unless a batch is open: then it is on disk when store_commit returns.
+//   A call that fails changes nothing, inside a batch too.
+// - Finished results are immutable. A result that comes with an ended lease is refused.
+// - Records come back as JSON objects (new references). Times are `..._ns` integers since 1970 UTC.
+// - A record that cannot be read goes to lost_found with the event `record_lost`, and is treated as absent.
+#pragma once
+
+#include "base/err.h"
+#include "base/id.h"
+#include "json/json.h"
+#include "store/states.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define STORE_TEXT_MAX ((size_t)16 * 1024 * 1024) // one JSON text in a record
+#define STORE_NAME_MAX 512                        // ids, keys, agent names, modes
+#define STORE_PATH_MAX 4096                       // project path
+#define STORE_ARTIFACT_MAX ((int64_t)4 * 1024 * 1024 * 1024)
+#define STORE_LIST_MAX 100000                     // rows of one answer
+
+struct store;
+
+// Creates what is missing. ERR_UNSUPPORTED: the database is of a newer baton. A file that is no database is set aside
+// below <state>/lost+found and a new one is begun (event `store_lost`).
+int store_open(const char *state_dir, struct store **ret, struct err *err);
+struct store *store_close(struct store *s); // NULL allowed; an open batch is rolled back; returns NULL
+const char *store_dir(const struct store *s);
+
+// --- batches: several writing calls, one fsync (group commit). They hold the write lock of all processes: keep them short.
+int store_begin(struct store *s, struct err *err);
+int store_commit(struct store *s, struct err *err); // on failure the whole batch is undone
+void store_rollback(struct store *s);               // no-op without a batch
+bool store_in_batch(const struct store *s);
+// True when another process committed since the last call. Costs microseconds: a way to notice cancels and answers.
+bool store_changed_elsewhere(struct store *s);
+
+// --- runs ---
+struct store_run {
+    const char *id;          // [a-z0-9-], chosen by the caller: "relay-7f3k2q"
+    const char *workflow;    // name
+    const char *script_hash; // artifact
+    const char *project;     // absolute path
+    const char *key;         // idempotency key or NULL
+    const char *caller;      // who asked, or NULL
+    const char *parent;      // run that started it, or NULL
+    const json_t *params;    // object
+    const json_t *agents;    // name -> artifact hash of the agent file
+    const json_t *options;   // whatever else the engine must find again (budgets, rules), or NULL
+};
+// 0: created (state queued). 1: a run with the same key and the same workflow, project and params is there: ret_id is its id.
+// ERR_CONFLICT: the key belongs to another request. ERR_EXISTS: the id is taken (choose another one).
+int store_run_create(struct store *s, const struct store_run *run, char ret_id[STORE_NAME_MAX], struct err *err);
+// {id, workflow, script_hash, project, key, caller, parent, params, agents, options, state, result, cancel (reason or null),
+//  created_ns, updated_ns, finished_ns (or null)}. NULL with ERR_NOT_FOUND.
+json_t *store_run_get_new(struct store *s, const char *id, struct err *err);
+struct store_run_filter {
+    const char *project, *workflow, *parent, *state; // NULL: any
+    bool unfinished;                                 // only states that are not final
+    int limit;                                       // 0: STORE_LIST_MAX
+};
+json_t *store_run_list_new(struct store *s, const struct store_run_filter *filter, struct err *err); // newest first
+// A final state is for ever: ERR_STATE when the run has one already. result (NULL: left alone) is stored beside it.
+int store_run_set_state(struct store *s, const char *id, enum run_state state, const json_t *result, struct err *err);
+// `resume --with-new-script` and recovery of a diverged run: back to running from lost, diverged, failed, cancelled,
+// timed_out and over_budget. Clears the cancel request. ERR_STATE from other states.
+int store_run_reopen(struct store *s, const char *id, const char *script_hash_or_null, struct err *err);
+// Asks the owner to cancel. 1: was requested already. ERR_STATE: the run is finished.
+int store_run_request_cancel(struct store *s, const char *id, const char *reason, struct err *err);
+// 1 and the reason (cut to STORE_NAME_MAX; ret_reason may be NULL) when a cancel is requested, else 0.
+int store_run_cancel_requested(struct store *s, const char *id, char ret_reason[STORE_NAME_MAX], struct err *err);
+
+// --- ownership of a run: held until released or until the process dies. ERR_CONFLICT: a live process has it; the text
+// names its pid. Also creates the folder <state>/runs/<id>.
+struct store_lock;
+int store_run_lock(struct store *s, const char *id, struct store_lock **ret, struct err *err);
+struct store_lock *store_lock_release(struct store_lock *lock); // NULL allowed; returns NULL
+char *store_run_dir(const struct store *s, const char *id);     // <state>/runs/<id>; owned by the caller; not created
+
+// --- stages ---
+struct store_stage { // a reservation
+    const char *run;
+    int seq;               // number of the stage in its run, from 1
+    const char *key;       // stage key (hash)
+    int occurrence;        // n-th stage with this key in this run, from 0
+    const char *task;      // coroutine path of the script
+    const char *agent, *mode; // mode may be NULL
+    const char *lease;     // fencing token of attempt 1
+    const json_t *request; // what is dispatched
+};
+struct store_result {
+    const char *run;
+    int seq;
+    const char *lease;
+    enum stage_state state;   // a final one
+    const char *handoff_id;   // with `handoff`; both NULL when there is none
+    const json_t *handoff;    // also goes to the handoffs of the run
+    const json_t *receipts;   // array or NULL
+    const char *worker;       // who answered, or NULL
+    const char *reused_from;  // "run/seq" when another run's result answers, else NULL
+};
+// One transaction: the result of a stage (NULL: none) and the reservations of the next ones (n_next may be 0).
+// ERR_STATE: the stage has a result, or the run is finished. ERR_CONFLICT: the lease ended. ERR_EXISTS: (run, seq) or
+// (run, key, occurrence) is reserved. ERR_NOT_FOUND: no such run or stage.
+int store_commit_stage(struct store *s, const struct store_result *result, const struct store_stage *next, size_t n_next,
+                       struct err *err);
+// Ends the present lease and begins attempt + 1 (lost worker, retry, recovery). old_lease NULL: whatever it is (only the
+// owner of the run may). ERR_STATE: finished. ERR_CONFLICT: old_lease is not the present one.
+int store_stage_lease(struct store *s, const char *run, int seq, const char *old_lease, const char *new_lease,
+                      int *ret_attempt, struct err *err);
+// {run, seq, key, occurrence, task, agent, mode, attempt, lease, request, state, handoff_id, handoff, receipts, worker,
+//  reused_from, created_ns, finished_ns}. NULL with ERR_NOT_FOUND.
+json_t *store_stage_get_new(struct store *s, const char *run, int seq, struct err *err);
+json_t *store_stage_find_new(struct store *s, const char *run, const char *key, int occurrence, struct err *err);
+// Newest completed stage with this key in any run but `not_in_run`: `reuse` across runs.
+json_t *store_stage_reusable_new(struct store *s, const char *key, const char *not_in_run, struct err *err);
+// By seq. Without bodies: request, handoff and receipts are left out.
+json_t *store_stage_list_new(struct store *s, const char *run, bool bodies, struct err *err);
+
+// --- journal of script calls (now, random, sleep, approve, …) ---
+// 0: written. 1: the same call with the same op and request hash is there (its answer stays). ERR_CONFLICT: another op or
+// request is journaled at this place; the text shows both sides: the run diverged.
+int store_call_put(struct store *s, const char *run, const char *task, unsigned n, const char *op,
+                   const char *request_hash, const json_t *answer, struct err *err);
+json_t *store_call_get_new(struct store *s, const char *run, const char *task, unsigned n, struct err *err);
+json_t *store_call_list_new(struct store *s, const char *run, struct err *err); // [{task, n, op, request_hash, answer}]
+
+// --- handoffs: put by store_commit_stage, or alone (drafts by hand, imports). Immutable: ERR_EXISTS for another body.
+int store_handoff_put(struct store *s, const char *run, const char *id, int seq, const json_t *handoff, struct err *err);
+json_t *store_handoff_get_new(struct store *s, const char *run_or_null, const char *id, struct err *err);
+json_t *store_handoff_list_new(struct store *s, const char *run, struct err *err); // [{id, seq, handoff}] by seq
+
+// --- events ---
+// run NULL: of the service. body NULL: {}. ret_id may be NULL. Ids grow in commit order.
+int store_event_add(struct store *s, const char *run, enum event_kind kind, const json_t *body, int64_t *ret_id,
+                    struct err *err);
+// [{id, run, kind, at_ns, body}] with id > since, oldest first. run NULL: of all runs and the service. limit 0: STORE_LIST_MAX.
+json_t *store_event_list_new(struct store *s, const char *run, int64_t since, int limit, struct err *err);
+int64_t store_event_last(struct store *s); // 0 when there is none
+
+// --- inbox: what other processes tell the owner of a run (approval, signal, query) ---
+int store_inbox_put(struct store *s, const char *run, const char *kind, const json_t *body, int64_t *ret_id,
+                    struct err *err);
+json_t *store_inbox_list_new(struct store *s, const char *run, int64_t since, struct err *err); // [{id, kind, at_ns, body}]
+
+// --- artifacts: content-addressed, durable before the call returns, stored once however often they are put ---
+int store_artifact_put(struct store *s, const void *data, size_t len, char ret_hash[HASH_TEXT], struct err *err);
+int store_artifact_put_file(struct store *s, const char *path, char ret_hash[HASH_TEXT], int64_t *ret_bytes,
+                            struct err *err);
+// Checks the content against the hash: a damaged file goes to <state>/lost+found and ERR_NOT_FOUND is returned.
+int store_artifact_get(struct store *s, const char *hash, size_t max, char **ret, size_t *ret_len, struct err *err);
+char *store_artifact_path(const struct store *s, const char *hash); // owned by the caller; NULL for no hash
+bool store_artifact_has(const struct store *s, const char *hash);
+// Which run has it under which name. Putting the same (run, seq, name) again replaces it. media may be NULL.
+int store_artifact_ref(struct store *s, const char *run, int seq, const char *name, const char *hash, const char *media,
+                       int64_t bytes, struct err *err);
+json_t *store_artifact_list_new(struct store *s, const char *run, struct err *err); // [{seq, name, hash, media, bytes}]
+
+// --- lost_found ---
+// [{id, at_ns, source, ref, reason, text}], oldest first; text is cut to 4 KiB.
+json_t *store_lost_list_new(struct store *s, struct err *err);
