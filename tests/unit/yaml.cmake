@@ -1,0 +1,1 @@
+baton_test(yaml unit SOURCES test_yaml.c LINK json)
