@@ -5,7 +5,7 @@
 // Lifetime: x_new gives a handle; x_close ends it: the callback is never called again and the pointer is dead for the
 // caller at once (the memory goes in the loop's next turn, from the close callback). x_close takes NULL. A handle may be
 // closed inside its own callback. All callbacks are called from loop_run / loop_run_once, never from inside another call
-// of this header. loop_free closes what is left, without callbacks.
+// of this header. loop_free closes what is left, without callbacks (done() of loop_work included).
 #pragma once
 
 #include "base/err.h"
@@ -19,7 +19,7 @@ struct loop;
 
 int loop_new(struct loop **ret, struct err *err);
 struct loop *loop_free(struct loop *loop); // NULL allowed; returns NULL. Waits for loop_work calls that are under way.
-int loop_run(struct loop *loop, struct err *err); // until loop_stop, or until nothing is left to wait for
+void loop_run(struct loop *loop);      // until loop_stop, or until nothing is left to wait for
 bool loop_run_once(struct loop *loop); // one turn, waits for at least one event; false when nothing is left to wait for
 void loop_stop(struct loop *loop);     // loop_run returns after the present turn
 
