@@ -1,0 +1,1 @@
+baton_test(toml unit SOURCES test_toml.c LINK toml)
