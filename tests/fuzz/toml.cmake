@@ -1,0 +1,1 @@
+baton_fuzz(toml SOURCES fuzz_toml.c LINK toml)

@@ -1,0 +1,1 @@
+baton_test(toml property SOURCES test_toml_edits.c LINK toml)
