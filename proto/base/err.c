@@ -21,7 +21,7 @@ static void fill(struct err *err, enum err_code code, const char *text)
     memcpy(err->text + keep, "…", sizeof("…"));
 }
 
-static void format(char out[2 * ERR_TEXT_MAX], const char *fmt, va_list args)
+ATTR_PRINTF(2, 0) static void format(char out[2 * ERR_TEXT_MAX], const char *fmt, va_list args)
 {
     if (vsnprintf(out, (size_t)2 * ERR_TEXT_MAX, fmt, args) < 0)
         strcpy(out, "(message could not be formatted)");
