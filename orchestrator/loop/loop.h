@@ -5,7 +5,7 @@
 // Lifetime: x_new gives a handle; x_close ends it: the callback is never called again and the pointer is dead for the
 // caller at once (the memory goes in the loop's next turn, from the close callback). x_close takes NULL. A handle may be
 // closed inside its own callback. All callbacks are called from loop_run / loop_run_once, never from inside another call
-// of this header. loop_free closes what is left, without callbacks (done() of loop_work included).
+// of this header. loop_new makes the process ignore SIGPIPE. loop_free closes what is left, without callbacks (done() of loop_work included).
 #pragma once
 
 #include "base/err.h"
