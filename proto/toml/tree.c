@@ -71,10 +71,12 @@ static int attach(struct scan *s, struct toml_node *parent, struct toml_node *ch
     return child->depth > TOML_DEPTH_MAX ? scan_fail(s, "more than %d levels of nesting", TOML_DEPTH_MAX) : 0;
 }
 
+// For messages, which stay on one line.
 static const char *key_text(const struct buf *key, char out[QUOTED_KEY_MAX])
 {
     size_t n = str_utf8_cut(buf_str(key), QUOTED_KEY_MAX - 1);
-    memcpy(out, buf_str(key), n);
+    for (size_t i = 0; i < n; i++)
+        out[i] = (unsigned char)buf_str(key)[i] < 0x20 ? '?' : buf_str(key)[i];
     out[n] = '\0';
     return out;
 }
