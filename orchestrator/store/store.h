@@ -47,7 +47,7 @@ bool store_changed_elsewhere(struct store *s);
 
 // --- runs ---
 struct store_run {
-    const char *id;          // [a-z0-9-], chosen by the caller: "relay-7f3k2q"
+    const char *id;          // 1 to 128 of [A-Za-z0-9_-], chosen by the caller: "relay-7f3k2q"
     const char *workflow;    // name
     const char *script_hash; // artifact
     const char *project;     // absolute path

@@ -1,0 +1,85 @@
+// Events, the inbox of a run, and the list of what was lost.
+#include "store/sql.h"
+
+#include "base/clock.h"
+
+static const struct row_form EVENT_FORM = {"events", "id:i run kind at_ns:i body:j", "kind"};
+static const struct row_form INBOX_FORM = {"inbox", "id:i kind at_ns:i body:j", "kind"};
+static const struct row_form LOST_FORM = {"lost_found", "id:i at_ns:i source ref reason text", "ref"};
+
+int store_event_add(struct store *s, const char *run, enum event_kind kind, const json_t *body, int64_t *ret_id,
+                    struct err *err)
+{
+    AUTO_JSON json_t *none = json_object();
+    int r = sql_run(s, err, "write to", "INSERT INTO events (run, kind, at, body) VALUES (?,?,?,?)", "ssij", run,
+                    event_kind_name(kind), clock_wall_ns(), body ? body : none);
+    if (r < 0)
+        return r;
+    if (ret_id)
+        *ret_id = sqlite3_last_insert_rowid(s->db);
+    return 0;
+}
+
+json_t *store_event_list_new(struct store *s, const char *run, int64_t since, int limit, struct err *err)
+{
+    int64_t max = limit > 0 && limit < STORE_LIST_MAX ? limit : STORE_LIST_MAX;
+    if (run)
+        return sql_rows_new(s,
+                            sql_bind(s, err, "read",
+                                     "SELECT id, id, run, kind, at, body FROM events WHERE run = ? AND id > ? ORDER BY id"
+                                     " LIMIT ?",
+                                     "sii", run, since, max),
+                            &EVENT_FORM, err);
+    return sql_rows_new(
+        s,
+        sql_bind(s, err, "read", "SELECT id, id, run, kind, at, body FROM events WHERE id > ? ORDER BY id LIMIT ?", "ii",
+                 since, max),
+        &EVENT_FORM, err);
+}
+
+int64_t store_event_last(struct store *s)
+{
+    sqlite3_stmt *stmt = sql_bind(s, NULL, "read", "SELECT max(id) FROM events", "");
+    int64_t id = 0;
+    if (stmt && sql_step(s, stmt, "read", NULL) == 1)
+        id = sqlite3_column_int64(stmt, 0);
+    sql_done(stmt);
+    return id;
+}
+
+int store_inbox_put(struct store *s, const char *run, const char *kind, const json_t *body, int64_t *ret_id,
+                    struct err *err)
+{
+    int r = store_check_id(kind, "the kind of a message", err);
+    if (r < 0)
+        return r;
+    AUTO_JSON json_t *none = json_object();
+    // One statement: a run that does not exist gets nothing.
+    r = sql_run(s, err, "write to",
+                "INSERT INTO inbox (run, kind, at, body) SELECT id, ?, ?, ? FROM runs WHERE id = ?", "sijs", kind,
+                clock_wall_ns(), body ? body : none, run);
+    if (r == 0)
+        return err_set(err, ERR_NOT_FOUND, "run '%s' does not exist", run);
+    if (r < 0)
+        return r;
+    if (ret_id)
+        *ret_id = sqlite3_last_insert_rowid(s->db);
+    return 0;
+}
+
+json_t *store_inbox_list_new(struct store *s, const char *run, int64_t since, struct err *err)
+{
+    return sql_rows_new(
+        s,
+        sql_bind(s, err, "read",
+                 "SELECT id, id, kind, at, body, run FROM inbox WHERE run = ? AND id > ? ORDER BY id LIMIT 10000", "si", run,
+                 since),
+        &INBOX_FORM, err);
+}
+
+json_t *store_lost_list_new(struct store *s, struct err *err)
+{
+    return sql_rows_new(
+        s, sql_bind(s, err, "read", "SELECT id, id, at, source, ref, reason, text FROM lost_found ORDER BY id", ""),
+        &LOST_FORM, err);
+}

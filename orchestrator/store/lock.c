@@ -1,0 +1,70 @@
+// Ownership of a run. flock belongs to the open file: it ends with the process, however that ends.
+#include "store/sql.h"
+
+#include "base/file.h"
+#include "base/mem.h"
+#include "base/str.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+struct store_lock {
+    int fd;
+};
+
+char *store_run_dir(const struct store *s, const char *id)
+{
+    return str_printf("%s/runs/%s", s->dir, id);
+}
+
+static int conflict(int fd, const char *id, struct err *err)
+{
+    char pid[32] = "";
+    ssize_t n = pread(fd, pid, sizeof(pid) - 1, 0);
+    pid[n > 0 ? n : 0] = '\0';
+    pid[strspn(pid, "0123456789")] = '\0';
+    return err_set(err, ERR_CONFLICT, "run '%s' belongs to another process (pid %s)", id, *pid ? pid : "unknown");
+}
+
+int store_run_lock(struct store *s, const char *id, struct store_lock **ret, struct err *err)
+{
+    int r = store_check_id(id, "the run id", err);
+    if (r < 0)
+        return r;
+    AUTO_FREE char *dir = store_run_dir(s, id);
+    r = file_make_dirs(dir, err);
+    if (r < 0)
+        return r;
+    AUTO_FREE char *path = path_join(dir, "lock");
+    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+    if (fd < 0)
+        return err_sys(err, errno, "cannot open '%s'", path);
+    if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
+        r = errno == EWOULDBLOCK ? conflict(fd, id, err) : err_sys(err, errno, "cannot lock '%s'", path);
+        close(fd);
+        return r;
+    }
+    // The pid is for people; a disk without room for it does not take the ownership away.
+    char pid[32];
+    int len = snprintf(pid, sizeof(pid), "%ld\n", (long)getpid());
+    if (ftruncate(fd, 0) == 0 && len > 0)
+        (void)!pwrite(fd, pid, (size_t)len, 0);
+    struct store_lock *lock = mem_alloc(sizeof(*lock));
+    lock->fd = fd;
+    *ret = lock;
+    return 0;
+}
+
+struct store_lock *store_lock_release(struct store_lock *lock)
+{
+    if (lock) {
+        flock(lock->fd, LOCK_UN); // also for a descriptor that a child between fork and exec still has
+        close(lock->fd);
+        mem_free(lock);
+    }
+    return NULL;
+}

@@ -1,0 +1,456 @@
+// orchestrator/store: runs, stages, script calls, handoffs, events, inbox, artifacts.
+#include "support/support.h"
+
+#include "base/file.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "store/store.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+struct fixture {
+    char *dir;
+    struct store *s;
+    struct err err;
+};
+
+static int setup(void **state)
+{
+    struct fixture *f = mem_alloc(sizeof(*f));
+    f->dir = test_temp_dir();
+    assert_ok(store_open(f->dir, &f->s, &f->err), &f->err);
+    *state = f;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct fixture *f = *state;
+    store_close(f->s);
+    test_remove(f->dir);
+    mem_free(f);
+    return 0;
+}
+
+static int create(struct fixture *f, const char *id, const char *project, const char *key, char ret[STORE_NAME_MAX])
+{
+    AUTO_JSON json_t *params = json_pack("{s:s}", "focus", "all");
+    AUTO_JSON json_t *agents = json_object();
+    struct store_run run = {.id = id, .workflow = "relay", .script_hash = "h", .project = project, .key = key,
+                            .params = params, .agents = agents};
+    return store_run_create(f->s, &run, ret, &f->err);
+}
+
+static void new_run(struct fixture *f, const char *id)
+{
+    char ret[STORE_NAME_MAX];
+    assert_int_equal(create(f, id, "/p", NULL, ret), 0);
+    assert_string_equal(ret, id);
+}
+
+static int reserve(struct fixture *f, const struct store_result *result, const char *run, int seq, const char *key,
+                   const char *lease)
+{
+    AUTO_JSON json_t *request = json_pack("{s:i}", "seq", seq);
+    struct store_stage next = {.run = run, .seq = seq, .key = key, .task = "0", .agent = "echo", .mode = "echo",
+                               .lease = lease, .request = request};
+    return store_commit_stage(f->s, result, &next, 1, &f->err);
+}
+
+static void test_store_run_create_and_get(void **state)
+{
+    struct fixture *f = *state;
+    new_run(f, "relay-1");
+    AUTO_JSON json_t *row = store_run_get_new(f->s, "relay-1", &f->err);
+    assert_non_null(row);
+    assert_string_equal(json_str(row, "state", ""), "queued");
+    assert_string_equal(json_str(json_obj(row, "params"), "focus", ""), "all");
+    assert_true(json_is_null(json_object_get(row, "result")));
+    char ret[STORE_NAME_MAX];
+    assert_int_equal(create(f, "relay-1", "/p", NULL, ret), -ERR_EXISTS);
+    assert_int_equal(create(f, "../x", "/p", NULL, ret), -ERR_INVALID);
+    assert_null(store_run_get_new(f->s, "nothing", &f->err));
+    assert_int_equal(f->err.code, ERR_NOT_FOUND);
+}
+
+static void test_store_same_key_is_the_same_run(void **state)
+{
+    struct fixture *f = *state;
+    char ret[STORE_NAME_MAX];
+    assert_int_equal(create(f, "a-1", "/p", "K", ret), 0);
+    assert_int_equal(create(f, "a-2", "/p", "K", ret), 1);
+    assert_string_equal(ret, "a-1");
+    assert_int_equal(create(f, "a-3", "/other", "K", ret), -ERR_CONFLICT);
+    assert_non_null(strstr(f->err.text, "a-1"));
+    assert_null(store_run_get_new(f->s, "a-2", &f->err));
+}
+
+static void test_store_run_list_filters_newest_first(void **state)
+{
+    struct fixture *f = *state;
+    char ret[STORE_NAME_MAX];
+    create(f, "a", "/p", NULL, ret);
+    create(f, "b", "/q", NULL, ret);
+    create(f, "c", "/p", NULL, ret);
+    assert_ok(store_run_set_state(f->s, "a", RUN_ACCEPTED, NULL, &f->err), &f->err);
+    AUTO_JSON json_t *all = store_run_list_new(f->s, NULL, &f->err);
+    assert_int_equal(json_array_size(all), 3);
+    assert_string_equal(json_str(json_array_get(all, 0), "id", ""), "c");
+    AUTO_JSON json_t *p = store_run_list_new(f->s, &(struct store_run_filter){.project = "/p", .limit = 1}, &f->err);
+    assert_int_equal(json_array_size(p), 1);
+    AUTO_JSON json_t *open = store_run_list_new(f->s, &(struct store_run_filter){.project = "/p", .unfinished = true}, &f->err);
+    assert_int_equal(json_array_size(open), 1);
+    assert_string_equal(json_str(json_array_get(open, 0), "id", ""), "c");
+    AUTO_JSON json_t *done = store_run_list_new(f->s, &(struct store_run_filter){.state = "accepted"}, &f->err);
+    assert_int_equal(json_array_size(done), 1);
+}
+
+static void test_store_final_state_is_for_ever(void **state)
+{
+    struct fixture *f = *state;
+    new_run(f, "r");
+    AUTO_JSON json_t *result = json_pack("{s:b}", "better", 1);
+    assert_ok(store_run_set_state(f->s, "r", RUN_RUNNING, NULL, &f->err), &f->err);
+    assert_ok(store_run_set_state(f->s, "r", RUN_FAILED, result, &f->err), &f->err);
+    assert_int_equal(store_run_set_state(f->s, "r", RUN_ACCEPTED, NULL, &f->err), -ERR_STATE);
+    assert_int_equal(store_run_request_cancel(f->s, "r", "no", &f->err), -ERR_STATE);
+    assert_int_equal(reserve(f, NULL, "r", 1, "k", "l"), -ERR_STATE);
+    AUTO_JSON json_t *row = store_run_get_new(f->s, "r", &f->err);
+    assert_true(json_flag(json_obj(row, "result"), "better", false));
+    assert_true(json_is_integer(json_object_get(row, "finished_ns")));
+    assert_ok(store_run_reopen(f->s, "r", "h2", &f->err), &f->err);
+    AUTO_JSON json_t *again = store_run_get_new(f->s, "r", &f->err);
+    assert_string_equal(json_str(again, "state", ""), "running");
+    assert_string_equal(json_str(again, "script_hash", ""), "h2");
+    assert_int_equal(store_run_reopen(f->s, "r", NULL, &f->err), -ERR_STATE);
+}
+
+static void test_store_cancel_is_noticed(void **state)
+{
+    struct fixture *f = *state;
+    new_run(f, "r");
+    char reason[STORE_NAME_MAX];
+    assert_int_equal(store_run_cancel_requested(f->s, "r", reason, &f->err), 0);
+    struct store *other = NULL;
+    assert_ok(store_open(f->dir, &other, &f->err), &f->err);
+    assert_false(store_changed_elsewhere(f->s));
+    assert_int_equal(store_run_request_cancel(other, "r", "by hand", &f->err), 0);
+    assert_int_equal(store_run_request_cancel(other, "r", "again", &f->err), 1);
+    assert_true(store_changed_elsewhere(f->s));
+    assert_false(store_changed_elsewhere(f->s));
+    assert_int_equal(store_run_cancel_requested(f->s, "r", reason, &f->err), 1);
+    assert_string_equal(reason, "by hand");
+    assert_int_equal(store_run_cancel_requested(f->s, "x", reason, &f->err), -ERR_NOT_FOUND);
+    store_close(other);
+}
+
+static void test_store_result_and_next_are_one_commit(void **state)
+{
+    struct fixture *f = *state;
+    new_run(f, "r");
+    assert_ok(reserve(f, NULL, "r", 1, "k1", "lease-1"), &f->err);
+    AUTO_JSON json_t *handoff = json_pack("{s:s}", "summary", "done");
+    AUTO_JSON json_t *receipts = json_pack("[{s:i}]", "exit", 0);
+    struct store_result result = {.run = "r", .seq = 1, .lease = "lease-1", .state = STAGE_COMPLETED,
+                                  .handoff_id = "2026-echo", .handoff = handoff, .receipts = receipts, .worker = "w"};
+    // The reservation cannot be made, so the result is not there either.
+    assert_int_equal(reserve(f, &result, "r", 1, "k2", "lease-2"), -ERR_EXISTS);
+    AUTO_JSON json_t *open = store_stage_get_new(f->s, "r", 1, &f->err);
+    assert_string_equal(json_str(open, "state", ""), "reserved");
+    assert_null(store_handoff_get_new(f->s, "r", "2026-echo", &f->err));
+
+    assert_ok(reserve(f, &result, "r", 2, "k2", "lease-2"), &f->err);
+    AUTO_JSON json_t *done = store_stage_find_new(f->s, "r", "k1", 0, &f->err);
+    assert_string_equal(json_str(done, "state", ""), "completed");
+    assert_string_equal(json_str(json_obj(done, "handoff"), "summary", ""), "done");
+    assert_int_equal(json_array_size(json_list(done, "receipts")), 1);
+    AUTO_JSON json_t *list = store_stage_list_new(f->s, "r", false, &f->err);
+    assert_int_equal(json_array_size(list), 2);
+    assert_null(json_object_get(json_array_get(list, 0), "request"));
+    AUTO_JSON json_t *handoffs = store_handoff_list_new(f->s, "r", &f->err);
+    assert_int_equal(json_array_size(handoffs), 1);
+}
+
+static void test_store_finished_results_are_immutable(void **state)
+{
+    struct fixture *f = *state;
+    new_run(f, "r");
+    assert_ok(reserve(f, NULL, "r", 1, "k", "l"), &f->err);
+    struct store_result result = {.run = "r", .seq = 1, .lease = "l", .state = STAGE_FAILED};
+    assert_ok(store_commit_stage(f->s, &result, NULL, 0, &f->err), &f->err);
+    result.state = STAGE_COMPLETED;
+    assert_int_equal(store_commit_stage(f->s, &result, NULL, 0, &f->err), -ERR_STATE);
+    assert_int_equal(store_stage_lease(f->s, "r", 1, NULL, "m", NULL, &f->err), -ERR_STATE);
+    AUTO_JSON json_t *row = store_stage_get_new(f->s, "r", 1, &f->err);
+    assert_string_equal(json_str(row, "state", ""), "failed");
+    result.seq = 9;
+    assert_int_equal(store_commit_stage(f->s, &result, NULL, 0, &f->err), -ERR_NOT_FOUND);
+    result.state = STAGE_RESERVED;
+    assert_int_equal(store_commit_stage(f->s, &result, NULL, 0, &f->err), -ERR_INVALID);
+}
+
+static void test_store_stale_lease_is_refused(void **state)
+{
+    struct fixture *f = *state;
+    new_run(f, "r");
+    assert_ok(reserve(f, NULL, "r", 1, "k", "first"), &f->err);
+    int attempt = 0;
+    assert_int_equal(store_stage_lease(f->s, "r", 1, "wrong", "second", &attempt, &f->err), -ERR_CONFLICT);
+    assert_ok(store_stage_lease(f->s, "r", 1, "first", "second", &attempt, &f->err), &f->err);
+    assert_int_equal(attempt, 2);
+    struct store_result late = {.run = "r", .seq = 1, .lease = "first", .state = STAGE_COMPLETED};
+    assert_int_equal(store_commit_stage(f->s, &late, NULL, 0, &f->err), -ERR_CONFLICT);
+    late.lease = NULL;
+    assert_int_equal(store_commit_stage(f->s, &late, NULL, 0, &f->err), -ERR_CONFLICT);
+    late.lease = "second";
+    assert_ok(store_commit_stage(f->s, &late, NULL, 0, &f->err), &f->err);
+}
+
+static void test_store_stage_key_occurrence_is_unique_and_reusable(void **state)
+{
+    struct fixture *f = *state;
+    new_run(f, "r");
+    new_run(f, "s");
+    assert_ok(reserve(f, NULL, "r", 1, "k", "l"), &f->err);
+    assert_int_equal(reserve(f, NULL, "r", 2, "k", "l"), -ERR_EXISTS);
+    assert_null(store_stage_reusable_new(f->s, "k", "s", &f->err));
+    struct store_result result = {.run = "r", .seq = 1, .lease = "l", .state = STAGE_COMPLETED};
+    assert_ok(store_commit_stage(f->s, &result, NULL, 0, &f->err), &f->err);
+    AUTO_JSON json_t *row = store_stage_reusable_new(f->s, "k", "s", &f->err);
+    assert_string_equal(json_str(row, "run", ""), "r");
+    assert_null(store_stage_reusable_new(f->s, "k", "r", &f->err));
+}
+
+static void test_store_script_call_is_journaled_once(void **state)
+{
+    struct fixture *f = *state;
+    new_run(f, "r");
+    AUTO_JSON json_t *answer = json_real(0.25);
+    assert_int_equal(store_call_put(f->s, "r", "0.1", 3, "random", "aa", answer, &f->err), 0);
+    AUTO_JSON json_t *other = json_real(0.5);
+    assert_int_equal(store_call_put(f->s, "r", "0.1", 3, "random", "aa", other, &f->err), 1);
+    assert_int_equal(store_call_put(f->s, "r", "0.1", 3, "now", "aa", other, &f->err), -ERR_CONFLICT);
+    assert_non_null(strstr(f->err.text, "diverged"));
+    AUTO_JSON json_t *row = store_call_get_new(f->s, "r", "0.1", 3, &f->err);
+    assert_true(json_num(row, "answer", 0) == 0.25);
+    assert_int_equal(store_call_put(f->s, "r", "0", 0, "sleep", "bb", NULL, &f->err), 0);
+    AUTO_JSON json_t *list = store_call_list_new(f->s, "r", &f->err);
+    assert_int_equal(json_array_size(list), 2);
+}
+
+static void test_store_events_since(void **state)
+{
+    struct fixture *f = *state;
+    int64_t first = 0, second = 0;
+    AUTO_JSON json_t *body = json_pack("{s:s}", "a", "b");
+    assert_ok(store_event_add(f->s, NULL, EVENT_SERVICE_STARTED, NULL, &first, &f->err), &f->err);
+    assert_ok(store_event_add(f->s, "r", EVENT_RUN_CREATED, body, &second, &f->err), &f->err);
+    assert_true(second > first);
+    assert_int_equal(store_event_last(f->s), second);
+    AUTO_JSON json_t *all = store_event_list_new(f->s, NULL, 0, 0, &f->err);
+    assert_int_equal(json_array_size(all), 2);
+    AUTO_JSON json_t *later = store_event_list_new(f->s, NULL, first, 0, &f->err);
+    assert_int_equal(json_array_size(later), 1);
+    AUTO_JSON json_t *run = store_event_list_new(f->s, "r", 0, 10, &f->err);
+    assert_string_equal(json_str(json_array_get(run, 0), "kind", ""), "run_created");
+    assert_string_equal(json_str(json_obj(json_array_get(run, 0), "body"), "a", ""), "b");
+}
+
+static void test_store_inbox_reaches_existing_runs_only(void **state)
+{
+    struct fixture *f = *state;
+    new_run(f, "r");
+    int64_t id = 0;
+    AUTO_JSON json_t *body = json_pack("{s:b}", "approved", 1);
+    assert_int_equal(store_inbox_put(f->s, "x", "approval", body, &id, &f->err), -ERR_NOT_FOUND);
+    assert_ok(store_inbox_put(f->s, "r", "approval", body, &id, &f->err), &f->err);
+    AUTO_JSON json_t *list = store_inbox_list_new(f->s, "r", 0, &f->err);
+    assert_int_equal(json_array_size(list), 1);
+    AUTO_JSON json_t *none = store_inbox_list_new(f->s, "r", id, &f->err);
+    assert_int_equal(json_array_size(none), 0);
+}
+
+static void test_store_handoff_is_immutable(void **state)
+{
+    struct fixture *f = *state;
+    AUTO_JSON json_t *a = json_pack("{s:s}", "summary", "a");
+    AUTO_JSON json_t *b = json_pack("{s:s}", "summary", "b");
+    assert_ok(store_handoff_put(f->s, "r", "id-1", 1, a, &f->err), &f->err);
+    assert_ok(store_handoff_put(f->s, "r", "id-1", 1, a, &f->err), &f->err);
+    assert_int_equal(store_handoff_put(f->s, "r", "id-1", 1, b, &f->err), -ERR_EXISTS);
+    AUTO_JSON json_t *row = store_handoff_get_new(f->s, NULL, "id-1", &f->err);
+    assert_string_equal(json_str(json_obj(row, "handoff"), "summary", ""), "a");
+}
+
+static void test_store_batch_is_one_transaction(void **state)
+{
+    struct fixture *f = *state;
+    new_run(f, "r");
+    assert_ok(store_begin(f->s, &f->err), &f->err);
+    assert_int_equal(store_begin(f->s, &f->err), -ERR_STATE);
+    assert_ok(reserve(f, NULL, "r", 1, "k1", "l"), &f->err);
+    assert_int_equal(reserve(f, NULL, "r", 1, "k2", "l"), -ERR_EXISTS); // undone alone
+    assert_ok(reserve(f, NULL, "r", 2, "k2", "l"), &f->err);
+    assert_true(store_in_batch(f->s));
+    assert_ok(store_commit(f->s, &f->err), &f->err);
+    assert_ok(store_begin(f->s, &f->err), &f->err);
+    assert_ok(reserve(f, NULL, "r", 3, "k3", "l"), &f->err);
+    store_rollback(f->s);
+    AUTO_JSON json_t *list = store_stage_list_new(f->s, "r", true, &f->err);
+    assert_int_equal(json_array_size(list), 2);
+    assert_int_equal(store_commit(f->s, &f->err), -ERR_STATE);
+}
+
+static void test_store_lock_has_one_owner_and_ends_with_it(void **state)
+{
+    struct fixture *f = *state;
+    int ready[2], stop[2];
+    assert_int_equal(pipe(ready), 0);
+    assert_int_equal(pipe(stop), 0);
+    pid_t child = fork();
+    if (child == 0) {
+        struct store_lock *lock = NULL;
+        struct err err;
+        char c = store_run_lock(f->s, "r", &lock, &err) >= 0 ? 'y' : 'n';
+        if (write(ready[1], &c, 1) != 1)
+            _exit(1);
+        close(stop[1]);
+        (void)!read(stop[0], &c, 1); // until the parent kills it
+        _exit(0);
+    }
+    char c = 0;
+    assert_int_equal(read(ready[0], &c, 1), 1);
+    assert_int_equal(c, 'y');
+    struct store_lock *lock = NULL;
+    assert_int_equal(store_run_lock(f->s, "r", &lock, &f->err), -ERR_CONFLICT);
+    char pid[32];
+    snprintf(pid, sizeof(pid), "%ld", (long)child);
+    assert_non_null(strstr(f->err.text, pid));
+    kill(child, SIGKILL);
+    waitpid(child, NULL, 0);
+    assert_ok(store_run_lock(f->s, "r", &lock, &f->err), &f->err);
+    struct store_lock *second = NULL;
+    assert_int_equal(store_run_lock(f->s, "r", &second, &f->err), -ERR_CONFLICT); // also in the same process
+    lock = store_lock_release(lock);
+    assert_ok(store_run_lock(f->s, "r", &lock, &f->err), &f->err);
+    store_lock_release(lock);
+    for (int i = 0; i < 2; i++) {
+        close(ready[i]);
+        close(stop[i]);
+    }
+}
+
+static void test_store_artifacts_are_stored_once(void **state)
+{
+    struct fixture *f = *state;
+    char hash[HASH_TEXT], again[HASH_TEXT];
+    assert_ok(store_artifact_put(f->s, "hello", 5, hash, &f->err), &f->err);
+    assert_ok(store_artifact_put(f->s, "hello", 5, again, &f->err), &f->err);
+    assert_string_equal(hash, "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824");
+    assert_string_equal(hash, again);
+    assert_true(store_artifact_has(f->s, hash));
+    char *data = NULL;
+    size_t len = 0;
+    assert_ok(store_artifact_get(f->s, hash, 100, &data, &len, &f->err), &f->err);
+    assert_int_equal(len, 5);
+    mem_free(data);
+    assert_int_equal(store_artifact_get(f->s, hash, 4, &data, &len, &f->err), -ERR_LIMIT);
+    assert_int_equal(store_artifact_get(f->s, "../../etc/passwd", 100, &data, &len, &f->err), -ERR_INVALID);
+    again[0] = '3';
+    assert_int_equal(store_artifact_get(f->s, again, 100, &data, &len, &f->err), -ERR_NOT_FOUND);
+    assert_int_equal(f->err.code, ERR_NOT_FOUND);
+
+    AUTO_FREE char *file = path_join(f->dir, "source");
+    assert_ok(file_write(file, "hello", 5, false, &f->err), &f->err);
+    int64_t bytes = 0;
+    assert_ok(store_artifact_put_file(f->s, file, again, &bytes, &f->err), &f->err);
+    assert_string_equal(hash, again);
+    assert_int_equal(bytes, 5);
+    assert_int_equal(store_artifact_put_file(f->s, f->dir, again, NULL, &f->err), -ERR_INVALID);
+
+    assert_ok(store_artifact_ref(f->s, "r", 1, "a.txt", hash, "text/plain", 5, &f->err), &f->err);
+    assert_ok(store_artifact_ref(f->s, "r", 1, "a.txt", hash, NULL, 5, &f->err), &f->err);
+    AUTO_JSON json_t *refs = store_artifact_list_new(f->s, "r", &f->err);
+    assert_int_equal(json_array_size(refs), 1);
+    assert_true(json_is_null(json_object_get(json_array_get(refs, 0), "media")));
+}
+
+static void test_store_damaged_artifact_is_set_aside(void **state)
+{
+    struct fixture *f = *state;
+    char hash[HASH_TEXT];
+    assert_ok(store_artifact_put(f->s, "hello", 5, hash, &f->err), &f->err);
+    AUTO_FREE char *path = store_artifact_path(f->s, hash);
+    assert_ok(file_write(path, "hexxo", 5, false, &f->err), &f->err);
+    char *data = NULL;
+    assert_int_equal(store_artifact_get(f->s, hash, 100, &data, NULL, &f->err), -ERR_NOT_FOUND);
+    assert_false(store_artifact_has(f->s, hash));
+    AUTO_JSON json_t *lost = store_lost_list_new(f->s, &f->err);
+    assert_string_equal(json_str(json_array_get(lost, 0), "ref", ""), hash);
+    assert_ok(store_artifact_put(f->s, "hello", 5, hash, &f->err), &f->err);
+    assert_ok(store_artifact_get(f->s, hash, 100, &data, NULL, &f->err), &f->err);
+    mem_free(data);
+}
+
+static void test_store_too_large_record_is_refused(void **state)
+{
+    struct fixture *f = *state;
+    size_t len = STORE_TEXT_MAX + 1;
+    char *big = mem_alloc(len + 1);
+    memset(big, 'x', len);
+    AUTO_JSON json_t *body = json_pack("{s:s}", "t", big);
+    assert_int_equal(store_event_add(f->s, "r", EVENT_SCRIPT_LOG, body, NULL, &f->err), -ERR_LIMIT);
+    mem_free(big);
+    assert_int_equal(store_event_last(f->s), 0);
+}
+
+static void test_state_tables(void **state)
+{
+    (void)state;
+    enum run_state run;
+    assert_true(run_state_from_name("nothing_measurable", &run));
+    assert_int_equal(run_state_exit_status(run), 4);
+    assert_int_equal(run_state_exit_status(RUN_ACCEPTED), 0);
+    assert_int_equal(run_state_exit_status(RUN_NEEDS_DISCUSSION), 3);
+    assert_true(run_state_final(RUN_LOST) && !run_state_final(RUN_WAITING));
+    assert_true(run_state_script_may(RUN_REJECTED) && !run_state_script_may(RUN_CANCELLED));
+    assert_false(run_state_from_name(NULL, &run));
+    enum event_kind kind;
+    assert_true(event_kind_from_name("record_lost", &kind));
+    assert_int_equal(kind, EVENT_RECORD_LOST);
+    for (int i = 0; i < RUN_STATE_COUNT_; i++) { // a state that is not success must not exit with 0
+        if (run_state_final((enum run_state)i) && i != RUN_ACCEPTED)
+            assert_true(run_state_exit_status((enum run_state)i) != 0);
+    }
+}
+
+int main(void)
+{
+#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+    const struct CMUnitTest tests[] = {
+        T(test_store_run_create_and_get),
+        T(test_store_same_key_is_the_same_run),
+        T(test_store_run_list_filters_newest_first),
+        T(test_store_final_state_is_for_ever),
+        T(test_store_cancel_is_noticed),
+        T(test_store_result_and_next_are_one_commit),
+        T(test_store_finished_results_are_immutable),
+        T(test_store_stale_lease_is_refused),
+        T(test_store_stage_key_occurrence_is_unique_and_reusable),
+        T(test_store_script_call_is_journaled_once),
+        T(test_store_events_since),
+        T(test_store_inbox_reaches_existing_runs_only),
+        T(test_store_handoff_is_immutable),
+        T(test_store_batch_is_one_transaction),
+        T(test_store_lock_has_one_owner_and_ends_with_it),
+        T(test_store_artifacts_are_stored_once),
+        T(test_store_damaged_artifact_is_set_aside),
+        T(test_store_too_large_record_is_refused),
+        cmocka_unit_test(test_state_tables),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
