@@ -1,0 +1,17 @@
+// Results in the formats other tools read: Bencher Metric Format, github-action-benchmark.
+#pragma once
+
+#include "measure/ab.h"
+
+struct export_value {
+    const char *name;               // of the bench
+    const char *unit;               // "ns" or "KiB"
+    double value, low, high, range; // low, high 0: not known; range: spread shown as "± range"
+};
+
+// {"<name>": {"latency": {"value", "lower_value", "upper_value"}}}; memory as "memory".
+json_t *export_bencher_new(const struct export_value *values, size_t n);
+// [{"name", "unit", "value", "range": "± x"}]: for the tool "customSmallerIsBetter".
+json_t *export_github_new(const struct export_value *values, size_t n);
+// The candidate's side of a comparison.
+struct export_value export_of(const struct ab_result *r, const char *name); // borrows name
