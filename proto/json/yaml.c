@@ -182,14 +182,14 @@ static json_t *sequence(struct reader *r, int depth)
     return NULL;
 }
 
-static void note_duplicate(struct reader *r, const yaml_event_t *key)
+static void note_duplicate(struct reader *r, const yaml_event_t *key, json_t *was)
 {
-    if (!r->options->duplicates)
+    if (!r->options->duplicates || !was)
         return;
     json_t *first = r->options->lines ? json_object_get(r->options->lines, buf_str(&r->path)) : NULL;
     json_array_append_new(r->options->duplicates,
-                          json_pack("{s:s, s:i, s:I}", "path", buf_str(&r->path), "line",
-                                    line_of(r, key->start_mark.line), "first", json_integer_value(first)));
+                          json_pack("{s:s, s:i, s:I, s:O}", "path", buf_str(&r->path), "line",
+                                    line_of(r, key->start_mark.line), "first", json_integer_value(first), "was", was));
 }
 
 // Reads the value that belongs to the key in `event`, and puts it into the map.
@@ -204,8 +204,7 @@ static bool map_entry(struct reader *r, json_t *map, yaml_event_t *event, int de
     char *key = str_ndup((const char *)event->data.scalar.value, event->data.scalar.length);
     size_t path_len = r->path.len;
     buf_printf(&r->path, "/%s", key);
-    if (json_object_get(map, key))
-        note_duplicate(r, event);
+    note_duplicate(r, event, json_object_get(map, key));
     note_line(r, event);
     yaml_event_delete(event);
     yaml_event_t value_event;

@@ -19,7 +19,8 @@ struct yaml_options {
     int first_line;
     // If not NULL, an object that receives the line of every map entry and list item: "/tools/0" -> 7.
     json_t *lines;
-    // If not NULL, an array that receives one {"path", "line", "first"} for each key that stands twice.
+    // If not NULL, an array that receives one {"path", "line", "first", "was"} for each key that stands twice: the
+    // line of the later one, the line of the earlier one (0 without `lines`), and the value that was replaced.
     json_t *duplicates;
 };
 
