@@ -58,6 +58,10 @@ static void read_line(const char *line, char header[NAME_MAX_BYTES], json_t *tes
     char name[NAME_MAX_BYTES];
     if (read_header(line, header))
         return;
+    if (str_starts(line, "running ")) {
+        counts->programs++;
+        return;
+    }
     if (str_starts(line, "test result: ")) {
         counts->binaries++;
         counts->passed += number_before(line, " passed");
@@ -69,7 +73,10 @@ static void read_line(const char *line, char header[NAME_MAX_BYTES], json_t *tes
     if (!how || json_object_size(tests) >= TEST_NAMES_MAX)
         return;
     char key[2 * NAME_MAX_BYTES + 4];
-    snprintf(key, sizeof(key), "%s::%s", header, name);
+    if (*header)
+        snprintf(key, sizeof(key), "%s::%s", header, name);
+    else
+        snprintf(key, sizeof(key), "%zu::%s", counts->programs, name);
     if (str_utf8_valid(key, strlen(key)))
         json_put_str(tests, key, how);
 }

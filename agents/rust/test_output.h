@@ -10,11 +10,13 @@
 
 struct test_counts {
     size_t passed, failed, ignored;
-    size_t binaries; // "test result:" lines
+    size_t programs; // "running … tests" lines
+    size_t binaries; // "test result:" lines: fewer than programs when one crashed
 };
 
-// Object {"<crate or binary>::<test>": "ok|failed|ignored"} and the counts of the summary lines. New reference.
-// Names are made unique by the header line before them ("Running tests/x.rs (…)", "Doc-tests x").
+// Object {"<test program>::<test>": "ok|failed|ignored"} and the counts of the summary lines. New reference.
+// Names are made unique by the header line before them ("Running tests/x.rs (…)", "Doc-tests x"); cargo writes those to standard
+// error, so for standard output alone by the number of the test program ("running 3 tests" begins one).
 json_t *test_output_parse_new(const char *text, size_t len, struct test_counts *ret);
 
 // Tests that were "ok" before and are not "ok" after (failed or gone). Array of names, new reference.
