@@ -1,0 +1,316 @@
+// baton-exec PROGRAM ARGV0 [ARG...]: runs one tool so that nothing of it outlives the call. Started by exec_run with its standard
+// streams, working directory and environment in place and the control socket as descriptor 3; not meant for hands.
+//
+// Three processes where the host permits it:
+//   supervisor (this) - init (process 1 of a new PID namespace) - tool
+// Killing the init kills the whole namespace at once, whatever its processes did (setsid, double fork, ignored signals).
+// Without namespaces the supervisor is the subreaper of everything below the tool: orphans become its children, and it kills until
+// it has none. The tool's end, EXEC_KILL, the end of the control connection and SIGTERM all lead there.
+#include "confine.h"
+#include "report.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum note_kind { NOTE_START_FAILED = 1, NOTE_EXITED, NOTE_NOT_CONFINED };
+
+struct note { // tool or init -> supervisor, over a pipe
+    enum note_kind kind;
+    int value; // errno, or wait status
+};
+
+static void send_note(int fd, enum note_kind kind, int value)
+{
+    const struct note note = {kind, value};
+    ssize_t ignored = write(fd, &note, sizeof(note)); // shorter than PIPE_BUF: all or nothing
+    (void)ignored;
+}
+
+static void become_tool(char **command, int notes) // does not return
+{
+    int e = confine_self();
+    if (e == 0) {
+        execv(command[0], command + 1);
+        e = errno;
+    }
+    send_note(notes, NOTE_START_FAILED, e);
+    _exit(127);
+}
+
+static pid_t fork_tool(char **command, int notes)
+{
+    pid_t pid = fork();
+    if (pid == 0)
+        become_tool(command, notes);
+    if (pid < 0)
+        send_note(notes, NOTE_START_FAILED, errno);
+    return pid;
+}
+
+// Process 1 of the namespace. Its end is the end of everything in it.
+static void be_init(char **command, int release_fd, int notes) // does not return
+{
+    if (!confine_enter(release_fd)) {
+        send_note(notes, NOTE_NOT_CONFINED, errno);
+        _exit(0);
+    }
+    pid_t tool = fork_tool(command, notes);
+    if (tool < 0)
+        _exit(0);
+    for (;;) {
+        int status;
+        pid_t pid = waitpid(-1, &status, 0);
+        if (pid == tool) {
+            send_note(notes, NOTE_EXITED, status);
+            kill(-1, SIGKILL); // everybody but us; reaped below, so that their time is counted
+        } else if (pid < 0 && errno != EINTR) {
+            _exit(0);
+        }
+    }
+}
+
+struct call {
+    char **command;
+    int notes[2]; // pipe
+    int signals;  // signalfd: SIGCHLD and the signals that end us
+    pid_t child;  // init, or the tool itself; 0 when reaped
+    bool confined, killed;
+    struct exec_report report;
+};
+
+static void drain_notes(struct call *c, bool *ret_not_confined)
+{
+    struct note note;
+    while (read(c->notes[0], &note, sizeof(note)) == (ssize_t)sizeof(note)) {
+        switch (note.kind) {
+        case NOTE_START_FAILED:
+            c->report.start_errno = note.value ? note.value : EIO;
+            break;
+        case NOTE_EXITED:
+            c->report.wait_status = note.value;
+            break;
+        case NOTE_NOT_CONFINED:
+            *ret_not_confined = true;
+            break;
+        }
+    }
+}
+
+// Parent of a process, from /proc/<pid>/stat: the field behind the state, which stands behind the last ')'.
+static pid_t parent_of(pid_t pid)
+{
+    char path[64], text[512];
+    snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return -1;
+    ssize_t n = read(fd, text, sizeof(text) - 1);
+    close(fd);
+    if (n <= 0)
+        return -1;
+    text[n] = '\0';
+    const char *p = strrchr(text, ')');
+    return p && strlen(p) > 4 ? (pid_t)strtol(p + 4, NULL, 10) : -1;
+}
+
+static bool is_below_us(pid_t pid)
+{
+    pid_t self = getpid();
+    for (int depth = 0; pid > 1 && depth < 4096; depth++) {
+        pid = parent_of(pid);
+        if (pid == self)
+            return true;
+    }
+    return false;
+}
+
+static void kill_below_us(void)
+{
+    DIR *proc = opendir("/proc");
+    struct dirent *entry;
+    while (proc && (entry = readdir(proc)) != NULL) {
+        pid_t pid = (pid_t)strtol(entry->d_name, NULL, 10);
+        if (pid > 1 && is_below_us(pid))
+            kill(pid, SIGKILL);
+    }
+    if (proc)
+        closedir(proc);
+}
+
+// Kills and reaps until no child is left. Orphans become our children, so the last ECHILD means that nobody is left.
+static void end_everything(struct call *c)
+{
+    if (c->child)
+        kill(c->child, SIGKILL);
+    for (;;) {
+        if (!c->confined)
+            kill_below_us();
+        int status;
+        pid_t pid = waitpid(-1, &status, c->confined ? 0 : WNOHANG);
+        if (pid < 0 && errno == ECHILD)
+            return;
+        if (pid == c->child && pid > 0) {
+            c->child = 0;
+            if (!c->confined)
+                c->report.wait_status = status;
+        }
+        if (pid == 0) { // somebody lives, and is dying: wait for the next SIGCHLD, but look again soon (a fork may have slipped by)
+            struct pollfd wait = {.fd = c->signals, .events = POLLIN};
+            poll(&wait, 1, 10);
+            struct signalfd_siginfo info;
+            ssize_t ignored = read(c->signals, &info, sizeof(info));
+            (void)ignored;
+        }
+    }
+}
+
+// Reaps what has ended; true when the child we started was among it.
+static bool reap(struct call *c)
+{
+    int status;
+    pid_t pid;
+    bool ended = false;
+    while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+        if (pid != c->child)
+            continue;
+        c->child = 0;
+        ended = true;
+        if (!c->confined)
+            c->report.wait_status = status;
+    }
+    return ended;
+}
+
+// True when a signal asked us to end.
+static bool take_signals(const struct call *c)
+{
+    struct signalfd_siginfo info;
+    bool end = false;
+    while (read(c->signals, &info, sizeof(info)) == (ssize_t)sizeof(info))
+        end = end || info.ssi_signo != (uint32_t)SIGCHLD;
+    return end;
+}
+
+// Until the child has ended or we were asked to end it.
+static void supervise(struct call *c)
+{
+    struct pollfd fds[] = {{.fd = EXEC_CONTROL_FD, .events = POLLIN}, {.fd = c->signals, .events = POLLIN}};
+    for (;;) {
+        if (poll(fds, 2, -1) < 0 && errno != EINTR)
+            return;
+        if (fds[0].revents) { // EXEC_KILL or the end of the connection: both mean the same
+            char word;
+            ssize_t ignored = read(EXEC_CONTROL_FD, &word, 1); // unread, it would make our report an error at the other end
+            (void)ignored;
+            c->killed = true;
+            return;
+        }
+        if (take_signals(c)) {
+            c->killed = true;
+            return;
+        }
+        if (reap(c))
+            return;
+    }
+}
+
+static void start_plain(struct call *c)
+{
+    c->confined = false;
+    pid_t pid = fork();
+    if (pid == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL); // if we are killed, at least the tool itself goes
+        become_tool(c->command, c->notes[1]);
+    }
+    c->child = pid > 0 ? pid : 0;
+    if (pid < 0)
+        send_note(c->notes[1], NOTE_START_FAILED, errno);
+}
+
+static void start_confined(struct call *c)
+{
+    int release_fd = -1;
+    pid_t pid = confine_fork(&release_fd);
+    if (pid == 0)
+        be_init(c->command, release_fd, c->notes[1]);
+    c->child = pid > 0 ? pid : 0;
+    c->confined = pid > 0;
+    if (pid > 0)
+        confine_release(pid, release_fd);
+}
+
+static int64_t nanoseconds(struct timeval t)
+{
+    return (int64_t)t.tv_sec * 1000000000 + (int64_t)t.tv_usec * 1000;
+}
+
+static void run(struct call *c)
+{
+    bool not_confined = false;
+    start_confined(c);
+    if (c->confined) {
+        supervise(c);
+        end_everything(c);
+        drain_notes(c, &not_confined);
+    }
+    if ((!c->confined || not_confined) && !c->killed) {
+        start_plain(c);
+        if (c->child)
+            supervise(c);
+        end_everything(c);
+        drain_notes(c, &not_confined);
+    }
+    struct rusage usage;
+    if (getrusage(RUSAGE_CHILDREN, &usage) == 0) {
+        c->report.user_ns = nanoseconds(usage.ru_utime);
+        c->report.sys_ns = nanoseconds(usage.ru_stime);
+        c->report.max_rss_kb = usage.ru_maxrss;
+    }
+}
+
+static int open_signals(void)
+{
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGCHLD);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGHUP);
+    sigaddset(&set, SIGQUIT);
+    sigprocmask(SIG_BLOCK, &set, NULL);
+    return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+int main(int argc, char **argv)
+{
+    if (argc < 3 || fcntl(EXEC_CONTROL_FD, F_SETFD, FD_CLOEXEC) < 0) {
+        fprintf(stderr, "baton-exec: started by Baton's workers only, with a control socket as descriptor %d\n", EXEC_CONTROL_FD);
+        return 2;
+    }
+    struct call c = {.command = argv + 1, .report = {.magic = EXEC_REPORT_MAGIC, .wait_status = SIGKILL}};
+    prctl(PR_SET_PDEATHSIG, SIGTERM); // besides the control socket, should somebody else hold its other end
+    prctl(PR_SET_CHILD_SUBREAPER, 1);
+    c.signals = open_signals();
+    if (c.signals < 0 || pipe2(c.notes, O_CLOEXEC | O_NONBLOCK) < 0) {
+        fprintf(stderr, "baton-exec: %s\n", strerror(errno));
+        return 2;
+    }
+    run(&c);
+    c.report.killed = c.killed;
+    c.report.confined = c.confined;
+    ssize_t ignored = write(EXEC_CONTROL_FD, &c.report, sizeof(c.report)); // nobody there: we were ended because of that
+    (void)ignored;
+    return 0;
+}

@@ -1,0 +1,115 @@
+#include "environment.h"
+
+#include "base/file.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "base/vec.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+struct entries {
+    VEC(char *) list;
+};
+
+static bool same_name(const char *entry, const char *other)
+{
+    size_t n = strcspn(other, "=");
+    return strncmp(entry, other, n) == 0 && entry[n] == '=';
+}
+
+static void set(struct entries *e, char *entry_consumed)
+{
+    for (size_t i = 0; i < e->list.len; i++) {
+        if (same_name(e->list.items[i], entry_consumed)) {
+            mem_free(e->list.items[i]);
+            e->list.items[i] = entry_consumed;
+            return;
+        }
+    }
+    vec_push(&e->list, entry_consumed);
+}
+
+// Our PATH without relative entries: they would mean whatever folder the tool is started in.
+static char *absolute_path_list(void)
+{
+    const char *path = getenv("PATH");
+    char **dirs = str_split(path && *path ? path : "/usr/local/bin:/usr/bin:/bin", ":", true, NULL);
+    struct buf out = BUF_INIT;
+    for (char **d = dirs; *d; d++) {
+        if ((*d)[0] == '/')
+            buf_printf(&out, "%s%s", out.len ? ":" : "PATH=", *d);
+    }
+    str_list_free(dirs);
+    if (!out.len)
+        buf_str_add(&out, "PATH=/usr/local/bin:/usr/bin:/bin");
+    return buf_steal(&out);
+}
+
+// HOME is private, but the toolchain and the registry cache of the user are wanted: they are named outright.
+static void set_cargo_place(struct entries *e, const char *name, const char *below_home)
+{
+    const char *value = getenv(name);
+    const char *home = getenv("HOME");
+    if (value && *value) {
+        set(e, str_printf("%s=%s", name, value));
+        return;
+    }
+    if (!home || home[0] != '/')
+        return;
+    AUTO_FREE char *place = path_join(home, below_home);
+    if (file_is_dir(place))
+        set(e, str_printf("%s=%s", name, place));
+}
+
+char **environment_new(const char *home, const char *const *extra)
+{
+    struct entries e = {0};
+    set(&e, absolute_path_list());
+    set(&e, str_printf("HOME=%s/home", home));
+    set(&e, str_printf("TMPDIR=%s/tmp", home));
+    set(&e, str_dup("LANG=C.UTF-8"));
+    set(&e, str_dup("TERM=dumb"));
+    set_cargo_place(&e, "CARGO_HOME", ".cargo");
+    set_cargo_place(&e, "RUSTUP_HOME", ".rustup");
+    for (; extra && *extra; extra++) {
+        if (strchr(*extra, '='))
+            set(&e, str_dup(*extra));
+    }
+    vec_push(&e.list, NULL);
+    return e.list.items;
+}
+
+const char *environment_get(char *const *environment, const char *name)
+{
+    size_t n = strlen(name);
+    for (; *environment; environment++) {
+        if (strncmp(*environment, name, n) == 0 && (*environment)[n] == '=')
+            return *environment + n + 1;
+    }
+    return NULL;
+}
+
+static char *runnable(char *path_consumed)
+{
+    if (access(path_consumed, X_OK) == 0 && !file_is_dir(path_consumed))
+        return path_consumed;
+    mem_free(path_consumed);
+    return NULL;
+}
+
+char *environment_find_program(char *const *environment, const char *cwd, const char *name)
+{
+    if (strchr(name, '/'))
+        return runnable(path_join(cwd, name));
+    const char *path = environment_get(environment, "PATH");
+    char **dirs = str_split(path ? path : "", ":", true, NULL);
+    char *found = NULL;
+    for (char **d = dirs; *d && !found && *name; d++) {
+        if ((*d)[0] == '/')
+            found = runnable(path_join(*d, name));
+    }
+    str_list_free(dirs);
+    return found;
+}

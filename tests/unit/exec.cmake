@@ -1,0 +1,2 @@
+baton_test(exec unit SOURCES test_exec.c LINK base json sandbox policy Threads::Threads)
+add_dependencies(test_unit_exec baton-exec)
