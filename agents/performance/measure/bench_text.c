@@ -267,7 +267,9 @@ static bool libtest_row(const char *line, size_t n, struct bench_row *ret)
         return false;
     if (!str_to_double(numbers[1], &row.spread_ns) || row.spread_ns < 0)
         row.spread_ns = 0;
-    row.id = str_ndup(p, (size_t)(mark - p));
+    size_t name = (size_t)(mark - p);
+    trim(&p, &name); // names are padded to one width
+    row.id = str_ndup(p, name);
     *ret = row;
     return true;
 }

@@ -7,6 +7,8 @@
 
 #include <math.h>
 
+#define HOPELESS_FROM 30 // pairs; the half-width is a poor guess before
+
 static const unsigned FIRST_LOOKS[] = {10, 20, 30, 45, 60, 80};
 
 const char *verdict_name(enum verdict v)
@@ -82,16 +84,16 @@ static unsigned pairs_needed(const struct sequence_look *look, double theta)
     return n > look->pairs ? (unsigned)n : look->pairs + 1;
 }
 
-// With the half-width that the end of the plan can bring: could the interval still come to lie past theta (taking
-// the farther end of the present interval as the truth), or inside +-theta (taking its nearest point to 0)?
-static bool hopeless(const struct sequence_look *look, double theta, unsigned max_pairs)
+// With the half-width that the end of the plan can bring: could the interval still come to lie past theta, or inside
+// +-theta, when the truth is up to one standard error farther out, or nearer to 0, than the estimate?
+static bool hopeless(const struct sequence *s, const struct sequence_look *look)
 {
-    if (look->pairs < 30)
+    if (look->pairs < HOPELESS_FROM)
         return false;
-    double half = 0.5 * (look->high - look->low) * sqrt((double)look->pairs / (double)max_pairs);
-    double far = fmax(fabs(look->low), fabs(look->high));
-    double near = look->low <= 0 && look->high >= 0 ? 0 : fmin(fabs(look->low), fabs(look->high));
-    return far - half < theta && near + half > theta;
+    double theta = log1p(s->rule.theta), half = 0.5 * (look->high - look->low);
+    double error = half / stats_normal_quantile(0.5 + 0.5 * s->rule.level);
+    double half_at_end = half * sqrt((double)look->pairs / (double)s->rule.max_pairs);
+    return fabs(look->centre) + error - half_at_end < theta && fmax(0, fabs(look->centre) - error) + half_at_end > theta;
 }
 
 static void decide(const struct sequence *s, bool last, struct sequence_look *look)
@@ -124,7 +126,7 @@ void sequence_look(struct sequence *s, const double *d, unsigned n, bool last, s
     decide(s, last, ret);
     bool detected = ret->verdict == VERDICT_FASTER || ret->verdict == VERDICT_SLOWER;
     ret->stop = last || ret->verdict == VERDICT_SAME || (detected && (ret->past_theta || s->rule.stop_at_detection));
-    if (!ret->stop && hopeless(ret, log1p(s->rule.theta), s->rule.max_pairs))
+    if (!ret->stop && hopeless(s, ret))
         ret->hopeless = ret->stop = true;
     if (ret->verdict == VERDICT_UNDECIDED)
         ret->pairs_needed = pairs_needed(ret, log1p(s->rule.theta));

@@ -1,0 +1,10 @@
+baton_test(measure_stats unit SOURCES test_measure_stats.c LINK measure base json m)
+baton_test(measure_ab unit SOURCES test_measure_ab.c LINK measure base json m)
+# A program whose CPU time is set by its argument, for the runner's tests.
+add_executable(measure_busy measure_busy.c)
+target_link_libraries(measure_busy PRIVATE baton_flags)
+set_target_properties(measure_busy PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
+baton_test(measure_runner unit SOURCES test_measure_runner.c LINK measure base json m)
+target_compile_definitions(test_unit_measure_runner PRIVATE MEASURE_BUSY="$<TARGET_FILE:measure_busy>")
+add_dependencies(test_unit_measure_runner measure_busy)
+baton_test(measure_formats unit SOURCES test_measure_formats.c LINK measure base json m)

@@ -1,0 +1,309 @@
+// The comparison with simulated samplers: no clock decides anything here.
+#include "support/support.h"
+
+#include "base/mem.h"
+#include "base/str.h"
+#include "measure/ab.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+struct simulated {
+    struct rng rng;
+    double factor[3]; // time of a side relative to the base
+    double noise;     // standard deviation of the log time
+    double spike;     // chance of a run that takes 3 times as long
+    bool outputs, b_output_differs, a_output_varies;
+    unsigned calls[3], fail_after, cancel_after;
+};
+
+static unsigned all_calls(const struct simulated *s)
+{
+    return s->calls[0] + s->calls[1] + s->calls[2];
+}
+
+static int sample(void *ctx, enum ab_side side, uint64_t noise, struct ab_values *ret, struct err *err)
+{
+    (void)noise;
+    struct simulated *s = ctx;
+    s->calls[side]++;
+    if (s->fail_after && all_calls(s) > s->fail_after)
+        return err_set(err, ERR_TOOL, "the simulated program failed");
+    double t = 1e7 * s->factor[side] * exp(s->noise * rng_normal(&s->rng));
+    if (rng_unit(&s->rng) < s->spike)
+        t *= 3;
+    ret->value[AB_CPU] = t;
+    ret->value[AB_WALL] = 1.1 * t;
+    ret->value[AB_RSS] = side == AB_CANDIDATE ? 2000 : 1000;
+    if (s->outputs)
+        snprintf(ret->output, sizeof(ret->output), "%s%u",
+                 side == AB_CANDIDATE && s->b_output_differs ? "other" : "same", s->a_output_varies ? all_calls(s) : 0);
+    return 0;
+}
+
+static struct simulated simulate(uint64_t seed, double b, double noise)
+{
+    struct simulated s = {.factor = {1, b, 1}, .noise = noise, .outputs = true};
+    rng_seed(&s.rng, seed, 99);
+    return s;
+}
+
+static struct ab_result *compare(struct simulated *s, const struct ab_options *o)
+{
+    struct ab_result *r = NULL;
+    struct err err;
+    assert_ok(ab_compare(sample, s, o, &r, &err), &err);
+    return r;
+}
+
+static void test_ab_finds_a_clear_gain_early(void **state)
+{
+    (void)state;
+    struct simulated s = simulate(1, 0.8, 0.03);
+    struct ab_options o = {.seed = 5, .max_pairs = 60, .calibrate = true};
+    struct ab_result *r = compare(&s, &o);
+    assert_int_equal(r->verdict, VERDICT_FASTER);
+    assert_int_equal(r->pairs, 10);
+    assert_true(r->past_theta);
+    assert_true(r->ratio.low < 0.8 && r->ratio.high > 0.8);
+    assert_true(ab_accepts(r, NULL));
+    assert_int_equal(r->outputs, AB_OUTPUTS_IDENTICAL);
+    assert_true(r->aa.done && !r->aa.rejects);
+    assert_true(fabs(r->other[AB_RSS].ratio - 2) < 1e-9);
+    ab_result_free(r);
+}
+
+static void test_ab_says_slower_and_refuses(void **state)
+{
+    (void)state;
+    struct simulated s = simulate(2, 1.3, 0.05);
+    struct ab_result *r = compare(&s, &(struct ab_options){.seed = 6, .max_pairs = 60});
+    const char *why = NULL;
+    assert_int_equal(r->verdict, VERDICT_SLOWER);
+    assert_true(ab_refuses(r));
+    assert_false(ab_accepts(r, &why));
+    assert_string_equal(why, "it does not measure faster");
+    ab_result_free(r);
+}
+
+static void test_ab_stops_when_there_is_no_difference(void **state)
+{
+    (void)state;
+    struct simulated s = simulate(3, 1, 0.01);
+    struct ab_result *r = compare(&s, &(struct ab_options){.seed = 7, .max_pairs = 400});
+    assert_int_equal(r->verdict, VERDICT_SAME);
+    assert_true(r->pairs < 60);
+    assert_true(r->ratio.low > 1 / 1.02 && r->ratio.high < 1.02);
+    ab_result_free(r);
+}
+
+static void test_ab_gives_up_on_hopeless_noise(void **state)
+{
+    (void)state;
+    struct simulated s = simulate(4, 1, 0.5);
+    struct ab_result *r = compare(&s, &(struct ab_options){.seed = 8, .max_pairs = 60});
+    assert_int_equal(r->verdict, VERDICT_UNDECIDED);
+    assert_true(r->pairs < 60);
+    assert_true(r->pairs_needed > 60);
+    assert_non_null(strstr(r->reasons[0], "stopped early"));
+    ab_result_free(r);
+}
+
+static void test_ab_survives_spikes(void **state)
+{
+    (void)state;
+    struct simulated s = simulate(5, 0.9, 0.02);
+    s.spike = 0.1;
+    struct ab_result *r = compare(&s, &(struct ab_options){.seed = 9, .max_pairs = 100});
+    assert_int_equal(r->verdict, VERDICT_FASTER);
+    assert_true(r->winsorised > 0);
+    assert_true(fabs(r->ratio.ratio - 0.9) < 0.03);
+    ab_result_free(r);
+}
+
+static void test_ab_real_but_small_change_is_not_accepted(void **state)
+{
+    (void)state;
+    struct simulated s = simulate(6, 1 / 1.025, 0.01);
+    struct ab_options o = {.seed = 10, .max_pairs = 20, .stop_at_detection = true};
+    struct ab_result *r = compare(&s, &o);
+    const char *why = NULL;
+    assert_int_equal(r->verdict, VERDICT_FASTER);
+    assert_false(r->past_theta);
+    assert_false(ab_accepts(r, &why));
+    assert_non_null(strstr(why, "smallest change"));
+    ab_result_free(r);
+}
+
+static void test_ab_different_outputs_are_never_accepted(void **state)
+{
+    (void)state;
+    struct simulated s = simulate(7, 0.5, 0.02);
+    s.b_output_differs = true;
+    struct ab_result *r = compare(&s, &(struct ab_options){.seed = 11, .max_pairs = 60});
+    const char *why = NULL;
+    assert_int_equal(r->verdict, VERDICT_FASTER);
+    assert_int_equal(r->outputs, AB_OUTPUTS_DIFFER);
+    assert_int_equal(r->outputs_differing, r->pairs);
+    assert_false(ab_accepts(r, &why));
+    assert_string_equal(why, "the outputs differ");
+    ab_result_free(r);
+}
+
+static void test_ab_varying_output_of_the_base_is_not_compared(void **state)
+{
+    (void)state;
+    struct simulated s = simulate(8, 0.5, 0.02);
+    s.a_output_varies = true;
+    struct ab_result *r = compare(&s, &(struct ab_options){.seed = 12, .max_pairs = 60});
+    assert_int_equal(r->outputs, AB_OUTPUTS_NOT_COMPARED);
+    assert_true(ab_accepts(r, NULL));
+    ab_result_free(r);
+}
+
+static void test_ab_biased_calibration_raises_theta(void **state)
+{
+    (void)state;
+    struct simulated s = simulate(9, 0.95, 0.01);
+    s.factor[AB_COPY] = 1.06; // the copy of the base runs 6 % slower: changes of 5 % mean nothing here
+    struct ab_result *r = compare(&s, &(struct ab_options){.seed = 13, .max_pairs = 60, .calibrate = true});
+    assert_true(r->aa.rejects);
+    assert_true(r->theta > 0.055);
+    assert_false(ab_accepts(r, NULL));
+    assert_int_equal(r->verdict, VERDICT_SAME);
+    assert_non_null(strstr(r->reasons[0], "copy of itself"));
+    ab_result_free(r);
+}
+
+static void test_ab_pair_order_is_random_and_seeded(void **state)
+{
+    (void)state;
+    struct ab_result *r[2];
+    for (int i = 0; i < 2; i++) {
+        struct simulated s = simulate(10, 1, 0.2);
+        r[i] = compare(&s, &(struct ab_options){.seed = 14, .max_pairs = 100});
+    }
+    unsigned swapped = 0;
+    assert_int_equal(r[0]->pairs, r[1]->pairs);
+    for (unsigned i = 0; i < r[0]->pairs; i++) {
+        swapped += r[0]->samples[i].b_first;
+        assert_int_equal(r[0]->samples[i].b_first, r[1]->samples[i].b_first);
+    }
+    assert_in_range(swapped, r[0]->pairs / 4, 3 * r[0]->pairs / 4);
+    AUTO_JSON json_t *a = ab_result_json_new(r[0], true);
+    AUTO_JSON json_t *b = ab_result_json_new(r[1], true);
+    json_object_del(a, "elapsed_ns");
+    json_object_del(b, "elapsed_ns");
+    assert_true(json_equal(a, b));
+    ab_result_free(r[0]);
+    ab_result_free(r[1]);
+}
+
+static bool cancel(void *user)
+{
+    struct simulated *s = user;
+    return all_calls(s) >= s->cancel_after;
+}
+
+static void test_ab_failure_and_cancel_end_it(void **state)
+{
+    (void)state;
+    struct ab_result *r = NULL;
+    struct err err;
+    struct simulated s = simulate(11, 1, 0.1);
+    s.fail_after = 7;
+    assert_int_equal(ab_compare(sample, &s, &(struct ab_options){.max_pairs = 60}, &r, &err), -ERR_TOOL);
+    struct simulated c = simulate(11, 1, 0.1);
+    c.cancel_after = 9;
+    struct ab_options o = {.max_pairs = 60, .cancelled = cancel, .user = &c};
+    assert_int_equal(ab_compare(sample, &c, &o, &r, &err), -ERR_CANCELLED);
+    assert_int_equal(all_calls(&c), 9);
+    struct simulated z = simulate(11, 0, 0.1);
+    assert_int_equal(ab_compare(sample, &z, &(struct ab_options){.max_pairs = 60}, &r, &err), -ERR_INVALID);
+    assert_null(r);
+}
+
+static void test_ab_too_few_pairs_stay_undecided(void **state)
+{
+    (void)state;
+    struct simulated s = simulate(12, 0.5, 0.01);
+    struct ab_result *r = compare(&s, &(struct ab_options){.seed = 3, .max_pairs = 5});
+    assert_int_equal(r->verdict, VERDICT_UNDECIDED);
+    assert_int_equal(r->pairs, 5);
+    assert_non_null(strstr(r->reasons[0], "at least 8"));
+    ab_result_free(r);
+}
+
+static void test_ab_time_budget_plans_and_ends(void **state)
+{
+    (void)state;
+    struct simulated s = simulate(13, 1, 0.3);
+    struct ab_options o = {.seed = 3, .max_pairs = 1000, .max_wall_ns = 1};
+    struct ab_result *r = compare(&s, &o);
+    assert_int_equal(r->max_pairs, AB_PAIRS_MIN);
+    assert_int_equal(r->pairs, 1); // the time was over before the first pair; one is always taken
+    assert_int_equal(r->verdict, VERDICT_UNDECIDED);
+    ab_result_free(r);
+}
+
+static void test_ab_result_survives_json(void **state)
+{
+    (void)state;
+    struct err err;
+    struct simulated s = simulate(14, 0.9, 0.05);
+    struct ab_result *r = compare(&s, &(struct ab_options){.seed = 15, .max_pairs = 60, .calibrate = true});
+    AUTO_JSON json_t *v = ab_result_json_new(r, true);
+    assert_string_equal(json_str(v, "verdict", ""), "faster");
+    assert_int_equal(json_array_size(json_list(v, "samples")), r->pairs);
+    assert_true(fabs(json_num(v, "change_pct", 0) - 100 * (r->ratio.ratio - 1)) < 1e-9);
+    struct ab_result *back = NULL;
+    assert_ok(ab_result_parse(v, &back, &err), &err);
+    AUTO_JSON json_t *again = ab_result_json_new(back, true);
+    assert_int_equal(back->pairs, r->pairs);
+    assert_true(json_equal(json_list(v, "samples"), json_list(again, "samples")));
+    assert_true(json_equal(json_obj(v, "aa"), json_obj(again, "aa")));
+    assert_true(json_equal(json_object_get(v, "reasons"), json_object_get(again, "reasons")));
+    assert_true(ab_accepts(back, NULL));
+    ab_result_free(back);
+    json_array_append_new(json_list(v, "samples"), json_string("x"));
+    assert_int_equal(ab_result_parse(v, &back, &err), -ERR_INVALID);
+    json_put_str(v, "verdict", "splendid");
+    assert_int_equal(ab_result_parse(v, &back, &err), -ERR_INVALID);
+    ab_result_free(r);
+}
+
+static void test_sequence_looks_come_as_planned(void **state)
+{
+    (void)state;
+    struct sequence s;
+    sequence_start(&s, &(struct sequence_rule){.max_pairs = 130}, 1);
+    static const unsigned PLAN[] = {10, 20, 30, 45, 60, 80, 110, 130, 130};
+    unsigned n = 0;
+    for (size_t i = 0; i < ARRAY_LEN(PLAN); i++) {
+        n = sequence_next_look(&s, n);
+        assert_int_equal(n, PLAN[i]);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_ab_finds_a_clear_gain_early),
+        cmocka_unit_test(test_ab_says_slower_and_refuses),
+        cmocka_unit_test(test_ab_stops_when_there_is_no_difference),
+        cmocka_unit_test(test_ab_gives_up_on_hopeless_noise),
+        cmocka_unit_test(test_ab_survives_spikes),
+        cmocka_unit_test(test_ab_real_but_small_change_is_not_accepted),
+        cmocka_unit_test(test_ab_different_outputs_are_never_accepted),
+        cmocka_unit_test(test_ab_varying_output_of_the_base_is_not_compared),
+        cmocka_unit_test(test_ab_biased_calibration_raises_theta),
+        cmocka_unit_test(test_ab_pair_order_is_random_and_seeded),
+        cmocka_unit_test(test_ab_failure_and_cancel_end_it),
+        cmocka_unit_test(test_ab_too_few_pairs_stay_undecided),
+        cmocka_unit_test(test_ab_time_budget_plans_and_ends),
+        cmocka_unit_test(test_ab_result_survives_json),
+        cmocka_unit_test(test_sequence_looks_come_as_planned),
+    };
+    return cmocka_run_group_tests_name("measure_ab", tests, NULL, NULL);
+}
