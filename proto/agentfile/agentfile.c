@@ -42,7 +42,12 @@ void agentfile_note(struct agentfile *f, enum agent_level level, int line, const
     va_end(args);
     if (n >= (int)sizeof(text))
         text[str_utf8_cut(text, sizeof(text) - 1)] = 0;
-    vec_push(&f->diagnostics, ((struct agent_diagnostic){.level = level, .line = line > 0 ? line : 1, .text = str_dup(text)}));
+    struct agent_diagnostic note = {.level = level, .line = line > 0 ? line : 1, .text = str_dup(text)};
+    vec_push(&f->diagnostics, note);
+    size_t at = f->diagnostics.len - 1; // kept in the order of lines, later notes behind
+    for (; at > 0 && f->diagnostics.items[at - 1].line > note.line; at--)
+        f->diagnostics.items[at] = f->diagnostics.items[at - 1];
+    f->diagnostics.items[at] = note;
 }
 
 // ---- bytes ----
@@ -106,24 +111,6 @@ static void note_no_front(const struct source *s, struct agentfile *f)
                        "file would have to begin with '---', a name and a description");
 }
 
-static int by_line(const void *a, const void *b)
-{
-    const struct agent_diagnostic *x = a, *y = b;
-    return (x->line > y->line) - (x->line < y->line);
-}
-
-// Insertion keeps the order of equal lines, which qsort does not promise.
-static void sort_diagnostics(struct agentfile *f)
-{
-    for (size_t i = 1; i < f->diagnostics.len; i++) {
-        struct agent_diagnostic moved = f->diagnostics.items[i];
-        size_t k = i;
-        for (; k > 0 && by_line(&f->diagnostics.items[k - 1], &moved) > 0; k--)
-            f->diagnostics.items[k] = f->diagnostics.items[k - 1];
-        f->diagnostics.items[k] = moved;
-    }
-}
-
 static void read_parts(const struct source *s, struct agentfile *f)
 {
     struct front front;
@@ -164,7 +151,6 @@ struct agentfile *agentfile_examine(const char *path, const char *text, size_t l
     else
         note_no_front(&s, f);
     source_free(&s);
-    sort_diagnostics(f);
     return f;
 }
 

@@ -78,6 +78,7 @@ struct agentfile {
     enum agent_mode mode;
     char *name; // NULL only in mode none
     bool name_declared; // false: taken from the file name
+    int name_line;      // where it is declared, 1 when it is not
     char *description, *model, *color; // NULL when not given
     char *memory, *effort, *permission_mode;
     long max_turns; // 0 when not given

@@ -112,6 +112,7 @@ static void read_name(const struct front *front, struct agentfile *f)
                        "used", AGENTFILE_NAME_MAX);
         f->name_declared = false;
     }
+    f->name_line = key_line(front, "name");
     if (!f->name_declared) {
         mem_free(f->name);
         f->name = agent_name_from_path(f->file);
