@@ -61,7 +61,7 @@ struct perf_script_stats {
 struct perf_script *perf_script_new(const char *event);
 struct perf_script *perf_script_free(struct perf_script *p); // takes NULL, returns NULL
 void perf_script_feed(struct perf_script *p, const char *data, size_t len);
-// Ends the last sample. Must be called once before reading the result; nothing may be fed after it.
+// Ends the last sample. Must be called at the end of each text, and so before the result is read.
 void perf_script_finish(struct perf_script *p);
 // Feeds a whole file. Errors: ERR_NOT_FOUND, ERR_DENIED, ERR_IO.
 int perf_script_read_file(struct perf_script *p, const char *path, struct err *err);
