@@ -26,7 +26,7 @@ struct script_host {
     void *ctx;
     // A call the script waits for. `task` is the path of the coroutine ("0", "0.2", "0.2.1"), `n` the number of the call in
     // that task (from 0): both are the same at every replay. Ops and their args and answers:
-    //   stage    {agent, task?, after: [handoff id], input: {}, mode?, timeout_ms?, retries?, reuse?, line}
+    //   stage    {agent, task?, after: [handoff id], input: {}, mode?, timeout_ms?, retries?, reuse?}
     //            -> {ok, id, agent, status, verdict, summary, output, artifacts, next_agent, next_task, key, stage}
     //   gate     {id, stage, verdict} (what is wanted, "approved")     -> {open: bool, reason: "…"}
     //   approve  {question, expires_ms?, about?}                       -> {approved: bool, by, note}
@@ -78,5 +78,7 @@ enum script_state script_state(const struct script *s);
 const json_t *script_result(const struct script *s);
 // FAILED: message with file:line, then a traceback; code LIMIT for memory and instructions. Borrowed; NULL in other states.
 const struct err *script_error(const struct script *s);
+// Line of the script where an open call was made (also inside the host call), 0 when it is not open.
+int script_line(const struct script *s, uint64_t call_id);
 size_t script_open_calls(const struct script *s);
 size_t script_memory(const struct script *s); // bytes the VM holds now

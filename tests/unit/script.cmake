@@ -1,0 +1,1 @@
+baton_test(script unit SOURCES test_script.c LINK script json base)
