@@ -12,13 +12,15 @@
 #define WIDTH       760
 #define LEFT        120
 #define RIGHT       730
-#define STRIP_A     62
-#define STRIP_B     116
+#define STRIP_A     82
+#define STRIP_B     136
 #define STRIP_HALF  20
-#define TIME_AXIS   146
-#define CHANGE_Y    206
-#define CHANGE_AXIS 228
-#define HEIGHT      262
+#define TIME_AXIS   166
+#define CHANGE_Y    226
+#define CHANGE_AXIS 248
+#define HEIGHT      282
+#define TITLE_MAX   90 // characters that fit on the line
+#define NAME_MAX    15
 
 struct axis {
     double from, to; // values at LEFT and RIGHT
@@ -30,9 +32,15 @@ static double place(const struct axis *x, double v)
     return LEFT + fmin(fmax(part, 0), 1) * (RIGHT - LEFT);
 }
 
-static void add_escaped(struct buf *out, const char *s)
+// At most `max` characters of the text, "…" behind when cut.
+static void add_escaped(struct buf *out, const char *s, size_t max)
 {
     for (; *s; s++) {
+        bool starts = ((unsigned char)*s & 0xC0) != 0x80;
+        if (starts && max-- == 0) {
+            buf_str_add(out, "…");
+            return;
+        }
         if (*s == '<')
             buf_str_add(out, "&lt;");
         else if (*s == '>')
@@ -131,7 +139,7 @@ static void add_strip(struct buf *out, const struct axis *x, const struct side *
                       enum ab_metric metric, int y, const char *kind)
 {
     buf_printf(out, "<text class='bm-text' x='%d' y='%d' text-anchor='end'>", LEFT - 14, y - 1);
-    add_escaped(out, name);
+    add_escaped(out, name, NAME_MAX);
     char median[32];
     plot_value(metric, s->median, median);
     buf_printf(out, "</text><text class='bm-small' x='%d' y='%d' text-anchor='end'>%s</text>", LEFT - 14, y + 14,
@@ -211,14 +219,15 @@ void plot_svg(struct buf *out, const struct ab_result *r, const char *title)
                "<svg xmlns='http://www.w3.org/2000/svg' class='bm' viewBox='0 0 %d %d' width='%d' height='%d' "
                "role='img'><title>",
                WIDTH, HEIGHT, WIDTH, HEIGHT);
-    add_escaped(out, title ? title : buf_str(&line));
-    buf_printf(out, "</title>%s<text class='bm-title' x='14' y='22'>", STYLE);
-    if (title) {
-        add_escaped(out, title);
-        buf_str_add(out, " — ");
-    }
-    add_escaped(out, buf_str(&line));
+    add_escaped(out, title ? title : buf_str(&line), TITLE_MAX);
+    buf_printf(out, "</title>%s<text class='bm-title' x='14' y='%d'>", STYLE, title ? 22 : 32);
+    add_escaped(out, title ? title : buf_str(&line), TITLE_MAX);
     buf_str_add(out, "</text>");
+    if (title) {
+        buf_str_add(out, "<text class='bm-text' x='14' y='42'>");
+        add_escaped(out, buf_str(&line), TITLE_MAX + 20);
+        buf_str_add(out, "</text>");
+    }
     buf_free(&line);
     add_strip(out, &x, &a, r->name_a, r->metric, STRIP_A, "bm-a");
     add_strip(out, &x, &b, r->name_b, r->metric, STRIP_B, "bm-b");

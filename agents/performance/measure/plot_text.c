@@ -130,7 +130,7 @@ void plot_box(struct buf *out, const struct ab_result *r, unsigned columns, bool
     if (r->samples && r->pairs) {
         size_t name = width_of(r->name_a) > width_of(r->name_b) ? width_of(r->name_a) : width_of(r->name_b);
         name = name < 16 ? name : 16;
-        unsigned width = columns - (unsigned)name - 12;
+        unsigned width = columns - (unsigned)name - 11;
         struct marks m[2] = {marks_of(r, false), marks_of(r, true)};
         double from = fmin(m[0].low, m[1].low), to = fmax(m[0].high, m[1].high);
         for (int side = 0; side < 2; side++) {

@@ -85,7 +85,7 @@ static unsigned pairs_needed(const struct sequence_look *look, double theta)
 }
 
 // With the half-width that the end of the plan can bring: could the interval still come to lie past theta, or inside
-// +-theta, when the truth is up to one standard error farther out, or nearer to 0, than the estimate?
+// +-theta, when the truth is up to two standard errors farther out, or one nearer to 0, than the estimate?
 static bool hopeless(const struct sequence *s, const struct sequence_look *look)
 {
     if (look->pairs < HOPELESS_FROM)
@@ -93,7 +93,8 @@ static bool hopeless(const struct sequence *s, const struct sequence_look *look)
     double theta = log1p(s->rule.theta), half = 0.5 * (look->high - look->low);
     double error = half / stats_normal_quantile(0.5 + 0.5 * s->rule.level);
     double half_at_end = half * sqrt((double)look->pairs / (double)s->rule.max_pairs);
-    return fabs(look->centre) + error - half_at_end < theta && fmax(0, fabs(look->centre) - error) + half_at_end > theta;
+    return fabs(look->centre) + 2 * error - half_at_end < theta &&
+           fmax(0, fabs(look->centre) - error) + half_at_end > theta;
 }
 
 static void decide(const struct sequence *s, bool last, struct sequence_look *look)
