@@ -17,6 +17,7 @@ struct scan {
     char *title;        // heading below the chain heading
     bool open_chain;    // the line before was a chain
     bool dangling;      // and ended with an arrow
+    char *head;         // the line before in a code block, when it was no chain
     int column[3];      // of previous, context, focus in the table that is being read; column[0] < 0: no table
 };
 
@@ -80,26 +81,23 @@ static bool take_code_fence(struct scan *scan, const char *text, size_t len)
         return false;
     scan->code = 0;
     scan->open_chain = scan->dangling = false;
+    str_set(&scan->head, NULL);
     return true;
 }
 
 // ---- chains ----
 
-static bool ends_with_arrow(const char *text, size_t len)
+static void set_head(struct scan *scan, const char *text, size_t len)
 {
-    return (len >= 3 && memcmp(text + len - 3, "→", 3) == 0) || (len >= 2 && memcmp(text + len - 2, "->", 2) == 0);
-}
-
-static bool begins_with_arrow(const char *text, size_t len)
-{
-    return (len >= 3 && memcmp(text, "→", 3) == 0) || (len >= 2 && memcmp(text, "->", 2) == 0);
+    mem_free(scan->head);
+    scan->head = text && scan->code ? str_ndup(text, len) : NULL;
 }
 
 // The line goes on with the chain before it: that one ended, or this one begins, with an arrow.
 static bool continue_chain(struct scan *scan, const char *text, size_t len)
 {
     struct agentfile *f = scan->f;
-    if (!f->chains.len || !(scan->dangling || (scan->open_chain && begins_with_arrow(text, len))))
+    if (!f->chains.len || !(scan->dangling || (scan->open_chain && chain_begins_with_arrow(text, len))))
         return false;
     char *joined = str_printf("→ %.*s", (int)len, text);
     bool ok = chain_read(joined, strlen(joined), !scan->code, &f->chains.items[f->chains.len - 1]);
@@ -110,9 +108,12 @@ static bool continue_chain(struct scan *scan, const char *text, size_t len)
 static void take_chain(struct scan *scan, const char *text, size_t len, int line)
 {
     struct agentfile *f = scan->f;
+    bool arrow = chain_begins_with_arrow(text, len);
     bool taken = continue_chain(scan, text, len);
-    struct agent_chain chain = {.line = line};
-    if (!taken && chain_read(text, len, !scan->code, &chain)) {
+    struct agent_chain chain = {.line = scan->head && arrow ? line - 1 : line};
+    // Written downwards: the first agent has a line of its own.
+    char *joined = scan->head && arrow ? str_printf("%s %.*s", scan->head, (int)len, text) : str_ndup(text, len);
+    if (!taken && chain_read(joined, strlen(joined), !scan->code, &chain)) {
         if (!chain.title)
             str_set(&chain.title, scan->title);
         taken = f->chains.len < AGENTFILE_CHAINS_MAX;
@@ -121,8 +122,10 @@ static void take_chain(struct scan *scan, const char *text, size_t len, int line
         else
             chain_free(&chain);
     }
+    mem_free(joined);
+    set_head(scan, taken ? NULL : text, len);
     scan->open_chain = taken;
-    scan->dangling = taken && ends_with_arrow(text, len);
+    scan->dangling = taken && chain_ends_with_arrow(text, len);
 }
 
 static void take_prose(struct scan *scan, const char *text, size_t len, int line)
@@ -281,6 +284,7 @@ static void take_line(struct scan *scan, const struct source_line *line, int num
     if (!len) {
         scan->column[0] = -1;
         scan->open_chain = scan->dangling = false;
+        str_set(&scan->head, NULL);
         return;
     }
     if (take_code_fence(scan, text, len))
@@ -307,4 +311,5 @@ void body_read(const struct source *s, size_t from, struct agentfile *f)
     for (size_t i = from; i < s->lines.len; i++)
         take_line(&scan, &s->lines.items[i], (int)i + 1);
     mem_free(scan.title);
+    mem_free(scan.head);
 }

@@ -6,10 +6,9 @@
 
 #include <string.h>
 
-// Length of an arrow at s (→ ⟶ ➔ ➜ ⇒ or dashes and '>'), 0 when there is none.
 static size_t arrow_at(const char *s, size_t len)
 {
-    static const char *const arrows[] = {"→", "⟶", "➔", "➜", "⇒", "➡"};
+    static const char *const arrows[] = {"→", "⟶", "➔", "➜", "⇒", "➡", "↓"};
     for (size_t i = 0; i < ARRAY_LEN(arrows); i++) {
         size_t n = strlen(arrows[i]);
         if (n <= len && memcmp(s, arrows[i], n) == 0)
@@ -19,6 +18,19 @@ static size_t arrow_at(const char *s, size_t len)
     while (n < len && (s[n] == '-' || s[n] == '='))
         n++;
     return n && n < len && s[n] == '>' ? n + 1 : 0;
+}
+
+bool chain_begins_with_arrow(const char *text, size_t len)
+{
+    return arrow_at(text, len) > 0;
+}
+
+bool chain_ends_with_arrow(const char *text, size_t len)
+{
+    for (size_t n = 2; n <= 3 && n <= len; n++)
+        if (arrow_at(text + len - n, n) == n)
+            return true;
+    return false;
 }
 
 static bool strip_pair(char **s, const char *open, const char *close)
@@ -168,7 +180,9 @@ bool chain_read(const char *line, size_t len, bool strict, struct agent_chain *c
             i++;
         }
     }
-    if (!ok || !arrow_seen || !read.steps.len) {
+    // One step alone is the beginning of a chain only when an arrow stands behind it, or goes on with another chain.
+    size_t enough = chain->steps.len ? 0 : chain_ends_with_arrow(line, len) ? 1 : 2;
+    if (!ok || !arrow_seen || read.steps.len < enough) {
         chain_free(&read);
         return false;
     }

@@ -79,11 +79,14 @@ static bool continues(const struct source *s, size_t i, size_t to)
 
 static void add_quoted(struct buf *b, const struct key_line *key)
 {
+    const char *value = key->value;
+    size_t len = key->len;
+    value_strip_outer_quotes(&value, &len);
     buf_printf(b, "%s: '", key->key);
-    for (size_t i = 0; i < key->len; i++) {
-        if (key->value[i] == '\'')
+    for (size_t i = 0; i < len; i++) {
+        if (value[i] == '\'')
             buf_char(b, '\'');
-        buf_char(b, key->value[i]);
+        buf_char(b, value[i]);
     }
     buf_str_add(b, "'\n");
 }

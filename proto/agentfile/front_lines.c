@@ -91,6 +91,17 @@ static size_t quoted_length(const char *value, size_t len)
     return 0;
 }
 
+void value_strip_outer_quotes(const char **value, size_t *len)
+{
+    if (*len < 2 || !strchr("\"'", **value) || (*value)[*len - 1] != **value)
+        return;
+    size_t n = quoted_length(*value, *len);
+    if (n && n < *len && !isalnum((unsigned char)(*value)[n]) && (*value)[n] > 0) // "a" and "b": two quotes, not one
+        return;
+    (*value)++;
+    *len -= 2;
+}
+
 bool value_wants_quotes(const char *value, size_t len)
 {
     if (!len || *value == '#' || value_is_block_mark(value, len))

@@ -17,6 +17,8 @@ struct key_line {
 bool key_line_read(const struct source_line *line, bool loose, struct key_line *ret);
 // Would YAML misread this one-line value, while its meaning is plain to a person?
 bool value_wants_quotes(const char *value, size_t len);
+// Takes off quotes around a value that has the same quotes inside: "He said "no" and left".
+void value_strip_outer_quotes(const char **value, size_t *len);
 bool value_is_block_mark(const char *value, size_t len); // "|", ">-", ...
 // The value of a key that YAML cannot read: lines [from, to), the key on the first. A list of "- " items becomes an
 // array, everything else a string.

@@ -1,0 +1,1 @@
+baton_fuzz(agentfile SOURCES fuzz_agentfile.c LINK agentfile)
