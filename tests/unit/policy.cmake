@@ -1,0 +1,3 @@
+foreach(module cases)
+  baton_test(policy_${module} unit SOURCES test_policy_${module}.c LINK policy)
+endforeach()
