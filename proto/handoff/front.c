@@ -210,10 +210,12 @@ static json_t *value_new(struct line_reader *r, const char *rest, size_t len, si
         size_t below = r->lines[r->next].indent;
         return literal || depth > LINE_DEPTH_MAX ? text_of_lines_new(r, below) : block_new(r, below, depth + 1);
     }
-    AUTO_JSON json_t *more = text_of_lines_new(r, indent + 1);
+    // A plain scalar that goes on: one blank for each line end.
     AUTO_BUF struct buf b = BUF_INIT;
     AUTO_FREE char *first = json_is_string(v) ? str_dup(s) : json_dumps(v, JSON_ENCODE_ANY);
-    buf_printf(&b, "%s %s", first, json_string_value(more));
+    buf_str_add(&b, first);
+    for (; r->next < r->count && r->lines[r->next].indent > indent; r->next++)
+        buf_printf(&b, " %.*s", (int)r->lines[r->next].len, r->lines[r->next].text);
     json_decref(v);
     return json_text_new(buf_str(&b), b.len);
 }
@@ -272,9 +274,9 @@ static json_t *lines_parse_new(const char *yaml, size_t len, int first_line, jso
         while (l.len > 0 && (l.text[l.len - 1] == '\n' || l.text[l.len - 1] == '\r'))
             l.len--;
         while (l.len > 0 && (*l.text == ' ' || *l.text == '\t')) {
+            l.indent += *l.text == '\t' ? 8 : 1;
             l.text++;
             l.len--;
-            l.indent++;
         }
         if (l.len > 0 && *l.text != '#' && !(l.indent == 0 && l.len >= 3 && memcmp(l.text, "---", 3) == 0))
             vec_push(&lines, l);

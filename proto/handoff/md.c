@@ -123,7 +123,8 @@ static bool needs_blank(const char *line)
 // At most `max` lines; what is cut is said. Fences that the cut leaves open are closed.
 static void add_text(struct buf *b, const char *text, size_t max, const char *id)
 {
-    size_t total = text_lines(text), keep = total <= max ? total : max > MIN_LINES ? max - 1 : MIN_LINES - 1;
+    size_t total = text_lines(text), spare = strstr(text, "```") ? 2 : 1; // for the note and a closing fence
+    size_t keep = total <= max ? total : max > MIN_LINES ? max - spare : 1;
     bool fenced = false;
     for (size_t i = 0; i < keep; i++) {
         size_t n = strcspn(text, "\n");
@@ -209,7 +210,7 @@ char *handoff_md_new(const json_t *handoff)
     const char *blockers = json_str(handoff, "blockers", NULL), *id = json_str(handoff, "id", "");
     bool blocked = str_eq(json_str(handoff, "status", NULL), "blocked") && blockers && *blockers;
     const json_t *acceptance = json_list(handoff, "acceptance");
-    size_t used = 8; // headings, context, the role's own labels
+    size_t used = 10; // headings, context, the role's own labels
     if (blocked)
         used += 3 + (text_lines(blockers) < BLOCKER_LINES ? text_lines(blockers) : BLOCKER_LINES);
     if (json_array_size(acceptance) > 0)

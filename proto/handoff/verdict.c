@@ -49,7 +49,7 @@ static size_t match(const char *text, const char *word)
 
 static const char *skip_marks(const char *s)
 {
-    static const char *const marks[] = {"✅", "❌", "⚠️", "⚠", "🔴", "🟡", "🟢"};
+    static const char *const marks[] = {"✅", "❌", "⚠️", "⚠", "🔴", "🟡", "🟢", "—", "–", "→"};
     for (;;) {
         s += strspn(s, " \t`*_\"'[(:");
         size_t i = 0;
