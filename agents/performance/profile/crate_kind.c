@@ -8,11 +8,11 @@
 #include <string.h>
 
 // Crates that std is made of; a name that starts with one of these is std when the source is not known.
-static const char *const std_crates[] = {"core",      "alloc",     "std",    "hashbrown", "compiler_builtins", "proc_macro",
+static const char *const std_crates[] = {"core",      "alloc",     "std",    "hashbrown", "compiler_builtins", "proc_macro", "__rustc",
                                          "test",      "panic_unwind", "panic_abort", "std_detect", "unwind", "gimli",
                                          "addr2line", "miniz_oxide", "rustc_demangle", "object", "memchr", "adler2"};
 // The shared ones are std only below its own paths, they may as well be dependencies.
-static const size_t std_crates_sure = 11;
+static const size_t std_crates_sure = 12;
 
 const char *crate_kind_name(enum crate_kind kind)
 {
@@ -98,7 +98,7 @@ static bool in_list(const char *const *list, const char *name, size_t len)
 
 static enum crate_kind kind_of_name(const struct crate_roots *roots, const char *function)
 {
-    size_t len;
+    size_t len = 0;
     const char *crate = function ? demangle_crate(function, &len) : NULL;
     if (!crate || len == 0)
         return CRATE_SYSTEM;

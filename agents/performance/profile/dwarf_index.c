@@ -291,7 +291,7 @@ static struct dwarf_extent find_extent(struct dwarf_index *x, Dwarf_Die *unit, D
 struct dwarf_extent dwarf_index_extent(struct dwarf_index *x, Dwarf_Die *unit, Dwarf_Die *function)
 {
     uint64_t key = dwarf_dieoffset(function);
-    bool fresh;
+    bool fresh = false;
     uint32_t id = intern_bytes(x->extent_keys, &key, sizeof(key), &fresh);
     if (id == INTERN_NONE)
         return (struct dwarf_extent){0};

@@ -199,7 +199,16 @@ static const char *brief_name(struct picture *p, uint32_t frame)
     return p->briefs[frame];
 }
 
-// The full name when it fits, else the short one, else the start of that; nothing in very narrow frames.
+// "<Vec<u8> as Clone>::clone" -> "clone"; the text itself when what is behind the last "::" is no plain name.
+static const char *last_name(const char *text)
+{
+    const char *tail = text;
+    for (const char *next = strstr(text, "::"); next; next = strstr(tail, "::"))
+        tail = next + 2;
+    return strpbrk(tail, ">{") ? text : tail;
+}
+
+// The full name when it fits, else the short one, else its last part, cut if need be; nothing in very narrow frames.
 static void add_label(struct picture *p, const struct node *n, double x, double width, int y)
 {
     size_t room = width > 7 ? (size_t)((width - 7) / LETTER) : 0, bytes;
@@ -208,6 +217,8 @@ static void add_label(struct picture *p, const struct node *n, double x, double 
     const char *text = frame_name(p, n->frame);
     if (count_letters(text, room + 1, &bytes) > room)
         text = brief_name(p, n->frame);
+    if (count_letters(text, room + 1, &bytes) > room)
+        text = last_name(text);
     bool cut = count_letters(text, room + 1, &bytes) > room;
     if (cut)
         count_letters(text, room - 1, &bytes);
@@ -252,8 +263,9 @@ static void add_node(struct picture *p, const struct node *n)
 
 static void add_legend(struct picture *p)
 {
-    double x = PAD + 4;
+    double x = PAD + 4 + 66;
     int y = 66;
+    buf_printf(p->out, "<text class=\"bfg-sans bfg-legend\" x=\"%d\" y=\"%d\">self time:</text>\n", PAD + 4, y);
     for (size_t kind = 0; kind < CRATE_KINDS; kind++) {
         if (p->self_of_kind[kind] == 0)
             continue;

@@ -50,7 +50,7 @@ uint32_t folded_frame(struct folded *f, const char *name, size_t len, enum crate
 {
     uint32_t text = intern_bytes(f->names, name, len, NULL);
     uint32_t key[2] = {text, (uint32_t)kind};
-    bool fresh;
+    bool fresh = false;
     uint32_t id = text == INTERN_NONE ? INTERN_NONE : intern_bytes(f->keys, key, sizeof(key), &fresh);
     if (id != INTERN_NONE && fresh)
         vec_push(&f->frames, (struct frame){text, kind});
@@ -76,11 +76,14 @@ size_t folded_frame_count(const struct folded *f)
 
 void folded_add(struct folded *f, const uint32_t *frames, size_t count, uint64_t weight)
 {
-    bool fresh;
+    bool fresh = false;
     if (count == 0 || weight == 0)
         return;
     size_t kept = count < FOLDED_DEPTH_MAX ? count : FOLDED_DEPTH_MAX;
-    uint32_t id = intern_bytes(f->stacks, frames, kept * sizeof(*frames), &fresh);
+    bool known = true;
+    for (size_t i = 0; i < kept; i++)
+        known &= frames[i] < f->frames.len; // INTERN_NONE when there was no room for the name
+    uint32_t id = !known ? INTERN_NONE : intern_bytes(f->stacks, frames, kept * sizeof(*frames), &fresh);
     if (id == INTERN_NONE || weight > UINT64_MAX - f->total) {
         f->dropped += weight;
         return;
@@ -213,7 +216,7 @@ struct reading {
 
 static uint32_t frame_of_text(struct reading *r, const char *name, size_t len)
 {
-    bool fresh;
+    bool fresh = false;
     uint32_t id = intern_bytes(r->raw, name, len, &fresh);
     if (id == INTERN_NONE)
         return INTERN_NONE;

@@ -88,7 +88,7 @@ static uint32_t find_function(struct hot_table *t, const struct hot_frame *frame
     uint32_t name = intern_text(t->texts, frame->function);
     uint32_t file = frame->file ? intern_text(t->texts, frame->file) : INTERN_NONE;
     uint32_t key[2] = {name, (uint32_t)frame->kind};
-    bool fresh;
+    bool fresh = false;
     if (name == INTERN_NONE)
         return INTERN_NONE;
     uint32_t id = intern_bytes(t->function_keys, key, sizeof(key), &fresh);
@@ -122,7 +122,7 @@ uint32_t hot_frame_add(struct hot_table *t, const struct hot_frame *frame)
         return INTERN_NONE;
     uint32_t file = frame->file ? intern_text(t->texts, frame->file) : INTERN_NONE;
     struct frame_key key = {function, file, frame->line, 0};
-    bool fresh;
+    bool fresh = false;
     uint32_t id = intern_bytes(t->frame_keys, &key, sizeof(key), &fresh);
     if (id != INTERN_NONE && fresh)
         vec_push(&t->frames,
@@ -136,7 +136,7 @@ static void add_place(struct hot_table *t, uint32_t function, int line, uint64_t
     if (line <= 0 || intern_count(t->place_keys) >= PLACES_MAX)
         return;
     uint32_t key[2] = {function, (uint32_t)line};
-    bool fresh;
+    bool fresh = false;
     uint32_t id = intern_bytes(t->place_keys, key, sizeof(key), &fresh);
     if (id == INTERN_NONE)
         return;

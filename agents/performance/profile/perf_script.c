@@ -88,7 +88,7 @@ static void end_sample(struct perf_script *p)
         p->stats.without_stack++;
         return;
     }
-    bool fresh;
+    bool fresh = false;
     p->stack[0] = p->comm;
     uint32_t id = intern_bytes(p->stacks, p->stack, (p->depth + 1) * sizeof(p->stack[0]), &fresh);
     if (id == INTERN_NONE) {
@@ -125,7 +125,7 @@ static bool is_kernel(const struct perf_frame_text *f)
 
 static void frame_line(struct perf_script *p, const char *line, size_t len)
 {
-    bool fresh;
+    bool fresh = false;
     uint32_t id = intern_bytes(p->lines, line, len, &fresh);
     if (id == INTERN_NONE) {
         p->stats.truncated = true;

@@ -15,6 +15,9 @@
 
 #define HASH_SUFFIX 19 // "::h" and 16 digits
 
+// Frames of the Rust runtime between the start of a thread and the code it runs; the flame graph shows them as one.
+enum start { START_NONE, START_LAST, START_CALL };
+
 struct part { // what one frame of the script became, innermost first, in `expanded`
     size_t first;
     uint32_t count;
@@ -23,6 +26,7 @@ struct part { // what one frame of the script became, innermost first, in `expan
 
 struct expanded {
     uint32_t hot, folded;
+    enum start start;
 };
 
 struct profile_inside {
@@ -90,13 +94,23 @@ static void cut_hash(char *name)
         name[n - HASH_SUFFIX] = '\0';
 }
 
+static enum start start_of(const struct hot_frame *frame)
+{
+    if (str_ends(frame->function, "backtrace::__rust_begin_short_backtrace") ||
+        strstr(frame->function, "backtrace::__rust_begin_short_backtrace::<"))
+        return START_LAST;
+    if (frame->kind == CRATE_STD && strstr(frame->function, "FnOnce") && strstr(frame->function, "::call_once"))
+        return START_CALL;
+    return START_NONE;
+}
+
 static void add_expanded(struct profile *p, struct part *part, const struct hot_frame *frame)
 {
     uint32_t hot = hot_frame_add(p->hot, frame);
     uint32_t folded = folded_frame(p->folded, frame->function, strlen(frame->function), frame->kind);
     if (hot == INTERN_NONE || folded == INTERN_NONE)
         return;
-    vec_push(&p->inside->expanded, (struct expanded){hot, folded});
+    vec_push(&p->inside->expanded, (struct expanded){hot, folded, start_of(frame)});
     part->count++;
 }
 
@@ -184,9 +198,36 @@ static bool expanded_behind(struct profile *p, const struct perf_stack *s, size_
     return i < s->count && part_of(p, s->frames[i], is_return)->lines;
 }
 
+// Number of leaf-side frames to keep; what is behind them is the start of the thread. n: there is no such part.
+static size_t before_start(const struct profile *p, const size_t *at, size_t n)
+{
+    size_t keep = n;
+    for (size_t i = 0; i < n; i++)
+        if (p->inside->expanded.items[at[i]].start == START_LAST)
+            keep = i;
+    if (keep < n && keep > 1 && p->inside->expanded.items[at[keep - 1]].start == START_CALL)
+        keep--;
+    return keep;
+}
+
+static void add_folded(struct profile *p, const size_t *at, size_t n, uint32_t thread, uint64_t weight)
+{
+    static const char start[] = "[thread start]";
+    uint32_t root_first[HOT_DEPTH_MAX + 2];
+    size_t keep = before_start(p, at, n), count = 0;
+    if (thread != INTERN_NONE)
+        root_first[count++] = thread;
+    if (keep < n)
+        root_first[count++] = folded_frame(p->folded, start, sizeof(start) - 1, CRATE_STD);
+    for (size_t i = keep; i-- > 0;)
+        root_first[count++] = p->inside->expanded.items[at[i]].folded;
+    folded_add(p->folded, root_first, count, weight);
+}
+
 static void add_stack(struct profile *p, const struct perf_stack *s, uint32_t thread, bool by_weight)
 {
-    uint32_t hot[HOT_DEPTH_MAX], folded[HOT_DEPTH_MAX + 1], root_first[HOT_DEPTH_MAX + 1];
+    size_t at[HOT_DEPTH_MAX]; // in `expanded`, innermost first
+    uint32_t hot[HOT_DEPTH_MAX];
     size_t n = 0;
     bool is_return = false;
     for (size_t i = 0; i < s->count; i++) {
@@ -197,20 +238,16 @@ static void add_stack(struct profile *p, const struct perf_stack *s, uint32_t th
         const struct part *part = part_of(p, s->frames[i], is_return);
         if (n == 0 && part->lines)
             p->resolved += s->samples;
-        for (uint32_t k = 0; k < part->count && n < HOT_DEPTH_MAX; k++, n++) {
-            hot[n] = p->inside->expanded.items[part->first + k].hot;
-            folded[n] = p->inside->expanded.items[part->first + k].folded;
-        }
+        for (uint32_t k = 0; k < part->count && n < HOT_DEPTH_MAX; k++)
+            at[n++] = part->first + k;
         is_return |= !frame->inlined;
     }
+    for (size_t i = 0; i < n; i++)
+        hot[i] = p->inside->expanded.items[at[i]].hot;
     hot_stack_add(p->hot, hot, n, s->samples, s->weight);
     if (s->count == 1)
         p->shallow += s->samples;
-    if (n > 0 && thread != INTERN_NONE)
-        folded[n++] = thread;
-    for (size_t i = 0; i < n; i++)
-        root_first[i] = folded[n - 1 - i];
-    folded_add(p->folded, root_first, n, by_weight ? s->weight : s->samples);
+    add_folded(p, at, n, thread, by_weight ? s->weight : s->samples);
 }
 
 static size_t count_threads(const struct perf_script *script)

@@ -246,7 +246,7 @@ struct source_chain symbolize(struct symbolizer *s, const struct symbolize_query
     if (q->is_return && address > 0)
         address--;
     uint64_t key[2] = {file, address};
-    bool fresh;
+    bool fresh = false;
     uint32_t id = intern_bytes(s->addresses, key, sizeof(key), &fresh);
     if (id == INTERN_NONE)
         return none;

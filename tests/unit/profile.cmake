@@ -1,0 +1,6 @@
+baton_test(profile_perf unit SOURCES test_profile_perf.c LINK profile)
+baton_test(profile_demangle unit SOURCES test_profile_demangle.c LINK profile)
+baton_test(profile_hot unit SOURCES test_profile_hot.c LINK profile)
+baton_test(profile_flamegraph unit SOURCES test_profile_flamegraph.c LINK profile)
+baton_test(profile_load unit SOURCES test_profile_load.c LINK profile)
+baton_test(profile_real unit SOURCES test_profile_real.c LINK profile TIMEOUT 300)
