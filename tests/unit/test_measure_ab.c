@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "measure/ab.h"
+#include "measure/witness.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -286,6 +287,61 @@ static void test_sequence_looks_come_as_planned(void **state)
     }
 }
 
+static void test_ab_holm_takes_back_weak_claims(void **state)
+{
+    (void)state;
+    struct ab_result strong = {.verdict = VERDICT_FASTER, .past_theta = true, .p_overall = 0.001};
+    struct ab_result weak = {.verdict = VERDICT_SLOWER, .past_theta = true, .p_overall = 0.008};
+    struct ab_result none = {.verdict = VERDICT_SAME, .p_overall = 0.9};
+    ab_apply_holm((struct ab_result *const[]){&weak, &strong, &none}, 3, 0);
+    assert_int_equal(strong.verdict, VERDICT_FASTER);
+    assert_int_equal(weak.verdict, VERDICT_UNDECIDED);
+    assert_false(ab_refuses(&weak));
+    assert_non_null(strstr(weak.reasons[0], "Holm"));
+    assert_int_equal(none.verdict, VERDICT_SAME);
+    mem_free(weak.reasons[0]);
+}
+
+static void test_witness_views(void **state)
+{
+    (void)state;
+    struct witness_counts base = {.instructions = 1e9, .system_calls = 1000};
+    assert_int_equal(witness_view(&base, &(struct witness_counts){0}), WITNESS_SILENT);
+    struct witness_counts less = {.instructions = 0.8e9, .system_calls = 1000};
+    assert_int_equal(witness_view(&base, &less), WITNESS_FOR);
+    struct witness_counts noise = {.instructions = 1.004e9};
+    assert_int_equal(witness_view(&base, &noise), WITNESS_FOR);
+    struct witness_counts more = {.instructions = 1.01e9, .system_calls = 1000};
+    assert_int_equal(witness_view(&base, &more), WITNESS_AGAINST);
+    struct witness_counts calls = {.instructions = 1.01e9, .system_calls = 10};
+    assert_int_equal(witness_view(&base, &calls), WITNESS_FOR);
+    AUTO_JSON json_t *v = witness_json_new(&base, &less);
+    assert_string_equal(json_str(v, "view", ""), "for");
+    assert_true(fabs(json_num(json_obj(v, "instructions"), "change_pct", 0) + 20) < 1e-9);
+    assert_null(json_obj(v, "allocations"));
+}
+
+static void test_witness_contradiction_is_undecided(void **state)
+{
+    (void)state;
+    struct witness_counts base = {.instructions = 1e9}, more = {.instructions = 1.1e9}, less = {.instructions = 0.9e9};
+    struct ab_result faster = {.verdict = VERDICT_FASTER, .past_theta = true};
+    assert_int_equal(witness_apply(&faster, &base, &less), WITNESS_FOR);
+    assert_true(ab_accepts(&faster, NULL));
+    assert_int_equal(witness_apply(&faster, &base, &more), WITNESS_AGAINST);
+    assert_int_equal(faster.verdict, VERDICT_UNDECIDED);
+    assert_false(ab_accepts(&faster, NULL));
+    assert_non_null(strstr(faster.reasons[0], "10.00 %"));
+    struct ab_result slower = {.verdict = VERDICT_SLOWER, .past_theta = true};
+    witness_apply(&slower, &base, &less);
+    assert_int_equal(slower.verdict, VERDICT_UNDECIDED);
+    struct ab_result undecided = {.verdict = VERDICT_UNDECIDED};
+    witness_apply(&undecided, &base, &less); // counts alone accept nothing
+    assert_int_equal(undecided.verdict, VERDICT_UNDECIDED);
+    mem_free(faster.reasons[0]);
+    mem_free(slower.reasons[0]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -304,6 +360,9 @@ int main(void)
         cmocka_unit_test(test_ab_time_budget_plans_and_ends),
         cmocka_unit_test(test_ab_result_survives_json),
         cmocka_unit_test(test_sequence_looks_come_as_planned),
+        cmocka_unit_test(test_ab_holm_takes_back_weak_claims),
+        cmocka_unit_test(test_witness_views),
+        cmocka_unit_test(test_witness_contradiction_is_undecided),
     };
     return cmocka_run_group_tests_name("measure_ab", tests, NULL, NULL);
 }

@@ -408,3 +408,23 @@ bool ab_refuses(const struct ab_result *r)
 {
     return r->verdict == VERDICT_SLOWER && r->past_theta;
 }
+
+void ab_apply_holm(struct ab_result *const *results, size_t n, double alpha)
+{
+    AUTO_FREE double *p = mem_array(n ? n : 1, sizeof(*p));
+    AUTO_FREE double *adjusted = mem_array(n ? n : 1, sizeof(*adjusted));
+    double limit = alpha > 0 ? alpha : SEQUENCE_ALPHA;
+    for (size_t i = 0; i < n; i++)
+        p[i] = results[i]->p_overall;
+    stats_holm(p, n, adjusted);
+    for (size_t i = 0; i < n; i++) {
+        struct ab_result *r = results[i];
+        bool claims = r->verdict == VERDICT_FASTER || r->verdict == VERDICT_SLOWER;
+        if (!claims || adjusted[i] <= limit)
+            continue;
+        r->verdict = VERDICT_UNDECIDED;
+        r->past_theta = false;
+        ab_result_reason(r, "one of %zu comparisons: after Holm's adjustment p = %.2g is above %.2g", n, adjusted[i],
+                         limit);
+    }
+}

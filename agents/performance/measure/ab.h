@@ -104,6 +104,9 @@ struct ab_result *ab_result_free(struct ab_result *r); // returns NULL
 bool ab_accepts(const struct ab_result *r, const char **ret_why);
 // The same for "slower": what a regression gate refuses.
 bool ab_refuses(const struct ab_result *r);
+// Several comparisons that are judged together (the benches of one project): verdicts faster and slower that do not
+// hold at the alpha given after Holm's adjustment become undecided, with a reason. 0: SEQUENCE_ALPHA.
+void ab_apply_holm(struct ab_result *const *results, size_t n, double alpha);
 json_t *ab_result_json_new(const struct ab_result *r, bool with_samples);
 int ab_result_parse(const json_t *v, struct ab_result **ret, struct err *err);      // reads it back (plots, reports)
 void ab_result_reason(struct ab_result *r, const char *fmt, ...) ATTR_PRINTF(2, 3); // adds a reason

@@ -269,10 +269,14 @@ int runner_run(const struct runner_call *call, struct runner_result *ret, struct
     kill(-pid, SIGKILL);
     int status = 0;
     struct rusage usage = {0};
-    while (wait4(pid, &status, 0, &usage) < 0 && errno == EINTR)
-        continue;
+    pid_t reaped;
+    do
+        reaped = wait4(pid, &status, 0, &usage);
+    while (reaped < 0 && errno == EINTR);
     if (rc < 0)
         return rc;
+    if (reaped < 0) // somebody set SIGCHLD to ignored: the kernel threw the result away
+        return err_sys(err, errno, "cannot read how \"%s\" ended", call->argv[0]);
     fill_result(&r, status, &usage);
     if (call->keep_output)
         rc = hash_stream(l.out, &r, err);
