@@ -42,14 +42,9 @@ static void add_scalar(struct buf *b, const char *key, const char *value)
     buf_char(b, '\n');
 }
 
-static bool is_id_like(const char *s)
-{
-    return *s >= '0' && *s <= '9' && s[strspn(s, "0123456789T-abcdefghijklmnopqrstuvwxyz")] == '\0' && strlen(s) > 20;
-}
-
 static void add_id(struct buf *b, const char *id)
 {
-    if (is_id_like(id))
+    if (text_yaml_plain_safe(id))
         buf_str_add(b, id);
     else
         text_yaml_quoted(b, id);

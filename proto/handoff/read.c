@@ -212,7 +212,7 @@ static void put_next(const struct read_source *s, json_t *out, json_t *extra)
     json_put_str(out, "next_role", role_of_agent(json_str(out, "next_agent", NULL)));
     AUTO_FREE char *text = scalar_text(task ? task : flat);
     AUTO_FREE char *block = text_block_new(text ? text : "");
-    json_put_str(out, "next_task", is_nothing(block) ? "" : block);
+    json_put_str(out, "next_task", block);
     if (!priority)
         priority = json_object_get(s->values, "next_priority");
     put_scalar(out, "priority", priority ? priority : json_object_get(s->values, "priority"));
@@ -250,8 +250,10 @@ static void put_rest(const struct read_source *s, json_t *out, json_t *extra)
         put_acceptance(out, json_object_get(s->values, "acceptance"));
     else if (!json_object_get(out, "acceptance"))
         json_put(out, "acceptance", json_array());
-    if (json_object_get(s->values, "blockers") || !json_object_get(out, "blockers"))
-        put_scalar(out, "blockers", json_object_get(s->values, "blockers"));
+    AUTO_FREE char *blockers = scalar_text(json_object_get(s->values, "blockers"));
+    AUTO_FREE char *block = blockers ? text_block_new(blockers) : NULL;
+    if (block || !json_object_get(out, "blockers"))
+        json_put_str(out, "blockers", block);
     if (!json_object_get(out, "context"))
         json_put(out, "context", json_null());
     json_t *given = json_obj(s->values, "extra");

@@ -3,6 +3,7 @@
 #include "base/attr.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "handoff/handoff_id.h"
 
 #include <stdint.h>
 #include <string.h>
@@ -38,18 +39,18 @@ char *text_line_new(const char *s, size_t max)
 char *text_block_new(const char *s)
 {
     AUTO_BUF struct buf b = BUF_INIT;
-    size_t start = 0; // blank lines in front are skipped, but not the blanks of the first line with text
-    for (size_t i = 0; s[i] && strchr(" \t\r\n", s[i]); i++)
-        if (s[i] == '\n')
-            start = i + 1;
-    for (s += start; *s; s++) {
+    for (; *s; s++) {
         unsigned char c = (unsigned char)*s;
         if (!is_control(c) || c == '\n' || c == '\t')
             buf_char(&b, *s);
     }
     while (b.len > 0 && strchr(" \t\n", b.data[b.len - 1]))
         b.data[--b.len] = '\0';
-    return buf_steal(&b);
+    size_t start = 0; // blank lines in front are skipped, but not the blanks of the first line with text
+    for (size_t i = 0; i < b.len && strchr(" \t\n", b.data[i]); i++)
+        if (b.data[i] == '\n')
+            start = i + 1;
+    return str_ndup(buf_str(&b) + start, b.len - start);
 }
 
 size_t text_lines(const char *s)
@@ -106,6 +107,8 @@ bool text_yaml_plain_safe(const char *s)
     for (size_t i = 0; i < ARRAY_LEN(words); i++)
         if (str_eq_nocase(s, words[i]))
             return false;
+    if (handoff_id_valid(s)) // line-based readers take ids as they stand
+        return true;
     bool letter_first = (*s >= 'a' && *s <= 'z') || (*s >= 'A' && *s <= 'Z') || *s == '_';
     return letter_first && s[strspn(s, allowed)] == '\0';
 }

@@ -61,6 +61,8 @@ static bool is_block(const json_t *v)
     return json_array_size(v) > 0 || json_object_size(v) > 0;
 }
 
+static void add_map(struct buf *b, const json_t *v, int depth, bool behind_dash);
+
 // The value behind "key:" or "-", with its newline. `depth` is where the lines of a block go.
 static void add_value(struct buf *b, const json_t *v, int depth)
 {
@@ -77,13 +79,27 @@ static void add_value(struct buf *b, const json_t *v, int depth)
     }
     buf_char(b, '\n');
     for (size_t i = 0; i < json_array_size(v); i++) {
+        const json_t *item = json_array_get(v, i);
         indent(b, depth);
         buf_char(b, '-');
-        add_value(b, json_array_get(v, i), depth + 1);
+        if (json_object_size(item) > 0 && depth < DEPTH_MAX)
+            add_map(b, item, depth + 1, true);
+        else
+            add_value(b, item, depth + 1);
     }
-    void *it = json_is_object(v) ? json_object_iter((json_t *)(uintptr_t)v) : NULL;
-    for (; it; it = json_object_iter_next((json_t *)(uintptr_t)v, it)) {
-        indent(b, depth);
+    if (json_is_object(v))
+        add_map(b, v, depth, false);
+}
+
+// The first key may stand on the line of its list's dash.
+static void add_map(struct buf *b, const json_t *v, int depth, bool behind_dash)
+{
+    void *it = json_object_iter((json_t *)(uintptr_t)v);
+    for (; it; it = json_object_iter_next((json_t *)(uintptr_t)v, it), behind_dash = false) {
+        if (behind_dash)
+            buf_char(b, ' ');
+        else
+            indent(b, depth);
         add_key(b, json_object_iter_key(it));
         add_value(b, json_object_iter_value(it), depth + 1);
     }

@@ -1,0 +1,1 @@
+baton_fuzz(handoff SOURCES fuzz_handoff.c LINK handoff)
