@@ -217,10 +217,12 @@ end
 
 -- Params with an error for a name that was not declared, instead of nil.
 local function guard_params(given, declared)
-  return setmetatable(given, {
+  return setmetatable({}, {
     __index = function(_, key)
       if not declared[key] then fault("unknown param '%s'; declared: %s", tostring(key), names(declared)) end
+      return given[key]
     end,
+    __pairs = function() return pairs(given) end,
     __newindex = function(_, key) fault("param '%s' cannot be set", tostring(key)) end,
   })
 end

@@ -186,6 +186,35 @@ static int base_setmetatable(lua_State *L)
     return 1;
 }
 
+// A caught error makes Lua walk all frames and shrink the stack; both are part of the memory in use.
+static int end_pcall(lua_State *L, int status, lua_KContext skip)
+{
+    if (status == LUA_OK || status == LUA_YIELD)
+        return lua_gettop(L) - (int)skip;
+    vm_charge(L, vm_of(L)->used / 64);
+    lua_pushboolean(L, 0);
+    lua_pushvalue(L, -2);
+    return 2;
+}
+
+static int base_pcall(lua_State *L)
+{
+    luaL_checkany(L, 1);
+    lua_pushboolean(L, 1);
+    lua_insert(L, 1);
+    return end_pcall(L, lua_pcallk(L, lua_gettop(L) - 2, LUA_MULTRET, 0, 0, end_pcall), 0);
+}
+
+static int base_xpcall(lua_State *L)
+{
+    int n = lua_gettop(L);
+    luaL_checktype(L, 2, LUA_TFUNCTION);
+    lua_pushboolean(L, 1);
+    lua_pushvalue(L, 1);
+    lua_rotate(L, 3, 2); // function, handler, true, function, arguments
+    return end_pcall(L, lua_pcallk(L, n - 2, LUA_MULTRET, 2, 2, end_pcall), 2);
+}
+
 // Upvalue: a standard function. Charges for the bytes it is given.
 static int charged_call(lua_State *L)
 {
@@ -233,7 +262,7 @@ static int string_rep(lua_State *L)
     luaL_optlstring(L, 3, "", &sep);
     if (n > 0 && ((lua_Unsigned)n > REP_MAX || (len + sep) > REP_MAX / (size_t)n))
         return vm_raise(L, "string.rep: the result would be larger than %d MiB", (int)(REP_MAX >> 20));
-    vm_charge(L, n > 0 ? (uint64_t)n : 0);
+    vm_charge(L, n > 0 ? (uint64_t)n / 4 : 0);
     return charged_call(L);
 }
 
@@ -352,8 +381,8 @@ void vm_open_base(lua_State *L)
     static const char *const DROPPED[] = {"collectgarbage", "dofile", "load", "loadfile", "print", "warn",
                                           "_G",             "_VERSION", "require", NULL};
     static const luaL_Reg OWN[] = {
-        {"tostring", base_tostring}, {"pairs", base_pairs}, {"next", base_next}, {"setmetatable", base_setmetatable},
-        {NULL, NULL},
+        {"tostring", base_tostring}, {"pairs", base_pairs},   {"next", base_next}, {"setmetatable", base_setmetatable},
+        {"pcall", base_pcall},       {"xpcall", base_xpcall}, {NULL, NULL},
     };
     luaL_requiref(L, "_G", luaopen_base, 0);
     drop(L, DROPPED);

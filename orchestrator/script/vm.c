@@ -27,6 +27,15 @@ static int limit_error(lua_State *L)
                       (LUAI_UACINT)(vm_of(L)->limit / 1000000));
 }
 
+static void hook(lua_State *L, lua_Debug *ar);
+
+// Setting a hook walks all frames of the stack: once is enough.
+static void arm(lua_State *L)
+{
+    if (lua_gethookcount(L) != 1)
+        lua_sethook(L, hook, LUA_MASKCOUNT, 1);
+}
+
 static void hook(lua_State *L, lua_Debug *ar)
 {
     (void)ar;
@@ -35,7 +44,7 @@ static void hook(lua_State *L, lua_Debug *ar)
     if (vm->spent < vm->limit)
         return;
     vm->over = true;
-    lua_sethook(L, hook, LUA_MASKCOUNT, 1);
+    arm(L);
     limit_error(L);
 }
 
@@ -50,13 +59,14 @@ static void *allocate(void *ud, void *p, size_t old_size, size_t new_size)
         return NULL;
     }
     if (vm->running && new_size > old_size) {
-        if (vm->used - old_size + new_size > vm->cap)
-            return NULL; // Lua collects garbage, tries again, then raises "not enough memory"
-        if (new_size >= CHARGED_ALLOC) {
-            vm->spent += new_size / BYTES_PER_UNIT;
-            if (vm->spent >= vm->limit)
-                lua_sethook(vm->running, hook, LUA_MASKCOUNT, 1); // the next instruction ends it
-        }
+        bool refused = vm->used - old_size + new_size > vm->cap;
+        // A refusal makes Lua collect all garbage and try again: that is work too.
+        if (refused || new_size >= CHARGED_ALLOC)
+            vm->spent += (new_size + (refused ? vm->used : 0)) / BYTES_PER_UNIT;
+        if (vm->spent >= vm->limit)
+            arm(vm->running); // the next instruction ends it
+        if (refused)
+            return NULL; // "not enough memory"
     }
     void *q = realloc(p, new_size);
     if (!q && !vm->running)
@@ -108,7 +118,7 @@ void vm_charge(lua_State *L, uint64_t units)
     if (!vm->running || vm->spent < vm->limit)
         return;
     vm->over = true;
-    lua_sethook(L, hook, LUA_MASKCOUNT, 1);
+    arm(L);
     limit_error(L);
 }
 
