@@ -129,38 +129,55 @@ static void check_let(const struct source *s, struct findings *f, uint32_t dot, 
     source_finding(s, f, CHECK_COLLECT_ITERATE, name, "iterate over the chain directly, without `.collect()`", message);
 }
 
-// CHAIN.collect::<Vec<_>>().into_iter()… with a consumer, or in the header of a for loop.
+// The for loop in whose header the collect stands as the last thing (but for `.iter()` or `.into_iter()`).
+static const struct rust_loop *loop_of_header(const struct source *s, uint32_t dot, uint32_t last)
+{
+    for (size_t i = 0; i < s->items.loop_count; i++) {
+        const struct rust_loop *l = &s->items.loops[i];
+        if (l->kind == RUST_LOOP_FOR && l->source <= dot && l->source_end == last)
+            return l;
+    }
+    return NULL;
+}
+
+// Start of the expression that the chain is: behind `=`, `in` or `return` of the statement.
+static uint32_t expression_start(const struct rust_tokens *t, uint32_t begin, uint32_t dot)
+{
+    uint32_t start = begin;
+    for (uint32_t i = begin; i < dot; i = rust_skip_group(t, i))
+        if ((rust_is_punct(t, i, '=') && !rust_is_op(t, i, "==") && !rust_is_op(t, i, "=>")) || rust_is_one_of(t, i, "in return"))
+            start = i + 1;
+    return start;
+}
+
+// CHAIN.collect::<Vec<_>>() walked over where it stands: in the header of a for loop, or with `.into_iter()` and a consumer behind.
 static void check_chained(const struct source *s, struct findings *f, uint32_t dot, uint32_t behind)
 {
+    static const char CONSUMERS[] = "sum count fold for_each max min product any all collect last max_by min_by max_by_key "
+                                    "min_by_key position find";
     const struct rust_tokens *t = &s->t;
-    uint32_t begin, end, use = behind;
-    if (!rust_is_punct(t, behind, '.') || !rust_is_one_of(t, behind + 1, "iter into_iter len") || !rust_is_punct(t, behind + 2, '('))
+    uint32_t begin, end;
+    bool walked = rust_is_punct(t, behind, '.') && rust_is_one_of(t, behind + 1, "iter into_iter len") && rust_is_punct(t, behind + 2, '(');
+    const struct rust_loop *loop = loop_of_header(s, dot, walked ? behind + 3 : behind - 1);
+    bool consumed = loop != NULL, len = walked && rust_is_ident(t, behind + 1, "len");
+    if (!walked && !loop)
         return;
-    bool consumed = rust_is_ident(t, behind + 1, "len");
-    uint32_t loop = s->items.loop_of[dot];
     statement_around(t, dot, &begin, &end);
-    for (uint32_t i = begin; i < dot; i++) // only the expression itself: behind `=`, `in`, `return`, `(`
-        if ((rust_is_punct(t, i, '=') && !rust_is_op(t, i, "==") && !rust_is_op(t, i, "=>")) || rust_is_one_of(t, i, "in return"))
-            begin = i + 1;
-    for (uint32_t i = 0; i < s->items.loop_count && !consumed; i++) {
-        const struct rust_loop *l = &s->items.loops[i];
-        if (l->kind == RUST_LOOP_FOR && l->source <= dot && dot <= l->source_end && behind + 3 == l->source_end) {
-            consumed = true;
-            begin = l->source;
-            end = l->body_end;
-        }
-    }
-    for (uint32_t i = behind + 3; i < end && !consumed; i = rust_skip_group(t, i)) {
-        if (rust_is_ident(t, i, "rev") || s->items.loop_of[i] != loop)
+    begin = loop ? loop->source : expression_start(t, begin, dot);
+    if (loop)
+        end = loop->body_end;
+    consumed = consumed || len;
+    for (uint32_t i = behind + 4; i < end && !consumed; i = rust_skip_group(t, i)) {
+        if (rust_is_ident(t, i, "rev") || rust_is_punct(t, i, ')') || rust_is_punct(t, i, ','))
             return;
-        consumed = rust_is_punct(t, i - 1, '.') && rust_is_one_of(t, i, "sum count fold for_each max min product any all collect last "
-                                                                        "max_by min_by max_by_key min_by_key position find");
+        consumed = rust_is_punct(t, i - 1, '.') && rust_is_one_of(t, i, CONSUMERS);
     }
-    if (!consumed || !is_pure_chain(t, begin, dot - 1) || !independent(t, begin, dot - 1, use, end))
+    if (!consumed || !is_pure_chain(t, begin, dot - 1) || !independent(t, begin, dot - 1, behind, end))
         return;
     source_finding(s, f, CHECK_COLLECT_ITERATE, dot + 1,
-                   rust_is_ident(t, behind + 1, "len") ? "use `.count()` instead of collecting" : "drop the `.collect()` and go on with the iterator",
-                   "a vector is collected and consumed in the same expression");
+                   len ? "use `.count()` instead of collecting" : "drop the `.collect()` and go on with the iterator",
+                   loop ? "a vector is collected in the header of a loop that walks over it once"
+                        : "a vector is collected and consumed in the same expression");
 }
 
 void check_collects(const struct source *s, struct findings *f)

@@ -21,7 +21,7 @@ static uint32_t empty_value(const struct rust_tokens *t, uint32_t i, const char 
 
 static bool parameter_is_sequence(const struct source *s, uint32_t name)
 {
-    return declared_as(s, name, name, "Vec") || declared_as(s, name, name, "String");
+    return declared_as(s, name, name, "Vec") || declared_as(s, name, name, "[");
 }
 
 // The loop's source is a range, or a place with methods that keep a known length: `&xs`, `xs.iter().enumerate()`, `text.chars()`.
@@ -65,7 +65,8 @@ static bool appends_each_round(const struct rust_tokens *t, const struct rust_lo
         if (rust_same(t, i, name)) {
             if (rust_is_punct(t, i + 1, '.') && rust_is_one_of(t, i + 2, string ? "push_str push" : "push"))
                 return true;
-            if (string && rust_is_op(t, i + 1, "+="))
+            if (string && (rust_is_op(t, i + 1, "+=") ||
+                           (rust_is_punct(t, i + 1, '=') && rust_same(t, i + 2, name) && rust_is_punct(t, i + 3, '+'))))
                 return true;
         }
         if (string && rust_is_one_of(t, i, "write writeln") && rust_is_punct(t, i + 1, '!')) {

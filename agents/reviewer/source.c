@@ -226,6 +226,8 @@ static bool type_begins(const struct rust_tokens *t, uint32_t i, const char *typ
     }
     while (rust_is_any_ident(t, i) && rust_is_op(t, i + 1, "::"))
         i += 3;
+    if (str_eq(type, "["))
+        return rust_is_punct(t, i, '[');
     return rust_is_ident(t, i, type);
 }
 

@@ -43,7 +43,7 @@ bool has_ident(const struct rust_tokens *t, uint32_t first, uint32_t last, const
 // Whether the function around token `at` takes `&mut self`, `mut self` or `self` (then reads of self may conflict with writes).
 bool self_may_change(const struct source *s, uint32_t at);
 // Whether a local, a parameter (of the function around `at`) or, for `self.x`, a field of this file is declared with this
-// type: `name: Vec<`, `let name = Vec::`, `let name = vec![`. `place_last` is the last token of the place.
+// type: `name: Vec<`, `let name = Vec::`, `let name = vec![`; type "[": a slice or array. `place_last` is the last token of the place.
 bool declared_as(const struct source *s, uint32_t place_first, uint32_t place_last, const char *type);
 // `let` of that name inside the tokens: token `let` or RUST_NONE.
 uint32_t let_of(const struct rust_tokens *t, uint32_t name, uint32_t first, uint32_t last);

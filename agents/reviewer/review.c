@@ -1,0 +1,150 @@
+#include "reviewer/review.h"
+
+#include "base/file.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "reviewer/checks_project.h"
+#include "reviewer/checks_source.h"
+#include "reviewer/clippy.h"
+
+#include <string.h>
+
+#define CLIPPY_OUTPUT_MAX ((size_t)128 * 1024 * 1024)
+
+
+static void tell(const struct review_request *request, double fraction, const char *text)
+{
+    if (request->progress)
+        request->progress(request->user, fraction, text);
+}
+
+static void on_line(void *user, const char *line)
+{
+    const struct review_request *request = user;
+    while (*line == ' ')
+        line++;
+    if (str_starts(line, "Checking ") || str_starts(line, "Compiling ")) {
+        AUTO_FREE char *text = str_printf("clippy: %s", line);
+        tell(request, -1, text);
+    }
+}
+
+static void add_limit(struct review *r, const char *what, const char *why)
+{
+    AUTO_FREE char *text = str_printf("%s: %s", what, why);
+    json_add_str(r->limits, text);
+}
+
+static void read_clippy(const struct workplace *w, const struct exec_result *result, struct review *ret)
+{
+    struct cargo_messages messages;
+    cargo_messages_parse(buf_str(&result->out), result->out.len, &messages);
+    struct clippy_scope scope = {.root = w->root, .workspace_root = w->has_metadata ? w->metadata.workspace_root : w->dir};
+    clippy_findings(&messages, &scope, &ret->findings);
+    ret->compile_error = clippy_compile_error(&messages);
+    if (ret->compile_error) {
+        add_limit(ret, "clippy stopped at a compile error", ret->compile_error);
+    } else if (result->exit_code != 0 || result->timed_out) {
+        AUTO_FREE char *line = last_line(&result->err);
+        add_limit(ret, result->timed_out ? "clippy took too long" : "clippy failed", line);
+    }
+    if (messages.left_out > 0)
+        add_limit(ret, "clippy", "more diagnostics than can be kept");
+    cargo_messages_free(&messages);
+}
+
+static int run_clippy(const struct review_request *request, const struct workplace *w, struct review *ret, struct err *err)
+{
+    AUTO_FREE char *real = path_real(w->dir, NULL);
+    bool whole = !w->has_metadata || str_eq(w->metadata.workspace_root, w->dir) || str_eq(w->metadata.workspace_root, real);
+    const char **argv = clippy_argv(whole, w->has_metadata && !w->copied);
+    const char *const env[] = {w->target_env, NULL};
+    struct exec_call call = {.argv = argv,
+                             .cwd = w->dir,
+                             .env = env,
+                             .output_max = CLIPPY_OUTPUT_MAX,
+                             .on_line = on_line,
+                             .user = (void *)(uintptr_t)request};
+    struct exec_result result;
+    struct err why;
+    int r = exec_run(request->exec, &call, &result, &why);
+    if (r == 0)
+        read_clippy(w, &result, ret);
+    else if (r != -ERR_CANCELLED)
+        add_limit(ret, "clippy could not run, so only our own checks were made", why.text);
+    exec_result_free(&result);
+    mem_free(argv);
+    return r == -ERR_CANCELLED ? err_set(err, ERR_CANCELLED, "%s", why.text) : 0;
+}
+
+static void visit_source(void *user, const struct source *s)
+{
+    struct review *r = user;
+    check_source(s, &r->findings);
+    json_add_str(r->files, s->file);
+}
+
+static int own_checks(const struct workplace *w, struct review *ret, struct err *err)
+{
+    struct project p;
+    const struct cargo_metadata *metadata = w->has_metadata ? &w->metadata : NULL;
+    int r = project_open(w->root, w->dir, metadata, &p, err);
+    if (r < 0)
+        return r;
+    for (size_t i = 0; i < p.manifests.len; i++)
+        json_add_str(ret->files, p.manifests.items[i].file);
+    project_each_source(&p, visit_source, ret);
+    ret->lines = p.lines;
+    check_profiles(&p, &ret->findings);
+    check_features(&p, &ret->findings);
+    check_build_setup(&p, &ret->findings);
+    size_t deeper = check_duplicates(&p, &ret->findings);
+    if (deeper > 0) {
+        AUTO_FREE char *text = str_printf("%zu further crates are built in several versions, but deeper in the tree than the project decides", deeper);
+        json_add_str(ret->limits, text);
+    }
+    if (p.skipped_large > 0) {
+        AUTO_FREE char *text = str_printf("%zu sources are too large or unreadable and were left out", p.skipped_large);
+        json_add_str(ret->limits, text);
+    }
+    project_close(&p);
+    return 0;
+}
+
+int review_project(const struct review_request *request, struct review *ret, struct err *err)
+{
+    struct review r = {.limits = json_array(), .files = json_array()};
+    struct workplace w;
+    findings_init(&r.findings);
+    tell(request, 0, "reading the workspace");
+    int code = workplace_open(request->exec, request->root, request->dir, request->cache, "review", r.limits, &w, err);
+    if (code == 0) {
+        tell(request, 0.1, "checking the sources");
+        code = own_checks(&w, &r, err);
+        if (code == 0) {
+            tell(request, 0.3, "running clippy");
+            code = run_clippy(request, &w, &r, err);
+        }
+        workplace_close(&w);
+    }
+    if (code < 0) {
+        review_free(&r);
+        return code;
+    }
+    findings_finish(&r.findings);
+    if (r.findings.left_out > 0) {
+        AUTO_FREE char *text = str_printf("%zu findings beyond the first %zu were left out", r.findings.left_out, FINDINGS_MAX);
+        json_add_str(r.limits, text);
+    }
+    *ret = r;
+    return 0;
+}
+
+void review_free(struct review *r)
+{
+    findings_free(&r->findings);
+    json_decref(r->limits);
+    json_decref(r->files);
+    mem_free(r->compile_error);
+    *r = (struct review){0};
+}
