@@ -1,0 +1,1 @@
+workflow "b" { run = function() chain("a -> b -> a", { max_rounds = 3 }) approve "ok?" return random(1, 6) end }
