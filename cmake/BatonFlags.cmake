@@ -22,6 +22,10 @@ if(BATON_SANITIZE)
   target_link_options(baton_flags INTERFACE -fsanitize=${BATON_SANITIZE})
 endif()
 
+if(BATON_FUZZ) # the libraries too, or libFuzzer sees nothing but the harness
+  target_compile_options(baton_flags INTERFACE -fsanitize=fuzzer-no-link)
+endif()
+
 if(BATON_HARDEN)
   target_compile_options(baton_flags INTERFACE -fstack-protector-strong -fstack-clash-protection
     -fcf-protection=full -fvisibility=hidden -fno-common -fno-delete-null-pointer-checks
