@@ -3,13 +3,13 @@
 
 #include "capture.h"
 #include "environment.h"
-#include "facts.h"
 #include "spawn.h"
 
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "policy/policy_cases.h"
 
 #include <errno.h>
 #include <stdatomic.h>
@@ -28,6 +28,7 @@ struct exec_context {
     const struct policy *policy;
     char *workspace, *home, *helper;
     char **built;
+    bool prepared; // places made and resolved: done by the first call, a stage without calls costs nothing
     int cancel_fd;
     atomic_bool cancelled;
     json_t *receipts;
@@ -59,26 +60,40 @@ static int make_home(const char *home, struct err *err)
 int exec_context_new(const struct policy *policy, const struct exec_places *places, struct exec_context **ret,
                      struct err *err)
 {
+    int cancel_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (cancel_fd < 0)
+        return err_sys(err, errno, "cannot make an event descriptor");
     struct exec_context *ctx = mem_alloc(sizeof(*ctx));
     ctx->policy = policy;
-    ctx->cancel_fd = -1;
+    ctx->cancel_fd = cancel_fd;
     ctx->receipts = json_array();
     ctx->built = copy_list(places->built);
-    int r = make_home(places->home, err);
-    if (r == 0) {
-        ctx->workspace = path_real(places->workspace, err);
-        ctx->home = ctx->workspace ? path_real(places->home, err) : NULL;
-        r = ctx->home ? spawn_find_helper(&ctx->helper, err) : -(int)ERR_NOT_FOUND;
-    }
-    if (r == 0) {
-        ctx->cancel_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-        r = ctx->cancel_fd < 0 ? err_sys(err, errno, "cannot make an event descriptor") : 0;
-    }
+    ctx->workspace = str_dup(places->workspace);
+    ctx->home = str_dup(places->home);
+    *ret = ctx;
+    return 0;
+}
+
+static int prepare(struct exec_context *ctx, struct err *err)
+{
+    if (ctx->prepared)
+        return 0;
+    int r = make_home(ctx->home, err);
+    if (r < 0)
+        return err_wrap(err, "tools have no home");
+    char *workspace = path_real(ctx->workspace, err);
+    char *home = workspace ? path_real(ctx->home, err) : NULL;
+    r = home ? spawn_find_helper(&ctx->helper, err) : -(int)ERR_NOT_FOUND;
     if (r < 0) {
-        exec_context_free(ctx);
+        mem_free(workspace);
+        mem_free(home);
         return r;
     }
-    *ret = ctx;
+    mem_free(ctx->workspace);
+    mem_free(ctx->home);
+    ctx->workspace = workspace;
+    ctx->home = home;
+    ctx->prepared = true;
     return 0;
 }
 
@@ -126,7 +141,7 @@ static int decide(const struct exec_context *ctx, const char *const *argv, const
         .cwd = cwd,
         .home = ctx->home,
         .built = (const char *const *)ctx->built,
-        .fs = &EXEC_FACTS,
+        .fs = policy_real_fs(),
     };
     decide_argv(ctx->policy, &context, argv, NULL, ret);
     if (ret->verdict == POLICY_ALLOW_SANDBOXED && ret->needs_box) {
@@ -290,6 +305,8 @@ int exec_run(struct exec_context *ctx, const struct exec_call *call, struct exec
 {
     *ret = (struct exec_result){.exit_code = -1};
     int r = check_call(ctx, call, err);
+    if (r == 0)
+        r = prepare(ctx, err);
     if (r < 0)
         return r;
     struct decision decision;
@@ -363,7 +380,7 @@ int exec_check(struct exec_context *ctx, const struct exec_call *call, struct ex
 bool exec_possible(struct exec_context *ctx, const char *const *argv, struct err *why)
 {
     struct decision decision;
-    if (!argv[0] || decide(ctx, argv, ctx->workspace, &decision, why) < 0)
+    if (!argv[0] || prepare(ctx, why) < 0 || decide(ctx, argv, ctx->workspace, &decision, why) < 0)
         return false;
     char **environment = environment_new(ctx->home, NULL);
     char *program = environment_find_program(environment, ctx->workspace, argv[0]);

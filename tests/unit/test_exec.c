@@ -49,12 +49,24 @@ static void finish(struct fixture *f)
     test_remove(f->dir);
 }
 
-static const char *const SHELL[] = {"Bash(sh *)", "Bash(sleep *)", "Bash(env *)", "Bash", NULL};
+static const char *const SHELL[] = {"Bash(sh *)", "Bash(sleep *)", "Bash(no-such-program-of-baton *)", NULL};
+
+// Scripts are files: a rule can say nothing about `sh -c`, and it is refused as long as there is no sandbox for it.
+static char *script_file(const struct fixture *f, const char *text)
+{
+    struct err err;
+    static unsigned count;
+    AUTO_FREE char *name = str_printf("script-%u.sh", count++);
+    char *path = path_join(f->workspace, name);
+    assert_ok(file_write(path, text, strlen(text), false, &err), &err);
+    return path;
+}
 
 static int run_sh(struct fixture *f, const char *script, int64_t wall_ns, size_t output_max, struct exec_result *ret,
                   struct err *err)
 {
-    const char *argv[] = {"sh", "-c", script, NULL};
+    AUTO_FREE char *path = script_file(f, script);
+    const char *argv[] = {"sh", path, NULL};
     const struct exec_call call = {.argv = argv, .wall_ns = wall_ns, .output_max = output_max};
     return exec_run(f->ctx, &call, ret, err);
 }
@@ -164,7 +176,7 @@ static void test_exec_missing_program(void **state)
     exec_result_free(&r);
     assert_false(exec_possible(f.ctx, argv, &err));
     assert_int_equal(err.code, ERR_NOT_FOUND);
-    const char *there[] = {"sh", NULL};
+    const char *there[] = {"sleep", "1", NULL};
     assert_true(exec_possible(f.ctx, there, &err));
     finish(&f);
 }
@@ -177,7 +189,8 @@ static void test_exec_environment_is_constructed(void **state)
     struct err err;
     begin(&f, SHELL);
     setenv("SECRET_OF_THE_WORKER", "1", 1);
-    const char *argv[] = {"env", NULL};
+    AUTO_FREE char *script = script_file(&f, "env\n");
+    const char *argv[] = {"sh", script, NULL};
     const char *env[] = {"RUSTFLAGS=-g", "TERM=other", NULL};
     const struct exec_call call = {.argv = argv, .env = env};
     assert_ok(exec_check(f.ctx, &call, &r, &err), &err);
@@ -192,7 +205,8 @@ static void test_exec_environment_is_constructed(void **state)
     assert_non_null(strstr(text, home));
     assert_non_null(strstr(text, tmp));
     char **lines = str_split(text, "\n", true, NULL);
-    static const char *const KNOWN[] = {"PATH=", "HOME=", "TMPDIR=", "LANG=", "TERM=", "CARGO_HOME=", "RUSTUP_HOME=", "RUSTFLAGS="};
+    static const char *const KNOWN[] = {"PATH=", "HOME=", "TMPDIR=", "LANG=", "TERM=", "CARGO_HOME=", "RUSTUP_HOME=", "RUSTFLAGS=",
+                                        "PWD=", "_="}; // the last two are the shell's own
     for (char **l = lines; *l; l++) {
         bool known = false;
         for (size_t i = 0; i < ARRAY_LEN(KNOWN); i++)
@@ -215,7 +229,7 @@ static void test_exec_limits_are_set_and_descriptors_closed(void **state)
     begin(&f, SHELL);
     int leak = dup(1); // not close-on-exec
     assert_ok(run_sh(&f, "ulimit -c; ls /proc/self/fd; grep NoNewPrivs /proc/self/status; cat", 0, 0, &r, &err), &err);
-    assert_true(str_starts(buf_str(&r.out), "0\n0\n1\n2\n3\n")); // 3 is the folder ls reads
+    assert_true(str_starts(buf_str(&r.out), "0\n0\n1\n2\n3\n")); // 3 is the folder that ls reads
     assert_null(strstr(buf_str(&r.out), "\n4\n"));
     assert_non_null(strstr(buf_str(&r.out), "NoNewPrivs:\t1"));
     exec_result_free(&r);
@@ -302,10 +316,11 @@ static void test_exec_files_and_lines(void **state)
     AUTO_FREE char *in = path_join(f.dir, "in");
     AUTO_FREE char *out = path_join(f.dir, "out");
     assert_ok(file_write(in, "input\n", 6, false, &err), &err);
-    const char *argv[] = {"sh", "-c", "cat; echo a >&2; printf 'b\\rc\\nd' >&2", NULL};
+    AUTO_FREE char *script = script_file(&f, "cat; echo a >&2; printf 'b\\rc\\nd' >&2");
+    const char *argv[] = {"sh", script, NULL};
     struct buf lines = BUF_INIT;
     const struct exec_call call = {
-        .argv = argv, .cwd = f.dir, .stdin_path = in, .stdout_path = out, .on_line = count_line, .user = &lines};
+        .argv = argv, .cwd = f.workspace, .stdin_path = in, .stdout_path = out, .on_line = count_line, .user = &lines};
     assert_ok(exec_check(f.ctx, &call, &r, &err), &err);
     assert_string_equal(buf_str(&lines), "a|b|c|d|");
     assert_int_equal(r.out.len, 0);
@@ -327,19 +342,22 @@ static void test_exec_check_tells_the_last_lines(void **state)
     struct exec_result r;
     struct err err;
     begin(&f, SHELL);
-    const char *argv[] = {"sh", "-c", "echo reason >&2; exit 9", NULL};
+    AUTO_FREE char *fails = script_file(&f, "echo reason >&2; exit 9");
+    const char *argv[] = {"sh", fails, NULL};
     const struct exec_call call = {.argv = argv};
     assert_int_equal(exec_check(f.ctx, &call, &r, &err), -ERR_TOOL);
     assert_non_null(strstr(err.text, "status 9: reason"));
     exec_result_free(&r);
-    const char *killed[] = {"sh", "-c", "kill -SEGV $$", NULL};
+    AUTO_FREE char *kills = script_file(&f, "kill -SEGV $$");
+    const char *killed[] = {"sh", kills, NULL};
     const struct exec_call second = {.argv = killed};
     assert_int_equal(exec_check(f.ctx, &second, &r, &err), -ERR_TOOL);
     assert_int_equal(r.signal, SIGSEGV);
     assert_int_equal(r.exit_code, -1);
     exec_result_free(&r);
-    const char *nowhere[] = {"sh", NULL};
-    const struct exec_call third = {.argv = nowhere, .cwd = "/nonexistent-folder"};
+    const char *nowhere[] = {"sleep", "1", NULL};
+    AUTO_FREE char *missing = path_join(f.workspace, "missing");
+    const struct exec_call third = {.argv = nowhere, .cwd = missing};
     assert_true(exec_run(f.ctx, &third, &r, &err) < 0);
     exec_result_free(&r);
     finish(&f);
