@@ -52,22 +52,19 @@ void agentfile_note(struct agentfile *f, enum agent_level level, int line, const
 
 // ---- bytes ----
 
-static int line_at(const char *text, size_t offset)
+// Line of the first one that is no valid text (UTF-8 without NUL), 0 when all are.
+static int bad_line(const char *text, size_t len)
 {
     int line = 1;
-    for (size_t i = 0; i < offset; i++)
-        line += text[i] == '\n' || (text[i] == '\r' && text[i + 1] != '\n');
-    return line;
-}
-
-// Length of the valid UTF-8 at the front of the text, by halving.
-static size_t valid_length(const char *text, size_t len)
-{
-    size_t good = 0;
-    for (size_t step = len; step; step /= 2)
-        while (good + step <= len && str_utf8_valid(text, str_utf8_cut(text, good + step)))
-            good += step;
-    return good;
+    for (size_t at = 0; at < len; line++) {
+        size_t end = at;
+        while (end < len && text[end] != '\n' && text[end] != '\r')
+            end++;
+        if (!str_utf8_valid(text + at, end - at))
+            return line;
+        at = end + 1 + (end + 1 < len && text[end] == '\r' && text[end + 1] == '\n');
+    }
+    return 0;
 }
 
 static bool check_bytes(struct agentfile *f, const char *text, size_t len)
@@ -80,14 +77,10 @@ static bool check_bytes(struct agentfile *f, const char *text, size_t len)
         agentfile_note(f, AGENT_ERROR, 1, "the file is in UTF-16: save it as UTF-8");
         return false;
     }
-    const char *nul = memchr(text, 0, len);
-    if (nul) {
-        agentfile_note(f, AGENT_ERROR, line_at(text, (size_t)(nul - text)), "a NUL byte: this is no text file");
-        return false;
-    }
-    if (!str_utf8_valid(text, len)) {
-        agentfile_note(f, AGENT_ERROR, line_at(text, valid_length(text, len)), "not UTF-8 in this line: save the file as "
-                       "UTF-8");
+    int line = bad_line(text, len);
+    if (line) {
+        agentfile_note(f, AGENT_ERROR, line, memchr(text, 0, len) ? "a NUL byte or bytes that are no UTF-8: this is no text "
+                       "file" : "not UTF-8 in this line: save the file as UTF-8");
         return false;
     }
     return true;

@@ -173,7 +173,6 @@ static void read_settings(const struct front *front, struct agentfile *f)
 
 static void read_extra(const struct front *front, struct agentfile *f)
 {
-    f->extra = json_object();
     const char *key;
     json_t *value;
     json_object_foreach(front->typed, key, value) {

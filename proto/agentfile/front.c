@@ -222,33 +222,32 @@ static void take_entry(struct walk *w, size_t from, size_t to, const struct key_
     buf_free(&b);
 }
 
+// The character that closes the list, map or quote a value opens, 0 when it opens none.
+static char closing_of(const struct key_line *key)
+{
+    if (!key->len || !strchr("[{\"'", *key->value))
+        return 0;
+    return *key->value == '[' ? ']' : *key->value == '{' ? '}' : *key->value;
+}
+
 // Text at column 0 that is no key: does it still belong to the entry? Dialogue under a description does, and what
 // stands inside an open list or quote.
-static bool text_belongs(const struct walk *w, size_t from, size_t at, const struct key_line *key)
+static bool text_belongs(const struct walk *w, size_t at, const struct key_line *key, bool open)
 {
     const struct source_line *line = &w->s->lines.items[at];
     if (line_blank(line) || strchr(" \t-#", line->text[0]))
         return true;
     if (!w->closed && line_blank(&w->s->lines.items[at - 1]))
         return false;
-    if (str_eq(key->key, "description"))
-        return true;
-    if (!key->len || !strchr("[{\"'", *key->value))
-        return false;
-    char closing = *key->value == '[' ? ']' : *key->value == '{' ? '}' : *key->value;
-    for (size_t i = from; i < at; i++) {
-        const struct source_line *before = &w->s->lines.items[i];
-        size_t skip = i == from ? (size_t)(key->value - before->text) + 1 : 0;
-        if (memchr(before->text + skip, closing, before->len - skip))
-            return false;
-    }
-    return true;
+    return open || str_eq(key->key, "description");
 }
 
 // Where an entry that begins at `from` ends; may pull in the end of the frontmatter.
 static size_t entry_end(struct walk *w, size_t from, const struct key_line *key)
 {
     size_t i = from + 1;
+    char closing = closing_of(key);
+    bool open = closing && !memchr(key->value + 1, closing, key->len - 1);
     for (; i < w->end; i++) {
         const struct source_line *line = &w->s->lines.items[i];
         struct key_line next;
@@ -260,8 +259,9 @@ static size_t entry_end(struct walk *w, size_t from, const struct key_line *key)
             w->guessed = true;
             return i;
         }
-        if (!text_belongs(w, from, i, key))
+        if (!text_belongs(w, i, key, open))
             return i;
+        open = open && !memchr(line->text, closing, line->len);
     }
     return i;
 }

@@ -118,7 +118,7 @@ bool value_wants_quotes(const char *value, size_t len)
     if (strchr("*&!%@`|>,]}", *value) || (strchr("-?:", *value) && (len == 1 || blank(value[1]))))
         return true;
     for (size_t i = 0; i < len; i++)
-        if ((value[i] == ':' && (i + 1 == len || blank(value[i + 1]))) || (i && value[i] == '#' && blank(value[i - 1])))
+        if (value[i] == ':' && (i + 1 == len || blank(value[i + 1])))
             return true;
     return false;
 }

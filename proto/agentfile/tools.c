@@ -107,7 +107,7 @@ char **tools_split(const char *text, bool at_blanks)
             s[n - 1] = 0;
         s = str_trim(s + 1);
     }
-    bool blanks = at_blanks && !has_separator(s);
+    bool blanks = at_blanks && !has_separator(s) && !str_starts(s, "- ");
     int depth = 0;
     const char *start = s;
     for (const char *c = s;; c++) {

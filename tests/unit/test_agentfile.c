@@ -42,7 +42,7 @@ static void check_real(const char *const *column)
     if (!str_eq(agent_mode_name(f->mode), column[1]) || !str_eq(f->name ? f->name : "-", column[2]) ||
         !str_eq(agent_tools_state_name(f->tools_state), column[3]))
         fail_msg("%s: %s '%s' %s", column[0], agent_mode_name(f->mode), f->name, agent_tools_state_name(f->tools_state));
-    int64_t tools, line;
+    int64_t tools = 0, line = 0;
     assert_true(str_to_i64(column[4], &tools) && str_to_i64(column[5], &line));
     assert_int_equal(f->tools.len, tools);
     assert_int_equal(f->body_line, line);

@@ -1,0 +1,1 @@
+baton_test(agentfile property SOURCES test_agentfile_shapes.c LINK agentfile)
