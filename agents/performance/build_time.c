@@ -1,0 +1,82 @@
+#include "performance/build_time.h"
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/mem.h"
+#include "base/str.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+struct sampling {
+    const struct build_sides *sides;
+    unsigned builds;
+};
+
+static int build_once(const struct build_sides *s, bool b, struct ab_values *ret, struct err *err)
+{
+    AUTO_FREE char *target = str_printf("CARGO_TARGET_DIR=%s", b ? s->target_b : s->target_a);
+    const char *const env[] = {target, NULL};
+    const char *const argv[] = {"cargo", "build", "--release", "--workspace", "--quiet", NULL};
+    struct exec_result result;
+    int r = exec_check(job_exec(s->job), &(struct exec_call){.argv = argv, .cwd = b ? s->root_b : s->root_a, .env = env},
+                       &result, err);
+    if (r == 0 && ret) {
+        ret->value[AB_WALL] = (double)result.wall_ns;
+        ret->value[AB_CPU] = (double)(result.user_ns + result.sys_ns);
+    }
+    exec_result_free(&result);
+    return r;
+}
+
+static int sample(void *ctx, enum ab_side side, uint64_t noise, struct ab_values *ret, struct err *err)
+{
+    struct sampling *s = ctx;
+    const struct build_sides *sides = s->sides;
+    bool b = side == AB_CANDIDATE;
+    (void)noise;
+    *ret = (struct ab_values){0};
+    if (sides->clean) {
+        int r = file_remove_tree(b ? sides->target_b : sides->target_a, err);
+        if (r < 0)
+            return r;
+    } else {
+        const char *const *files = b ? sides->touch_b : sides->touch_a;
+        for (; files && *files; files++)
+            utimensat(AT_FDCWD, *files, NULL, 0);
+    }
+    job_progress(sides->job, -1, "%s: timing build %u", sides->label, ++s->builds);
+    return build_once(sides, b, ret, err);
+}
+
+static bool is_cancelled(void *user)
+{
+    const struct sampling *s = user;
+    return job_cancelled(s->sides->job);
+}
+
+int build_time_compare(const struct build_sides *sides, struct ab_result **ret, struct err *err)
+{
+    struct sampling s = {.sides = sides};
+    // Both sides once, so that sources are fetched and caches that outlive a target directory are warm.
+    int64_t start = clock_mono_ns();
+    int r = build_once(sides, false, NULL, err);
+    if (r == 0)
+        r = build_once(sides, true, NULL, err);
+    struct ab_values first;
+    int64_t before = clock_mono_ns();
+    if (r == 0)
+        r = sample(&s, AB_BASE, 0, &first, err);
+    if (r < 0)
+        return r;
+    int64_t one = clock_mono_ns() - before, left = sides->wall_ns - (clock_mono_ns() - start);
+    if (one * 2 * AB_PAIRS_MIN > left) {
+        char build[CLOCK_TEXT_MAX], budget[CLOCK_TEXT_MAX];
+        clock_human(one, build);
+        clock_human(sides->wall_ns, budget);
+        return err_set(err, ERR_LIMIT, "a build takes %s: %u pairs do not fit into %s", build, AB_PAIRS_MIN, budget);
+    }
+    struct ab_options options = {
+        .primary = AB_WALL, .max_pairs = 30, .max_wall_ns = left, .cancelled = is_cancelled, .user = &s};
+    return ab_compare(sample, &s, &options, ret, err);
+}

@@ -1,0 +1,21 @@
+// How long the project takes to build, compared between two checkouts pair by pair. What is timed is the candidate's own claim:
+// "clean" (everything from nothing) or "relink" (one source touched, as after an edit).
+#pragma once
+
+#include "base/err.h"
+#include "json/json.h"
+#include "measure/ab.h"
+#include "sdk/agent.h"
+
+struct build_sides {
+    struct job *job;
+    const char *root_a, *root_b;     // workspace roots of the two checkouts
+    const char *target_a, *target_b; // target directories, private to this comparison
+    const char *const *touch_a, *const *touch_b; // sources to touch for "relink", NULL-terminated
+    bool clean;
+    int64_t wall_ns;                 // for the whole comparison
+    const char *label;
+};
+
+// ERR_LIMIT: builds are too slow to be compared in the time given (the text says how long one takes).
+int build_time_compare(const struct build_sides *sides, struct ab_result **ret, struct err *err);

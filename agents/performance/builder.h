@@ -1,0 +1,32 @@
+// Builds the programs of subjects with cargo, and sets copies aside so that two builds can be run side by side.
+#pragma once
+
+#include "base/err.h"
+#include "json/json.h"
+#include "sdk/agent.h"
+
+#include <stdbool.h>
+
+struct builder {
+    struct job *job;
+    const char *root;       // of the checkout's workspace: where cargo runs
+    const char *target_dir; // CARGO_TARGET_DIR
+    bool symbols;           // line tables, frame pointers, not stripped: for profiling, never for timing
+    bool timings;           // write cargo's timing report
+};
+
+struct built {
+    json_t *programs;   // {"bin:wordmill": "/target/release/wordmill"}
+    int64_t wall_ns;    // of the cargo calls
+    int64_t cpu_ns;
+    char *timing_html;  // newest timing report below target_dir, NULL when there is none
+};
+
+// programs: array of "bin:x" (subject_programs). All release profile; benches the bench profile. ERR_TOOL: does not compile (the text
+// has the compiler's first error).
+int builder_build(const struct builder *b, const json_t *programs, struct built *ret, struct err *err);
+void built_free(struct built *b);
+
+// Copies the programs below dir (made anew) and returns {"bin:x": "<dir>/bin-x"}. ret_hash: over all of them, so that equal builds
+// are seen.
+int builder_set_aside(const json_t *programs, const char *dir, json_t **ret, char ret_hash[65], struct err *err);

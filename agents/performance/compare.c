@@ -1,0 +1,236 @@
+#include "performance/compare.h"
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "base/vec.h"
+#include "measure/ab.h"
+#include "measure/criterion.h"
+#include "performance/subject.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define TRY_WALL_NS (5 * 60 * NS_PER_SEC)
+
+char **compare_environment(const char *scratch, const char *manifest_dir)
+{
+    VEC(char *) env = {0};
+    const char *path = getenv("PATH");
+    AUTO_FREE char *home = path_join(scratch, "home");
+    AUTO_FREE char *temp = path_join(scratch, "tmp");
+    file_make_dirs(home, NULL);
+    file_make_dirs(temp, NULL);
+    vec_push(&env, str_printf("PATH=%s", path ? path : "/usr/bin:/bin"));
+    vec_push(&env, str_printf("HOME=%s", home));
+    vec_push(&env, str_printf("TMPDIR=%s", temp));
+    vec_push(&env, str_dup("LANG=C.UTF-8"));
+    vec_push(&env, str_printf("CARGO_MANIFEST_DIR=%s", manifest_dir));
+    vec_push(&env, NULL);
+    return env.items;
+}
+
+static char *below_root(const char *root, const json_t *subject, const char *key)
+{
+    const char *path = json_str(subject, key, NULL);
+    return path ? path_join(root, path) : NULL;
+}
+
+// --- one real run each ---
+
+static int try_one(struct job *job, const char *root, const json_t *subject, const json_t *programs, char **ret_limit,
+                   struct err *err)
+{
+    char **argv = NULL;
+    int r = subject_argv(subject, programs, &argv, err);
+    AUTO_FREE char *cwd = below_root(root, subject, "cwd");
+    AUTO_FREE char *input = below_root(root, subject, "stdin");
+    // A criterion program that is only tried runs each bench once.
+    if (r == 0 && str_eq(json_str(subject, "kind", ""), "criterion") && argv[0] && argv[1]) {
+        mem_free(argv[1]);
+        argv[1] = str_dup("--test");
+    }
+    struct exec_result result = {0};
+    struct exec_call call = {.argv = (const char *const *)argv, .cwd = cwd, .stdin_path = input, .wall_ns = TRY_WALL_NS};
+    if (r == 0)
+        r = exec_run(job_exec(job), &call, &result, err);
+    if (r == 0 && result.exit_code != 0) {
+        const char *text = buf_str(&result.err);
+        size_t len = strlen(text);
+        *ret_limit = str_printf("subject '%s' was left out: it ended with %s %d%s: %s", json_str(subject, "name", "?"),
+                                result.signal ? "signal" : "status", result.signal ? result.signal : result.exit_code,
+                                result.timed_out ? " (5 minutes were over)" : "", text + (len > 300 ? len - 300 : 0));
+    } else if (r < 0 && r != -ERR_CANCELLED) {
+        *ret_limit = str_printf("subject '%s' was left out: %s", json_str(subject, "name", "?"), err ? err->text : "refused");
+        r = 0;
+    }
+    exec_result_free(&result);
+    str_list_free(argv);
+    return r;
+}
+
+int compare_try_subjects(struct job *job, const char *root, json_t *subjects, const json_t *programs, json_t *ret_limits,
+                         struct err *err)
+{
+    for (size_t i = 0; i < json_array_size(subjects);) {
+        const json_t *subject = json_array_get(subjects, i);
+        AUTO_FREE char *limit = NULL;
+        job_progress(job, -1, "trying '%s'", json_str(subject, "name", "?"));
+        int r = try_one(job, root, subject, programs, &limit, err);
+        if (r < 0)
+            return r;
+        if (limit) {
+            json_add_str(ret_limits, limit);
+            json_array_remove(subjects, i);
+        } else {
+            i++;
+        }
+    }
+    return 0;
+}
+
+// --- comparing ---
+
+struct watch {
+    const struct compare_sides *sides;
+    const char *subject;
+};
+
+static void on_progress(void *user, const struct ab_progress *p)
+{
+    const struct watch *w = user;
+    if (p->ratio > 0)
+        job_progress(w->sides->job, -1, "%s: %s, %s, pair %u, change %+.1f %%", w->sides->label, w->subject, p->phase,
+                     p->pairs, (p->ratio - 1) * 100);
+    else
+        job_progress(w->sides->job, -1, "%s: %s, %s, pair %u", w->sides->label, w->subject, p->phase, p->pairs);
+}
+
+static bool is_cancelled(void *user)
+{
+    const struct watch *w = user;
+    return job_cancelled(w->sides->job);
+}
+
+static int compare_command(const struct compare_sides *s, const json_t *subject, const struct ab_options *options,
+                           struct ab_result **ret, struct err *err)
+{
+    const json_t *programs[3] = {s->a, s->b, s->copy};
+    char **argv[3] = {NULL, NULL, NULL};
+    AUTO_FREE char *cwd = below_root(s->root, subject, "cwd");
+    AUTO_FREE char *input = below_root(s->root, subject, "stdin");
+    char **env = compare_environment(s->scratch, cwd);
+    struct ab_subject side[3];
+    int r = 0;
+    for (size_t i = 0; i < 3 && r == 0; i++) {
+        if (programs[i])
+            r = subject_argv(subject, programs[i], &argv[i], err);
+        side[i] = (struct ab_subject){.name = i == 1 ? "after" : "before",
+                                      .argv = (const char *const *)argv[i],
+                                      .cwd = cwd,
+                                      .env = (const char *const *)env,
+                                      .stdin_path = input};
+    }
+    struct ab_command_options command = {.common = *options, .ignore_output = json_flag(subject, "ignore_output", false)};
+    if (r == 0)
+        r = ab_compare_commands(&side[0], &side[1], s->copy ? &side[2] : NULL, &command, ret, err);
+    for (size_t i = 0; i < 3; i++)
+        str_list_free(argv[i]);
+    str_list_free(env);
+    return r;
+}
+
+static int compare_criterion(const struct compare_sides *s, const json_t *subject, const struct ab_options *options,
+                             struct ab_result **ret, struct err *err)
+{
+    const json_t *programs[3] = {s->a, s->b, s->copy};
+    char **argv[3] = {NULL, NULL, NULL};
+    AUTO_FREE char *cwd = below_root(s->root, subject, "cwd");
+    char **env = compare_environment(s->scratch, cwd);
+    struct criterion_run run[3];
+    char *homes[3] = {NULL, NULL, NULL};
+    int r = 0;
+    for (size_t i = 0; i < 3 && r == 0; i++) {
+        homes[i] = str_printf("%s/criterion-%zu", s->scratch, i);
+        if (programs[i])
+            r = subject_argv(subject, programs[i], &argv[i], err);
+        run[i] = (struct criterion_run){.binary = argv[i] ? argv[i][0] : NULL,
+                                        .cwd = cwd,
+                                        .env = (const char *const *)env,
+                                        .home = homes[i]};
+    }
+    struct criterion_settings settings = {.id = json_str(subject, "id", "")};
+    if (r == 0)
+        r = criterion_compare(&run[0], &run[1], s->copy ? &run[2] : NULL, &settings, options, ret, err);
+    for (size_t i = 0; i < 3; i++) {
+        str_list_free(argv[i]);
+        mem_free(homes[i]);
+    }
+    str_list_free(env);
+    return r;
+}
+
+static void take(const struct compare_sides *s, const json_t *subject, const struct ab_result *result,
+                 struct compare_verdict *v)
+{
+    const char *name = json_str(subject, "name", "?"), *why = NULL;
+    json_t *c = ab_result_json_new(result, true);
+    json_t *samples = json_object_get(c, "samples");
+    if (samples)
+        json_put(v->samples, name, json_incref(samples));
+    json_object_del(c, "samples");
+    json_put_str(c, "subject", name);
+    bool accepted = ab_accepts(result, &why);
+    json_put_flag(c, "accepted", accepted);
+    json_put_str(c, "why_not", why);
+    json_t *evidence = json_object();
+    json_put_str(evidence, "artifact", "measurements.json");
+    json_put_str(evidence, "part", s->label);
+    json_put(c, "evidence", evidence);
+    json_array_append_new(v->comparisons, c);
+    v->better = v->better || accepted;
+    v->worse = v->worse || ab_refuses(result) || result->outputs == AB_OUTPUTS_DIFFER;
+    if (result->outputs == AB_OUTPUTS_DIFFER)
+        v->reason = "the outputs differ";
+    else if (ab_refuses(result))
+        v->reason = "a subject got slower";
+    else if (!v->reason)
+        v->reason = why;
+}
+
+int compare_builds(const struct compare_sides *sides, struct compare_verdict *ret, struct err *err)
+{
+    *ret = (struct compare_verdict){.comparisons = json_array(), .samples = json_object()};
+    size_t i, n = json_array_size(sides->subjects);
+    json_t *subject;
+    int r = 0;
+    file_make_dirs(sides->scratch, NULL);
+    json_array_foreach (sides->subjects, i, subject) {
+        struct watch w = {.sides = sides, .subject = json_str(subject, "name", "?")};
+        struct ab_options options = {.max_wall_ns = sides->wall_ns / (int64_t)n,
+                                     .theta = json_num(sides->floors, w.subject, 0),
+                                     .calibrate = sides->copy != NULL,
+                                     .on_progress = on_progress,
+                                     .cancelled = is_cancelled,
+                                     .user = &w};
+        struct ab_result *result = NULL;
+        r = str_eq(json_str(subject, "kind", ""), "criterion") ? compare_criterion(sides, subject, &options, &result, err)
+                                                               : compare_command(sides, subject, &options, &result, err);
+        if (r < 0)
+            break;
+        take(sides, subject, result, ret);
+        ab_result_free(result);
+    }
+    ret->better = ret->better && !ret->worse;
+    if (r < 0)
+        compare_verdict_free(ret);
+    return r;
+}
+
+void compare_verdict_free(struct compare_verdict *v)
+{
+    json_decref(v->comparisons);
+    json_decref(v->samples);
+    *v = (struct compare_verdict){0};
+}

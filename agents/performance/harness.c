@@ -1,0 +1,110 @@
+#include "performance/harness.h"
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "base/vec.h"
+#include "measure/bench_text.h"
+
+#include <string.h>
+
+#define ASK_WALL_NS (30 * NS_PER_SEC)
+
+// What the program prints for a flag; NULL when it does not end in time or fails.
+static char *ask(struct job *job, const char *program, const char *cwd, const char *flag)
+{
+    const char *const argv[] = {program, "--bench", flag, NULL};
+    struct exec_result result = {0};
+    char *text = NULL;
+    if (exec_run(job_exec(job), &(struct exec_call){.argv = argv, .cwd = cwd, .wall_ns = ASK_WALL_NS}, &result, NULL) == 0 &&
+        result.exit_code == 0)
+        text = str_dup(buf_str(&result.out));
+    exec_result_free(&result);
+    return text;
+}
+
+static const char **dev_dependencies(const struct cargo_metadata *m, const char *package)
+{
+    VEC(const char *) names = {0};
+    for (size_t i = 0; i < m->package_count; i++)
+        for (size_t d = 0; str_eq(m->packages[i].name, package) && m->packages[i].is_member && d < m->packages[i].dependency_count; d++)
+            vec_push(&names, m->packages[i].dependencies[d].name);
+    vec_push(&names, NULL);
+    return names.items;
+}
+
+static void add_criterion(json_t *out, const json_t *subject, const char *list)
+{
+    char **ids = bench_list_parse(list, strlen(list));
+    for (char **id = ids; *id; id++) {
+        json_t *one = json_deep_copy(subject);
+        json_put_str(one, "kind", "criterion");
+        json_put_str(one, "name", *id);
+        json_put_str(one, "id", *id);
+        json_array_append_new(out, one);
+    }
+    str_list_free(ids);
+}
+
+static void look_at(struct job *job, const char *root, const struct cargo_metadata *m, json_t *subject,
+                    const json_t *programs, json_t *out, json_t *limits)
+{
+    const char *name = json_str(subject, "name", "?");
+    AUTO_FREE char *key = str_printf("bench:%s", name);
+    const char *program = json_str(programs, key, NULL);
+    AUTO_FREE char *cwd = path_join(root, json_str(subject, "cwd", ""));
+    if (!program)
+        return;
+    job_progress(job, -1, "asking '%s' what it can measure", name);
+    AUTO_FREE char *list = ask(job, program, cwd, "--list");
+    const char **dependencies = dev_dependencies(m, json_str(subject, "package", ""));
+    enum bench_harness harness = bench_harness_detect(NULL, list, dependencies);
+    mem_free(dependencies);
+    AUTO_FREE char *limit = NULL;
+    if (harness == BENCH_CRITERION && list)
+        add_criterion(out, subject, list);
+    else if (harness == BENCH_PLAIN)
+        json_array_append(out, subject);
+    else
+        limit = str_printf("bench program '%s' was left out: its harness (%s) decides by itself how much it runs, so its time as "
+                           "a whole says nothing",
+                           name, bench_harness_name(harness));
+    if (limit)
+        json_add_str(limits, limit);
+}
+
+// At most HARNESS_SUBJECTS_MAX benches, spread evenly, so that one large group does not hide the others.
+static void thin_out(json_t *subjects, json_t *limits)
+{
+    size_t n = json_array_size(subjects);
+    if (n <= HARNESS_SUBJECTS_MAX)
+        return;
+    AUTO_JSON json_t *all = json_copy(subjects);
+    json_array_clear(subjects);
+    for (size_t i = 0; i < HARNESS_SUBJECTS_MAX; i++)
+        json_array_append(subjects, json_array_get(all, i * n / HARNESS_SUBJECTS_MAX));
+    AUTO_FREE char *limit = str_printf("%zu of %zu benches are measured; name one with --bench to choose", (size_t)HARNESS_SUBJECTS_MAX, n);
+    json_add_str(limits, limit);
+}
+
+int harness_expand(struct job *job, const char *root, const struct cargo_metadata *m, json_t *subjects, const json_t *programs,
+                   json_t *limits, struct err *err)
+{
+    AUTO_JSON json_t *out = json_array();
+    size_t i;
+    json_t *subject;
+    json_array_foreach (subjects, i, subject) {
+        if (job_cancelled(job))
+            return err_set(err, ERR_CANCELLED, "cancelled");
+        if (str_eq(json_str(subject, "kind", ""), "plain"))
+            look_at(job, root, m, subject, programs, out, limits);
+        else
+            json_array_append(out, subject);
+    }
+    json_array_clear(subjects);
+    json_array_extend(subjects, out);
+    thin_out(subjects, limits);
+    return 0;
+}

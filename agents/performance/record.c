@@ -1,0 +1,144 @@
+#include "performance/record.h"
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "base/vec.h"
+#include "performance/compare.h"
+#include "performance/subject.h"
+#include "profile/perf_command.h"
+
+#include <string.h>
+
+#define RUNS_MAX       12
+#define RECORD_WALL_NS (15 * NS_PER_SEC) // per subject, not counting the run that passes it
+#define SAMPLES_WANTED 2000
+#define RATE_LONG      997  // for runs of seconds
+#define RATE_SHORT     4999 // for runs of milliseconds
+#define SCRIPT_MAX     ((size_t)512 << 20)
+#define PROFILE_TIME   "3"  // seconds that a criterion bench is driven for
+
+struct taping {
+    const struct recording *r;
+    const json_t *subject;
+    char **command, **env;
+    char *cwd, *input;
+    bool hardware;
+    VEC(char *) scripts;
+    unsigned files;
+};
+
+// One recorded run and its script. *ret_samples is an estimate from the run's CPU time.
+static int tape_once(struct taping *t, int rate, int64_t *ret_wall, double *ret_samples, struct err *err)
+{
+    AUTO_FREE char *data = str_printf("%s/perf-%u.data", t->r->spool, t->files);
+    AUTO_FREE char *script = str_printf("%s/perf-%u.txt", t->r->spool, t->files++);
+    struct perf_record_options options = {.output = data, .hardware = t->hardware, .frequency = rate};
+    char **argv = profile_perf_record_argv(&options, (const char *const *)t->command);
+    struct exec_result result = {0};
+    struct exec_call call = {.argv = (const char *const *)argv,
+                             .cwd = t->cwd,
+                             .env = (const char *const *)t->env,
+                             .stdin_path = t->input,
+                             .stdout_path = "/dev/null"};
+    int r = exec_check(job_exec(t->r->job), &call, &result, err);
+    *ret_wall = result.wall_ns;
+    *ret_samples = (double)(result.user_ns + result.sys_ns) / 1e9 * rate;
+    exec_result_free(&result);
+    str_list_free(argv);
+    if (r < 0)
+        return r;
+    argv = profile_perf_script_argv(NULL, data);
+    r = exec_check(job_exec(t->r->job),
+                   &(struct exec_call){.argv = (const char *const *)argv, .cwd = t->cwd, .stdout_path = script}, &result, err);
+    exec_result_free(&result);
+    str_list_free(argv);
+    file_remove_tree(data, NULL);
+    if (r == 0)
+        vec_push(&t->scripts, str_dup(script));
+    return r;
+}
+
+static int tape_subject(struct taping *t, struct err *err)
+{
+    const char *name = json_str(t->subject, "name", "?");
+    int64_t wall = 0, start = clock_mono_ns();
+    double samples = 0, more = 0;
+    int r = 0;
+    for (unsigned run = 0; run < RUNS_MAX && samples < SAMPLES_WANTED; run++) {
+        if (run && clock_mono_ns() - start > RECORD_WALL_NS)
+            break;
+        job_progress(t->r->job, -1, "profiling '%s', run %u", name, run + 1);
+        int rate = run && wall < 2 * NS_PER_SEC ? RATE_SHORT : RATE_LONG;
+        r = tape_once(t, rate, &wall, &more, err);
+        if (r == -ERR_TOOL && t->hardware && t->scripts.len == 0) {
+            t->hardware = false; // the host does not count cycles
+            r = tape_once(t, rate, &wall, &more, err);
+        }
+        if (r < 0)
+            return r;
+        samples += more;
+    }
+    return 0;
+}
+
+// argv for profiling: a criterion program is driven for some seconds without its analysis.
+static int profiled_argv(const json_t *subject, const json_t *programs, char ***ret, struct err *err)
+{
+    int r = subject_argv(subject, programs, ret, err);
+    if (r < 0 || !str_eq(json_str(subject, "kind", ""), "criterion"))
+        return r;
+    AUTO_FREE char *program = str_dup((*ret)[0]);
+    str_list_free(*ret);
+    VEC(char *) argv = {0};
+    vec_push(&argv, str_dup(program));
+    vec_push(&argv, str_dup("--bench"));
+    vec_push(&argv, str_dup("--profile-time"));
+    vec_push(&argv, str_dup(PROFILE_TIME));
+    if (json_str(subject, "id", NULL))
+        vec_push(&argv, str_dup(json_str(subject, "id", "")));
+    vec_push(&argv, NULL);
+    *ret = argv.items;
+    return 0;
+}
+
+int record_subjects(const struct recording *rec, const json_t *subjects, const json_t *programs, struct profile **ret,
+                    struct err *err)
+{
+    struct taping t = {.r = rec, .hardware = true};
+    size_t i;
+    json_t *subject;
+    int r = 0;
+    json_array_foreach (subjects, i, subject) {
+        const char *input = json_str(subject, "stdin", NULL);
+        t.subject = subject;
+        t.cwd = path_join(rec->root, json_str(subject, "cwd", ""));
+        t.input = input ? path_join(rec->root, input) : NULL;
+        AUTO_FREE char *home = str_printf("CRITERION_HOME=%s/criterion", rec->spool);
+        AUTO_FREE char *manifest = str_printf("CARGO_MANIFEST_DIR=%s", t.cwd);
+        char *env[] = {home, manifest, NULL};
+        t.env = env;
+        t.command = NULL;
+        r = profiled_argv(subject, programs, &t.command, err);
+        if (r == 0)
+            r = tape_subject(&t, err);
+        str_list_free(t.command);
+        mem_free(t.cwd);
+        mem_free(t.input);
+        if (r < 0)
+            break;
+    }
+    if (r == 0) {
+        const char *roots[] = {rec->root, NULL}, *targets[] = {rec->target_dir, NULL};
+        struct profile_options options = {.project_roots = roots, .target_dirs = targets, .crates = rec->crates};
+        r = profile_load((const char *const *)t.scripts.items, t.scripts.len, &options, ret, err);
+    }
+    for (i = 0; i < t.scripts.len; i++) {
+        file_remove_tree(t.scripts.items[i], NULL);
+        mem_free(t.scripts.items[i]);
+    }
+    vec_free(&t.scripts);
+    return r;
+}

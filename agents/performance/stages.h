@@ -1,0 +1,17 @@
+// The two stages of the performance engineer. See performance.c for which mode runs which.
+#pragma once
+
+#include "base/err.h"
+#include "json/json.h"
+#include "sdk/agent.h"
+
+// Mode profile (also build, tests): build, find something to run, profile, baseline, build analysis, candidates.
+// output: { "measurable", "why_not", "workspace": "<workspace root below the checkout>", "subjects": […], "hot_paths": […],
+//           "profile": {samples, event, …}, "baseline": [{subject, median_ns, …}], "build": {…}, "findings": [ranked, share_pct],
+//           "candidates": […], "host": {…}, "limits": ["what could not be done, in words"] }
+int stage_profile(struct job *job, json_t *draft, struct err *err);
+
+// Mode verify: each change of the developer against what was kept so far; the branch keeps what measures better.
+// output: { "results": [{id, kind, scope, title, kept, reason, comparisons}], "overall": [comparison of base and final],
+//           "kept": n, "dropped": n, "head": "<commit>", "subjects": […] }
+int stage_verify(struct job *job, json_t *draft, struct err *err);

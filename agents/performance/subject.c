@@ -1,0 +1,348 @@
+// Rules that the code does not show:
+// - A command is words, never a shell text. Quotes group words; anything a shell would interpret is refused.
+// - `cargo run … -- ARGS`, `./target/release/NAME` and a bare NAME of a program of the project all mean the program we build
+//   ourselves: both sides of a comparison must come from the same hands.
+#include "performance/subject.h"
+
+#include "base/buf.h"
+#include "base/file.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "base/vec.h"
+#include "rust/manifest.h"
+#include "toml/toml.h"
+
+#include <string.h>
+
+#define BATON_TOML_MAX ((size_t)1 << 20)
+
+// --- words ---
+
+// One word from *at: blanks part words, '…' and "…" group. NULL at the end; refusals go to err.
+static char *next_word(const char **at, struct err *err)
+{
+    const char *p = *at;
+    while (*p == ' ' || *p == '\t')
+        p++;
+    if (!*p)
+        return NULL;
+    struct buf word = BUF_INIT;
+    for (; *p && *p != ' ' && *p != '\t'; p++) {
+        if (*p == '\'' || *p == '"') {
+            const char *close = strchr(p + 1, *p);
+            if (!close) {
+                err_set(err, ERR_PARSE, "the bench command has an open quote: %s", p);
+                buf_free(&word);
+                return NULL;
+            }
+            buf_add(&word, p + 1, (size_t)(close - p - 1));
+            p = close;
+        } else if (strchr("|&;<>$`\\\n*?", *p)) {
+            err_set(err, ERR_INVALID,
+                    "the bench command has '%c', which needs a shell; baton starts programs without one: put it in a script "
+                    "file and name that",
+                    *p);
+            buf_free(&word);
+            return NULL;
+        } else {
+            buf_char(&word, *p);
+        }
+    }
+    *at = p;
+    return buf_steal(&word);
+}
+
+static json_t *split_words(const char *text, struct err *err)
+{
+    json_t *words = json_array();
+    const char *at = text;
+    char *word;
+    err_clear(err);
+    while ((word = next_word(&at, err)) != NULL && json_array_size(words) < SUBJECT_WORDS_MAX) {
+        json_add_str(words, word);
+        mem_free(word);
+    }
+    mem_free(word);
+    if (err->code == ERR_OK && json_array_size(words) > 0)
+        return words;
+    if (err->code == ERR_OK)
+        err_set(err, ERR_INVALID, "the bench command is empty");
+    json_decref(words);
+    return NULL;
+}
+
+// --- programs of the project ---
+
+static bool has_target(const struct cargo_metadata *m, const char *kind, const char *name)
+{
+    for (size_t i = 0; i < m->package_count; i++) {
+        const struct cargo_package *p = &m->packages[i];
+        for (size_t t = 0; p->is_member && t < p->target_count; t++)
+            if (str_eq(p->targets[t].kind, kind) && (!name || str_eq(p->targets[t].name, name)))
+                return true;
+    }
+    return false;
+}
+
+static const char *only_bin(const struct cargo_metadata *m)
+{
+    const char *name = NULL;
+    for (size_t i = 0; i < m->package_count; i++) {
+        const struct cargo_package *p = &m->packages[i];
+        for (size_t t = 0; p->is_member && t < p->target_count; t++) {
+            if (!str_eq(p->targets[t].kind, "bin"))
+                continue;
+            if (name)
+                return NULL;
+            name = p->targets[t].name;
+        }
+    }
+    return name;
+}
+
+// "cargo run --release --bin x -- a b" -> ["{bin:x}", "a", "b"]; NULL when it is no cargo run or says which program unclearly.
+static json_t *from_cargo_run(const struct cargo_metadata *m, const json_t *words)
+{
+    if (!str_eq(json_string_value(json_array_get(words, 0)), "cargo") ||
+        !str_eq(json_string_value(json_array_get(words, 1)), "run"))
+        return NULL;
+    const char *kind = "bin", *name = NULL;
+    size_t i = 2, n = json_array_size(words);
+    for (; i < n && !str_eq(json_string_value(json_array_get(words, i)), "--"); i++) {
+        const char *w = json_string_value(json_array_get(words, i));
+        if ((str_eq(w, "--bin") || str_eq(w, "--example")) && i + 1 < n) {
+            kind = w + 2;
+            name = json_string_value(json_array_get(words, ++i));
+        }
+    }
+    if (!name)
+        name = only_bin(m);
+    if (!name || !has_target(m, kind, name))
+        return NULL;
+    json_t *out = json_array();
+    AUTO_FREE char *program = str_printf("{%s:%s}", kind, name);
+    json_add_str(out, program);
+    for (i++; i < n; i++)
+        json_array_append(out, json_array_get(words, i));
+    return out;
+}
+
+static json_t *program_words(const struct cargo_metadata *m, json_t *words_consumed)
+{
+    json_t *run = from_cargo_run(m, words_consumed);
+    if (run) {
+        json_decref(words_consumed);
+        return run;
+    }
+    const char *first = json_string_value(json_array_get(words_consumed, 0));
+    const char *base = path_base(first);
+    bool built = !strchr(first, '/') || strstr(first, "target/") != NULL;
+    const char *kind = strstr(first, "/examples/") ? "example" : "bin";
+    if (built && first[0] != '{' && has_target(m, kind, base)) {
+        AUTO_FREE char *program = str_printf("{%s:%s}", kind, base);
+        json_array_set_new(words_consumed, 0, json_string(program));
+    }
+    return words_consumed;
+}
+
+static json_t *subject_new(const char *name, const char *kind, const char *source, json_t *words_consumed)
+{
+    json_t *s = json_object();
+    json_put_str(s, "name", name);
+    json_put_str(s, "kind", kind);
+    json_put_str(s, "source", source);
+    json_put(s, "words", words_consumed);
+    json_put_str(s, "cwd", "");
+    json_put(s, "stdin", json_null());
+    json_put(s, "id", json_null());
+    return s;
+}
+
+// --- sources ---
+
+static int from_caller(const struct cargo_metadata *m, const char *bench, json_t *list, struct err *err)
+{
+    json_t *words = split_words(bench, err);
+    if (!words)
+        return err_wrap(err, "--bench '%s'", bench);
+    if (str_eq(json_string_value(json_array_get(words, 0)), "cargo") &&
+        str_eq(json_string_value(json_array_get(words, 1)), "bench")) {
+        json_decref(words);
+        return 1; // all bench programs
+    }
+    json_array_append_new(list, subject_new("bench", "command", "--bench", program_words(m, words)));
+    return 0;
+}
+
+static int declared_words(const json_t *entry, json_t **ret, struct err *err)
+{
+    const json_t *command = json_object_get(entry, "command");
+    size_t i;
+    json_t *word;
+    if (json_is_string(command)) {
+        *ret = split_words(json_string_value(command), err);
+        return *ret ? 0 : -(int)err->code;
+    }
+    if (json_array_size(command) == 0 || json_array_size(command) > SUBJECT_WORDS_MAX)
+        return err_set(err, ERR_INVALID, "'command' must be a text or a list of words");
+    json_array_foreach (command, i, word)
+        if (!json_is_string(word))
+            return err_set(err, ERR_INVALID, "'command' must be a list of words");
+    *ret = json_deep_copy(command);
+    return 0;
+}
+
+static bool inside(const char *path)
+{
+    return path[0] != '/' && !str_starts(path, "..") && !strstr(path, "/..");
+}
+
+static int from_declaration(const char *project_dir, const struct cargo_metadata *m, const json_t *entry, json_t *list, struct err *err)
+{
+    const char *name = json_str(entry, "name", NULL);
+    json_t *words = NULL;
+    if (!name)
+        return err_set(err, ERR_INVALID, "'name' is missing");
+    int r = declared_words(entry, &words, err);
+    if (r < 0)
+        return r;
+    json_t *s = subject_new(name, "command", "baton.toml", program_words(m, words));
+    const char *cwd = json_str(entry, "cwd", ""), *input = json_str(entry, "stdin", NULL);
+    const char *below = path_below(project_dir, m->workspace_root);
+    AUTO_FREE char *from_root = path_join(below ? below : "", cwd);
+    AUTO_FREE char *input_from_root = input ? path_join(below ? below : "", input) : NULL;
+    json_put_str(s, "cwd", from_root);
+    json_put_str(s, "stdin", input_from_root);
+    json_array_append_new(list, s);
+    if (!inside(cwd) || (input && !inside(input)))
+        return err_set(err, ERR_INVALID, "'cwd' and 'stdin' of bench '%s' must lie in the project", name);
+    return 0;
+}
+
+static int from_baton_toml(const char *project_dir, const struct cargo_metadata *m, json_t *list, struct err *err)
+{
+    AUTO_FREE char *path = path_join(project_dir, "baton.toml");
+    if (!file_exists(path))
+        return 0;
+    AUTO_JSON json_t *root = toml_read_file_new(path, err);
+    if (!root)
+        return -(int)err->code;
+    size_t i;
+    json_t *entry;
+    json_array_foreach (json_list(root, "bench"), i, entry) {
+        if (json_array_size(list) >= SUBJECTS_MAX)
+            break;
+        int r = from_declaration(project_dir, m, entry, list, err);
+        if (r < 0)
+            return err_wrap(err, "baton.toml, bench %zu", i + 1);
+    }
+    return 0;
+}
+
+static void from_cargo_bench(const struct cargo_metadata *m, json_t *list)
+{
+    for (size_t i = 0; i < m->package_count; i++) {
+        const struct cargo_package *p = &m->packages[i];
+        struct manifest manifest;
+        bool known = p->is_member && manifest_read(p->manifest_path, &manifest, NULL) == 0;
+        for (size_t t = 0; known && t < p->target_count && json_array_size(list) < SUBJECTS_MAX; t++) {
+            const char *name = p->targets[t].name;
+            // libtest's own benches need a nightly compiler: only programs with a harness of their own can be run everywhere.
+            if (!str_eq(p->targets[t].kind, "bench") || manifest_harness(&manifest, "bench", name))
+                continue;
+            AUTO_FREE char *program = str_printf("{bench:%s}", name);
+            json_t *words = json_array();
+            json_add_str(words, program);
+            json_add_str(words, "--bench");
+            json_t *s = subject_new(name, "plain", "cargo bench", words);
+            AUTO_FREE char *dir = path_dir(p->manifest_path);
+            const char *below = path_below(dir, m->workspace_root);
+            json_put_str(s, "package", p->name);
+            json_put_str(s, "cwd", below ? below : "");
+            json_array_append_new(list, s);
+        }
+        if (known)
+            manifest_free(&manifest);
+    }
+}
+
+int subject_find(const char *project_dir, const struct cargo_metadata *metadata, const char *bench, json_t **ret,
+                 char **ret_why, struct err *err)
+{
+    json_t *list = json_array();
+    int r = 0;
+    *ret_why = NULL;
+    if (bench && *bench) {
+        r = from_caller(metadata, bench, list, err);
+        if (r == 1)
+            from_cargo_bench(metadata, list);
+    } else {
+        r = from_baton_toml(project_dir, metadata, list, err);
+        if (r == 0 && json_array_size(list) == 0)
+            from_cargo_bench(metadata, list);
+    }
+    if (r < 0) {
+        json_decref(list);
+        return r;
+    }
+    if (json_array_size(list) == 0)
+        *ret_why = str_dup(has_target(metadata, "bin", NULL) || has_target(metadata, "example", NULL)
+                               ? "the project has programs, but nothing says with which arguments to run them: give --bench "
+                                 "'PROGRAM ARGS', or declare it in baton.toml ([[bench]] name = \"…\" command = \"PROGRAM ARGS\")"
+                               : "the project has neither benches with a harness of their own nor programs: give --bench 'CMD'");
+    *ret = list;
+    return 0;
+}
+
+// --- programs ---
+
+// "{bin:wordmill}" -> "bin:wordmill" (owned by the caller), NULL when the word is no placeholder.
+static char *placeholder(const char *word)
+{
+    size_t n = strlen(word);
+    if (n < 4 || word[0] != '{' || word[n - 1] != '}' || !strchr(word, ':'))
+        return NULL;
+    return str_ndup(word + 1, n - 2);
+}
+
+json_t *subject_programs(const json_t *subjects)
+{
+    AUTO_JSON json_t *set = json_object();
+    size_t i, k;
+    json_t *subject, *word;
+    json_array_foreach (subjects, i, subject) {
+        json_array_foreach (json_list(subject, "words"), k, word) {
+            AUTO_FREE char *name = placeholder(json_string_value(word));
+            if (name)
+                json_put(set, name, json_true());
+        }
+    }
+    json_t *list = json_array();
+    const char *name;
+    json_t *value;
+    json_object_foreach (set, name, value)
+        json_add_str(list, name);
+    return list;
+}
+
+int subject_argv(const json_t *subject, const json_t *programs, char ***ret, struct err *err)
+{
+    VEC(char *) argv = {0};
+    size_t i;
+    json_t *word;
+    json_array_foreach (json_list(subject, "words"), i, word) {
+        AUTO_FREE char *name = placeholder(json_string_value(word));
+        const char *path = name ? json_str(programs, name, NULL) : json_string_value(word);
+        if (!path) {
+            err_set(err, ERR_NOT_FOUND, "subject '%s' needs the program '%s', which the build did not make",
+                    json_str(subject, "name", "?"), name);
+            vec_push(&argv, NULL);
+            str_list_free(argv.items);
+            return -(int)err->code;
+        }
+        vec_push(&argv, str_dup(path));
+    }
+    vec_push(&argv, NULL);
+    *ret = argv.items;
+    return 0;
+}

@@ -1,0 +1,292 @@
+// What a script asks for, but stages: gate, approve, sleep, now, random, log. Every answer that does not follow from the
+// journal alone is journaled under (task, n), so that a replay hears the same.
+#include "engine/run_internal.h"
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "handoff/handoff.h"
+
+#include <string.h>
+
+// A journaled answer of the same call, or NULL. ERR_CONFLICT in err: another call stands there.
+static json_t *journaled(struct run *run, const char *task, unsigned n, const char *op, struct err *err)
+{
+    err_clear(err);
+    json_t *record = store_call_get_new(run->env.store, run->id, task, n, err);
+    if (!record) {
+        if (err->code == ERR_NOT_FOUND)
+            err_clear(err);
+        return NULL;
+    }
+    json_t *answer = NULL;
+    if (str_eq(json_str(record, "op", ""), op))
+        answer = json_incref(json_object_get(record, "answer"));
+    else
+        err_set(err, ERR_CONFLICT, "call %u of task %s is '%s' now and was '%s' when it was journaled", n, task, op,
+                json_str(record, "op", "?"));
+    json_decref(record);
+    return answer;
+}
+
+static int put(struct run *run, const char *task, unsigned n, const char *op, const json_t *args, const json_t *answer,
+               struct err *err)
+{
+    char hash[HASH_TEXT];
+    json_hash(args, hash);
+    return store_call_put(run->env.store, run->id, task, n, op, hash, answer, err);
+}
+
+// --- now, random: answered at once ---
+
+static int answer_fresh(struct run *run, const char *task, unsigned n, const char *op, const json_t *args, json_t *fresh,
+                        json_t **ret, struct err *err)
+{
+    AUTO_JSON json_t *mine = fresh;
+    json_t *before = journaled(run, task, n, op, err);
+    if (err->code != ERR_OK)
+        return -(int)err->code;
+    if (!before) {
+        int r = put(run, task, n, op, args, mine, err);
+        if (r < 0)
+            return r;
+        before = json_incref(mine);
+    }
+    *ret = before;
+    return 0;
+}
+
+// --- sleep, approve: answered later ---
+
+void waiting_free(struct waiting *w)
+{
+    struct run *run = w->run;
+    for (size_t i = 0; i < run->waitings.len; i++)
+        if (run->waitings.items[i] == w)
+            run->waitings.items[i] = run->waitings.items[--run->waitings.len];
+    loop_timer_close(w->timer);
+    json_decref(w->args);
+    mem_free(w->task);
+    mem_free(w);
+}
+
+static struct waiting *waiting_new(struct run *run, uint64_t call, const char *task, unsigned n, const json_t *args,
+                                   loop_fn on_time)
+{
+    struct waiting *w = mem_alloc(sizeof(*w));
+    *w = (struct waiting){.run = run, .call = call, .task = str_dup(task), .n = n, .args = json_deep_copy(args)};
+    w->timer = loop_timer_new(run->env.loop, on_time, w);
+    vec_push(&run->waitings, w);
+    return w;
+}
+
+static void answer_waiting(struct run *run, void *arg)
+{
+    struct waiting *w = arg;
+    uint64_t call = w->call;
+    waiting_free(w);
+    run_answer(run, call, json_null(), NULL);
+}
+
+static void sleep_over(void *user)
+{
+    struct waiting *w = user;
+    run_turn(w->run, answer_waiting, w);
+}
+
+static int begin_sleep(struct run *run, uint64_t call, const char *task, unsigned n, const json_t *args, json_t **ret,
+                       struct err *err)
+{
+    AUTO_JSON json_t *wake = json_integer(clock_wall_ns() + json_int(args, "ms", 0) * NS_PER_MS);
+    json_t *journal = NULL;
+    int r = answer_fresh(run, task, n, "sleep", args, json_incref(wake), &journal, err);
+    if (r < 0)
+        return r;
+    int64_t left = json_integer_value(journal) - clock_wall_ns();
+    json_decref(journal);
+    if (left <= 0) {
+        *ret = json_null();
+        return 0;
+    }
+    struct waiting *w = waiting_new(run, call, task, n, args, sleep_over);
+    loop_timer_start(w->timer, left, 0);
+    return 0;
+}
+
+static json_t *approval_new(bool approved, const char *by, const char *note)
+{
+    json_t *answer = json_object();
+    json_put_flag(answer, "approved", approved);
+    json_put_str(answer, "by", by);
+    json_put_str(answer, "note", note);
+    return answer;
+}
+
+struct decision_arg {
+    struct waiting *w;
+    json_t *answer;
+};
+
+static void decide_approval(struct run *run, void *arg)
+{
+    struct decision_arg *d = arg;
+    struct err err;
+    struct waiting *w = d->w;
+    uint64_t call = w->call;
+    int r = put(run, w->task, w->n, "approve", w->args, d->answer, &err);
+    waiting_free(w);
+    if (r < 0) {
+        run_answer(run, call, NULL, &err);
+        return;
+    }
+    run_note(run, EVENT_APPROVAL_GIVEN, json_incref(d->answer));
+    run_answer(run, call, d->answer, NULL);
+}
+
+static void decide(struct waiting *w, json_t *answer_consumed)
+{
+    struct decision_arg d = {.w = w, .answer = answer_consumed};
+    run_turn(w->run, decide_approval, &d);
+    json_decref(answer_consumed);
+}
+
+static void approval_expired(void *user)
+{
+    decide(user, approval_new(false, "nobody", "the question expired"));
+}
+
+static int begin_approve(struct run *run, uint64_t call, const char *task, unsigned n, const json_t *args, json_t **ret,
+                         struct err *err)
+{
+    json_t *before = journaled(run, task, n, "approve", err);
+    if (before || err->code != ERR_OK) {
+        // What was answered from the inbox before a restart must not answer the next question too.
+        if (json_int(before, "inbox", 0) > run->inbox_seen)
+            run->inbox_seen = json_int(before, "inbox", 0);
+        *ret = before;
+        return before ? 0 : -(int)err->code;
+    }
+    if (!run->env.may_ask && json_int(args, "expires_ms", 0) <= 0) {
+        // With nobody to ask, "ask" means "no".
+        AUTO_JSON json_t *answer = approval_new(false, "nobody", "there is nobody to ask");
+        int r = put(run, task, n, "approve", args, answer, err);
+        if (r == 0)
+            *ret = json_incref(answer);
+        return r;
+    }
+    struct waiting *w = waiting_new(run, call, task, n, args, approval_expired);
+    w->approval = true;
+    if (json_int(args, "expires_ms", 0) > 0)
+        loop_timer_start(w->timer, json_int(args, "expires_ms", 0) * NS_PER_MS, 0);
+    json_t *body = json_deep_copy(args);
+    json_put_str(body, "task", task);
+    json_put_int(body, "n", n);
+    run_note(run, EVENT_APPROVAL_ASKED, body);
+    return 0;
+}
+
+// Inbox records of kind "approval": {approved, by, note, task?, n?}; without task and n the oldest question is meant.
+static void take_approval(struct run *run, int64_t inbox_id, const json_t *body)
+{
+    for (size_t i = 0; i < run->waitings.len; i++) {
+        struct waiting *w = run->waitings.items[i];
+        const char *task = json_str(body, "task", NULL);
+        if (!w->approval || (task && (!str_eq(task, w->task) || json_int(body, "n", -1) != (int64_t)w->n)))
+            continue;
+        json_t *answer = approval_new(json_flag(body, "approved", false), json_str(body, "by", "unknown"),
+                                      json_str(body, "note", ""));
+        json_put_int(answer, "inbox", inbox_id);
+        decide(w, answer);
+        return;
+    }
+}
+
+void run_read_inbox(struct run *run)
+{
+    AUTO_JSON json_t *inbox = store_inbox_list_new(run->env.store, run->id, run->inbox_seen, NULL);
+    size_t i;
+    json_t *item;
+    json_array_foreach (inbox, i, item) {
+        run->inbox_seen = json_int(item, "id", run->inbox_seen);
+        if (str_eq(json_str(item, "kind", ""), "approval"))
+            take_approval(run, run->inbox_seen, json_obj(item, "body"));
+    }
+}
+
+// --- gate ---
+
+static void note_gate(struct run *run, const json_t *args, bool open, const char *reason)
+{
+    json_t *body = json_object();
+    json_put_str(body, "handoff", json_str(args, "id", NULL));
+    json_put_str(body, "reason", reason);
+    run_note(run, open ? EVENT_GATE_OPENED : EVENT_GATE_CLOSED, body);
+}
+
+// The gate is open when the handoff's verdict is the wanted one and it claims nothing its receipts do not show.
+static int begin_gate(struct run *run, const char *task, unsigned n, const json_t *args, json_t **ret, struct err *err)
+{
+    const char *wanted = json_str(args, "verdict", "approved");
+    const json_t *handoff = json_object_get(run->handoffs, json_str(args, "id", ""));
+    const char *verdict = json_str(handoff, "verdict", NULL);
+    AUTO_FREE char *reason = NULL;
+    bool open = false;
+    if (!handoff)
+        reason = str_printf("handoff '%s' is not of this run", json_str(args, "id", "?"));
+    else if (!str_eq(json_str(handoff, "status", ""), "completed"))
+        reason = str_printf("the stage is %s", json_str(handoff, "status", "?"));
+    else if (!verdict)
+        reason = str_dup("the stage gave no verdict");
+    else if (!str_eq(verdict, wanted))
+        reason = str_printf("verdict is '%s', wanted is '%s'", verdict, wanted);
+    else if (json_object_get(run->ungrounded, json_str(args, "id", "")))
+        reason = str_dup("the handoff claims what its receipts do not show");
+    else {
+        open = true;
+        reason = str_printf("verdict '%s'", verdict);
+    }
+    AUTO_JSON json_t *answer = json_object();
+    json_put_flag(answer, "open", open);
+    json_put_str(answer, "reason", reason);
+    int r = put(run, task, n, "gate", args, answer, err);
+    if (r < 0)
+        return r;
+    if (r == 0)
+        note_gate(run, args, open, reason);
+    *ret = json_incref(answer);
+    return 0;
+}
+
+// --- the door for all of them ---
+
+int run_host_call(void *ctx, uint64_t call_id, const char *task, unsigned n, const char *op, const json_t *args,
+                  json_t **ret_answer, struct err *err)
+{
+    struct run *run = ctx;
+    if (run->ending)
+        return err_set(err, ERR_CANCELLED, "the run is ending");
+    if (str_eq(op, "stage"))
+        return stage_begin(run, call_id, task, n, args, ret_answer, err);
+    if (str_eq(op, "gate"))
+        return begin_gate(run, task, n, args, ret_answer, err);
+    if (str_eq(op, "approve"))
+        return begin_approve(run, call_id, task, n, args, ret_answer, err);
+    if (str_eq(op, "sleep"))
+        return begin_sleep(run, call_id, task, n, args, ret_answer, err);
+    if (str_eq(op, "now"))
+        return answer_fresh(run, task, n, op, args, json_real((double)clock_wall_ns() / 1e9), ret_answer, err);
+    if (str_eq(op, "random"))
+        return answer_fresh(run, task, n, op, args, json_real((double)(id_random_u64() >> 11) * 0x1p-53), ret_answer, err);
+    return err_set(err, ERR_UNSUPPORTED, "this engine does not know the call '%s'", op);
+}
+
+void run_host_log(void *ctx, const char *task, const char *text)
+{
+    struct run *run = ctx;
+    json_t *body = json_object();
+    json_put_str(body, "task", task);
+    json_put_str(body, "text", text);
+    if (run->env.event)
+        run->env.event(run->env.user, run->id, EVENT_SCRIPT_LOG, body);
+    json_decref(body);
+}

@@ -1,0 +1,354 @@
+#include "engine/engine.h"
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/id.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "base/vec.h"
+#include "engine/catalog.h"
+#include "engine/pool.h"
+#include "engine/run.h"
+#include "script/script.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define LOOK_AROUND_NS (150 * NS_PER_MS) // how often other processes' requests (cancel, approval) are looked for
+#define ID_TRIES       20
+
+struct engine {
+    struct engine_options options;
+    char *program_dir, *data_dir;
+    struct pool *pool;
+    struct loop_timer *look_timer, *bury_timer;
+    VEC(struct run *) runs;
+    VEC(struct run *) ended; // to be freed when nobody is inside them any more
+};
+
+// --- pool events: to the run that waits for the lease ---
+
+static void on_dispatched(void *user, uint64_t lease, pid_t worker)
+{
+    struct engine *e = user;
+    for (size_t i = 0; i < e->runs.len; i++)
+        if (run_stage_dispatched(e->runs.items[i], lease, worker))
+            return;
+}
+
+static void on_progress(void *user, uint64_t lease, double fraction, const char *text)
+{
+    struct engine *e = user;
+    for (size_t i = 0; i < e->runs.len; i++)
+        if (run_stage_progress(e->runs.items[i], lease, fraction, text))
+            return;
+}
+
+static void on_result(void *user, uint64_t lease, const char *worker, json_t *draft)
+{
+    struct engine *e = user;
+    for (size_t i = 0; i < e->runs.len; i++)
+        if (run_stage_result(e->runs.items[i], lease, worker, draft))
+            return;
+    pool_done(e->pool, lease, false);
+}
+
+static void on_lost(void *user, uint64_t lease, const char *why)
+{
+    struct engine *e = user;
+    for (size_t i = 0; i < e->runs.len; i++)
+        if (run_stage_lost(e->runs.items[i], lease, why))
+            return;
+}
+
+static void on_failed(void *user, uint64_t lease, const struct err *err)
+{
+    struct engine *e = user;
+    for (size_t i = 0; i < e->runs.len; i++)
+        if (run_stage_failed(e->runs.items[i], lease, err))
+            return;
+}
+
+static void on_refused(void *user, uint64_t lease, const char *why)
+{
+    struct engine *e = user;
+    char text[24];
+    snprintf(text, sizeof(text), "%016llx", (unsigned long long)lease);
+    AUTO_JSON json_t *body = json_object();
+    json_put_str(body, "lease", text);
+    json_put_str(body, "why", why);
+    store_event_add(e->options.store, NULL, EVENT_STAGE_REFUSED, body, NULL, NULL);
+    log_fact(LOG_WARN, "stage_refused", "lease", text, "why", why, NULL);
+}
+
+// --- run events ---
+
+static void bury(void *user)
+{
+    struct engine *e = user;
+    while (e->ended.len)
+        run_free(e->ended.items[--e->ended.len]);
+}
+
+static void on_event(void *user, const char *run, enum event_kind kind, const json_t *body)
+{
+    struct engine *e = user;
+    if (e->options.event)
+        e->options.event(e->options.user, run, kind, body);
+}
+
+static void on_ended(void *user, struct run *run, enum run_state state, const json_t *result, const struct err *why)
+{
+    struct engine *e = user;
+    for (size_t i = 0; i < e->runs.len; i++)
+        if (e->runs.items[i] == run)
+            e->runs.items[i] = e->runs.items[--e->runs.len];
+    vec_push(&e->ended, run);
+    loop_timer_start(e->bury_timer, 0, 0);
+    if (e->runs.len == 0)
+        loop_timer_stop(e->look_timer);
+    if (e->options.ended)
+        e->options.ended(e->options.user, run_id(run), state, result, why);
+}
+
+static void look_around(void *user)
+{
+    struct engine *e = user;
+    if (!store_changed_elsewhere(e->options.store))
+        return;
+    for (size_t i = 0; i < e->runs.len; i++)
+        run_look_around(e->runs.items[i]);
+}
+
+// --- life ---
+
+int engine_new(const struct engine_options *options, struct engine **ret, struct err *err)
+{
+    struct engine *e = mem_alloc(sizeof(*e));
+    e->options = *options;
+    e->program_dir = str_dup(options->program_dir);
+    e->data_dir = str_dup(options->data_dir);
+    e->look_timer = loop_timer_new(options->loop, look_around, e);
+    e->bury_timer = loop_timer_new(options->loop, bury, e);
+    static const struct pool_events EVENTS = {.dispatched = on_dispatched,
+                                              .progress = on_progress,
+                                              .result = on_result,
+                                              .lost = on_lost,
+                                              .failed = on_failed,
+                                              .refused = on_refused};
+    AUTO_FREE char *runtime = path_join(store_dir(options->store), "run");
+    struct pool_options pool = {.program_dir = e->program_dir, .runtime_dir = runtime};
+    int r = pool_new(options->loop, &pool, &EVENTS, e, &e->pool, err);
+    if (r < 0) {
+        engine_free(e);
+        return r;
+    }
+    *ret = e;
+    return 0;
+}
+
+struct engine *engine_free(struct engine *e)
+{
+    if (!e)
+        return NULL;
+    bury(e);
+    while (e->runs.len)
+        run_free(e->runs.items[--e->runs.len]);
+    vec_free(&e->runs);
+    vec_free(&e->ended);
+    loop_timer_close(e->look_timer);
+    loop_timer_close(e->bury_timer);
+    pool_free(e->pool);
+    mem_free(e->program_dir);
+    mem_free(e->data_dir);
+    mem_free(e);
+    return NULL;
+}
+
+size_t engine_run_count(const struct engine *e)
+{
+    return e->runs.len;
+}
+
+static int take_up(struct engine *e, const char *id, struct err *err)
+{
+    struct run_env env = {.loop = e->options.loop,
+                          .store = e->options.store,
+                          .pool = e->pool,
+                          .may_ask = e->options.may_ask,
+                          .user = e,
+                          .event = on_event,
+                          .ended = on_ended};
+    struct run *run = NULL;
+    int r = run_new(&env, id, &run, err);
+    if (r < 0)
+        return r;
+    vec_push(&e->runs, run);
+    loop_timer_start(e->look_timer, LOOK_AROUND_NS, LOOK_AROUND_NS);
+    run_begin(run);
+    return 0;
+}
+
+int engine_resume(struct engine *e, const char *id, struct err *err)
+{
+    return take_up(e, id, err);
+}
+
+int engine_cancel(struct engine *e, const char *id, const char *reason, struct err *err)
+{
+    for (size_t i = 0; i < e->runs.len; i++) {
+        if (str_eq(run_id(e->runs.items[i]), id)) {
+            run_cancel(e->runs.items[i], reason);
+            return 0;
+        }
+    }
+    return err_set(err, ERR_NOT_FOUND, "this process has no run '%s'", id);
+}
+
+// --- starting ---
+
+struct parts { // what a new run needs, gathered before anything is journaled
+    json_t *params, *agents, *options;
+    char *script, *name, *project;
+    size_t script_len;
+    char script_hash[HASH_TEXT];
+};
+
+static void parts_free(struct parts *p)
+{
+    json_decref(p->params);
+    json_decref(p->agents);
+    json_decref(p->options);
+    mem_free(p->script);
+    mem_free(p->name);
+    mem_free(p->project);
+}
+
+static int gather_script(struct engine *e, const struct engine_request *q, struct parts *p, json_t **ret_declaration,
+                         struct err *err)
+{
+    int r = catalog_workflow(e->data_dir, q->workflow, &p->script, &p->script_len, &p->name, err);
+    if (r < 0)
+        return r;
+    struct script *script = NULL;
+    AUTO_FREE char *file = str_printf("%s.lua", p->name);
+    r = script_load(p->script, p->script_len, file, NULL, &script, err);
+    if (r < 0)
+        return r;
+    json_t *declaration = script_declaration_new(script);
+    script_free(script);
+    p->params = script_params_new(declaration, q->params, q->params_from_text, err);
+    if (!p->params) {
+        json_decref(declaration);
+        return -(int)err->code;
+    }
+    *ret_declaration = declaration;
+    return store_artifact_put(e->options.store, p->script, p->script_len, p->script_hash, err);
+}
+
+static int keep_agent(struct engine *e, const struct agentfile *agent, json_t *agents, struct err *err)
+{
+    char *text = NULL;
+    size_t len = 0;
+    char hash[HASH_TEXT];
+    if (json_object_get(agents, agent->name))
+        return 0;
+    int r = file_read(agent->file, AGENTFILE_TEXT_MAX, &text, &len, err);
+    if (r == 0)
+        r = store_artifact_put(e->options.store, text, len, hash, err);
+    if (r == 0)
+        json_put_str(agents, agent->name, hash);
+    mem_free(text);
+    return r;
+}
+
+// The agents the workflow declares, and every other one of the set: a script may name them.
+static int gather_agents(struct engine *e, const struct engine_request *q, const json_t *declaration, struct parts *p,
+                         struct err *err)
+{
+    struct agentset *set = catalog_agents(e->data_dir, q->agent_dirs);
+    p->agents = json_object();
+    int r = 0;
+    size_t i;
+    json_t *name;
+    json_array_foreach (json_list(declaration, "agents"), i, name) {
+        const struct agentfile *agent = agentset_find(set, json_string_value(name));
+        if (r == 0 && !agent)
+            r = err_set(err, ERR_NOT_FOUND, "the workflow '%s' needs the agent '%s', and no agent file has that name", p->name,
+                        json_string_value(name));
+        if (r == 0)
+            r = keep_agent(e, agent, p->agents, err);
+    }
+    for (i = 0; i < set->agents.len && r == 0; i++)
+        r = keep_agent(e, set->agents.items[i], p->agents, err);
+    agentset_free(set);
+    return r;
+}
+
+static int gather(struct engine *e, const struct engine_request *q, struct parts *p, struct err *err)
+{
+    json_t *declaration = NULL;
+    p->project = path_real(q->project, err);
+    if (!p->project)
+        return err_wrap(err, "the project");
+    if (!file_is_dir(p->project))
+        return err_set(err, ERR_INVALID, "the project '%s' is not a folder", p->project);
+    int r = gather_script(e, q, p, &declaration, err);
+    if (r == 0)
+        r = gather_agents(e, q, declaration, p, err);
+    json_decref(declaration);
+    p->options = json_object();
+    json_t *rules = json_array();
+    for (const char *const *rule = q->operator_rules; rule && *rule; rule++)
+        json_add_str(rules, *rule);
+    json_put(p->options, "operator_rules", rules);
+    json_put_int(p->options, "wall_ms", q->wall_ms);
+    return r;
+}
+
+// Journals the run under a fresh id. 1: its idempotency key is known.
+static int journal(struct engine *e, const struct engine_request *q, const struct parts *p, char id[STORE_NAME_MAX],
+                   struct err *err)
+{
+    for (int i = 0; i < ID_TRIES; i++) {
+        char tag[ID_SHORT_TEXT], fresh[STORE_NAME_MAX];
+        id_short(tag);
+        snprintf(fresh, sizeof(fresh), "%.200s-%s", p->name, tag);
+        for (char *c = fresh; *c; c++)
+            if (!((*c >= 'a' && *c <= 'z') || (*c >= '0' && *c <= '9') || *c == '-'))
+                *c = '-';
+        struct store_run run = {.id = fresh,
+                                .workflow = p->name,
+                                .script_hash = p->script_hash,
+                                .project = p->project,
+                                .key = q->key,
+                                .caller = q->caller,
+                                .params = p->params,
+                                .agents = p->agents,
+                                .options = p->options};
+        int r = store_run_create(e->options.store, &run, id, err);
+        if (r != -ERR_EXISTS)
+            return r;
+    }
+    return err_set(err, ERR_EXISTS, "no free run id was found in %d tries", ID_TRIES);
+}
+
+int engine_start(struct engine *e, const struct engine_request *q, char ret_run[STORE_NAME_MAX], struct err *err)
+{
+    struct parts p = {0};
+    int r = gather(e, q, &p, err);
+    if (r == 0)
+        r = journal(e, q, &p, ret_run, err);
+    if (r == 0) {
+        json_t *body = json_object();
+        json_put_str(body, "workflow", p.name);
+        json_put_str(body, "project", p.project);
+        store_event_add(e->options.store, ret_run, EVENT_RUN_CREATED, body, NULL, NULL);
+        on_event(e, ret_run, EVENT_RUN_CREATED, body);
+        json_decref(body);
+        r = take_up(e, ret_run, err);
+    }
+    parts_free(&p);
+    return r;
+}

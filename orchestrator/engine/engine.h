@@ -1,0 +1,50 @@
+// The engine: starts, resumes and ends runs. Doors and the command line use this header only.
+//
+// One loop thread. A process that embeds the engine owns the runs it started or resumed; when it dies, they can be resumed
+// by any other. See run.h for the life of a run.
+#pragma once
+
+#include "base/err.h"
+#include "json/json.h"
+#include "loop/loop.h"
+#include "store/store.h"
+
+#include <stdbool.h>
+
+struct engine;
+
+struct engine_options {
+    struct loop *loop;
+    struct store *store;
+    const char *program_dir; // worker programs
+    const char *data_dir;    // workflows/, agents/
+    bool may_ask;            // somebody can answer approvals
+    void *user;
+    // What happens, in order; body is borrowed. Progress events come here only, they are not journaled.
+    void (*event)(void *user, const char *run, enum event_kind kind, const json_t *body);
+    // The run is final, or (state RUNNING) cannot go on in this process and can be resumed; why is NULL or the reason.
+    void (*ended)(void *user, const char *run, enum run_state state, const json_t *result, const struct err *why);
+};
+
+struct engine_request {
+    const char *workflow;             // name or path
+    const char *project;              // folder
+    const json_t *params;             // object, may be NULL
+    bool params_from_text;            // values are texts of a command line
+    const char *const *agent_dirs;    // agent files of the caller, before the shipped ones; may be NULL
+    const char *const *operator_rules; // rules granted beside the agent files ("Bash(./bench.sh *)"); may be NULL
+    const char *key;                  // idempotency key, may be NULL
+    const char *caller;               // who asks, may be NULL
+    int64_t wall_ms;                  // 0: no limit
+};
+
+int engine_new(const struct engine_options *options, struct engine **ret, struct err *err);
+// Runs are left as they are (to be resumed); workers are ended. NULL allowed; returns NULL. Not from inside a callback.
+struct engine *engine_free(struct engine *engine);
+
+// Journals the run and begins it. Returns 0, or 1 when a run with this key is there already (ret_run is its id).
+int engine_start(struct engine *engine, const struct engine_request *request, char ret_run[STORE_NAME_MAX], struct err *err);
+// Takes up an unfinished run that no live process has.
+int engine_resume(struct engine *engine, const char *run, struct err *err);
+int engine_cancel(struct engine *engine, const char *run, const char *reason, struct err *err); // of this process
+size_t engine_run_count(const struct engine *engine);

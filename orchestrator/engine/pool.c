@@ -1,0 +1,574 @@
+// Rules that the code does not show:
+// - A worker process belongs to one invitation of the bus. Its end (SIGCHLD) voids the invitation at once, so that a killed
+//   worker is noticed in milliseconds and a hung one by the bus's heartbeat.
+// - Jobs wait in one queue in the order of submission; each turn gives waiting jobs to free peers and starts processes for
+//   what is left, up to the role's number in tbl/workers.def.
+#include "engine/pool.h"
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "base/vec.h"
+#include "bus/bus.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define START_FAILURES_MAX 3
+#define SOCKET_PATH_MAX    90 // sun_path has 108; libzmq wants some for itself
+#define WORKER_TAIL_MAX    2048
+#define DESCRIBE_TIMEOUT   (10 * NS_PER_SEC)
+
+extern char **environ;
+
+struct role_row {
+    const char *role, *program;
+    unsigned most;
+};
+
+struct worker {
+    struct pool *pool;
+    const struct role_row *row;
+    struct loop_child *child;
+    uint64_t invite;
+    bool ready;      // said hello
+    struct buf tail; // last of what it wrote, for the message when it dies
+};
+
+struct job {
+    uint64_t lease, peer; // peer 0: waiting
+    const struct role_row *row;
+    char *mode;
+    json_t *assignment;
+};
+
+struct describe {
+    struct pool *pool;
+    const struct role_row *row;
+    struct loop_child *child;
+    struct loop_timer *timer;
+    struct buf out;
+    pool_described done;
+    void *user;
+};
+
+struct pool {
+    struct loop *loop;
+    struct bus *bus;
+    char *program_dir, *socket_dir;
+    struct pool_events events;
+    void *user;
+    VEC(struct worker *) workers;
+    VEC(struct job) jobs;
+    VEC(struct describe *) describes;
+    char *versions[16];
+    unsigned start_failures[16];
+    uint64_t last_lease;
+    struct loop_timer *turn_timer; // zero delay: a turn is due
+};
+
+static const struct role_row ROWS[] = {
+#define X(role, program, most) {role, program, most},
+#include "tbl/workers.def"
+#undef X
+};
+static_assert(ARRAY_LEN(ROWS) <= 16, "pool.versions and start_failures hold one place per role");
+
+static const struct role_row *find_row(const char *role)
+{
+    for (size_t i = 0; i < ARRAY_LEN(ROWS); i++)
+        if (str_eq(ROWS[i].role, role))
+            return &ROWS[i];
+    return NULL;
+}
+
+bool pool_has_role(const char *role)
+{
+    return find_row(role) != NULL;
+}
+
+static struct job *find_job(struct pool *p, uint64_t lease)
+{
+    for (size_t i = 0; i < p->jobs.len; i++)
+        if (p->jobs.items[i].lease == lease)
+            return &p->jobs.items[i];
+    return NULL;
+}
+
+static void remove_job(struct pool *p, uint64_t lease)
+{
+    struct job *j = find_job(p, lease);
+    if (!j)
+        return;
+    json_decref(j->assignment);
+    mem_free(j->mode);
+    size_t at = (size_t)(j - p->jobs.items);
+    memmove(j, j + 1, (p->jobs.len - at - 1) * sizeof(*j));
+    p->jobs.len--;
+}
+
+// --- environment of workers: what tools of the trade need, nothing else of ours ---
+
+static bool passes(const char *entry)
+{
+    static const char *const NAMES[] = {"PATH=", "HOME=", "USER=", "LOGNAME=", "LANG=", "TZ=", "TMPDIR=", "CARGO_HOME=",
+                                        "RUSTUP_", "CARGO_HTTP_", "CARGO_NET_", "CARGO_REGISTRIES_", "CARGO_BUILD_JOBS=",
+                                        "SCCACHE_", "SSL_CERT_", "http_proxy=", "https_proxy=", "HTTP_PROXY=",
+                                        "HTTPS_PROXY=", "no_proxy=", "NO_PROXY=", "XDG_", "BATON_LOG=", "ASAN_OPTIONS=",
+                                        "UBSAN_OPTIONS=", "TSAN_OPTIONS=", "LSAN_OPTIONS="};
+    for (size_t i = 0; i < ARRAY_LEN(NAMES); i++)
+        if (str_starts(entry, NAMES[i]))
+            return true;
+    return false;
+}
+
+static const char **worker_env(const char *token_entry)
+{
+    VEC(const char *) env = {0};
+    for (char **e = environ; *e; e++)
+        if (passes(*e))
+            vec_push(&env, *e);
+    if (token_entry)
+        vec_push(&env, token_entry);
+    vec_push(&env, NULL);
+    return env.items;
+}
+
+// --- processes ---
+
+static void schedule(struct pool *p);
+
+static void worker_line(void *user, enum loop_source source, const char *line)
+{
+    struct worker *w = user;
+    (void)source;
+    if (w->tail.len + strlen(line) > WORKER_TAIL_MAX)
+        buf_clear(&w->tail);
+    buf_printf(&w->tail, "%s\n", line);
+    log_fact(LOG_DEBUG, "worker_output", "worker", w->row->program, "text", line, NULL);
+}
+
+static void worker_remove(struct worker *w)
+{
+    struct pool *p = w->pool;
+    for (size_t i = 0; i < p->workers.len; i++)
+        if (p->workers.items[i] == w)
+            p->workers.items[i] = p->workers.items[--p->workers.len];
+    loop_child_close(w->child);
+    buf_free(&w->tail);
+    mem_free(w);
+}
+
+static void fail_role(struct pool *p, const struct role_row *row, const struct err *err)
+{
+    for (size_t i = 0; i < p->jobs.len;) {
+        struct job *j = &p->jobs.items[i];
+        if (j->row != row || j->peer) {
+            i++;
+            continue;
+        }
+        uint64_t lease = j->lease;
+        remove_job(p, lease);
+        p->events.failed(p->user, lease, err);
+        i = 0; // the callback may have changed the list
+    }
+}
+
+static void worker_exit(void *user, int exit_code, int signal)
+{
+    struct worker *w = user;
+    struct pool *p = w->pool;
+    const struct role_row *row = w->row;
+    char why[256];
+    if (signal)
+        snprintf(why, sizeof(why), "worker '%s' was ended by signal %d", row->program, signal);
+    else
+        snprintf(why, sizeof(why), "worker '%s' ended with status %d", row->program, exit_code);
+    bool never_ready = !w->ready;
+    AUTO_FREE char *tail = str_dup(buf_str(&w->tail));
+    uint64_t invite = w->invite;
+    worker_remove(w);
+    bus_uninvite(p->bus, invite, why);
+    unsigned *failures = &p->start_failures[row - ROWS];
+    *failures = never_ready ? *failures + 1 : 0;
+    if (*failures >= START_FAILURES_MAX) {
+        *failures = 0;
+        struct err err;
+        err_set(&err, ERR_UNAVAILABLE, "%s before it was ready, %d times in a row%s%s", why, START_FAILURES_MAX,
+                *tail ? ": " : "", str_trim(tail));
+        fail_role(p, row, &err);
+    }
+    schedule(p);
+}
+
+static void start_worker(struct pool *p, const struct role_row *row)
+{
+    struct worker *w = mem_alloc(sizeof(*w));
+    w->pool = p;
+    w->row = row;
+    char token[BUS_TOKEN_TEXT];
+    w->invite = bus_invite(p->bus, token);
+    AUTO_FREE char *program = path_join(p->program_dir, row->program);
+    AUTO_FREE char *entry = str_printf("%s=%s", BUS_TOKEN_ENV, token);
+    const char **env = worker_env(entry);
+    const char *argv[] = {program, "--connect", bus_endpoint(p->bus), NULL};
+    struct loop_child_options options = {
+        .argv = argv, .env = env, .on_line = worker_line, .on_exit = worker_exit, .user = w};
+    struct err err;
+    int r = loop_child_new(p->loop, &options, &w->child, &err);
+    mem_free(env);
+    if (r < 0) {
+        bus_uninvite(p->bus, w->invite, "could not be started");
+        mem_free(w);
+        err_wrap(&err, "cannot start the worker of role '%s'", row->role);
+        fail_role(p, row, &err);
+        return;
+    }
+    vec_push(&p->workers, w);
+}
+
+static unsigned count_workers(const struct pool *p, const struct role_row *row, bool starting)
+{
+    unsigned n = 0;
+    for (size_t i = 0; i < p->workers.len; i++)
+        n += p->workers.items[i]->row == row && !(starting && p->workers.items[i]->ready);
+    return n;
+}
+
+static unsigned count_waiting(const struct pool *p, const struct role_row *row)
+{
+    unsigned n = 0;
+    for (size_t i = 0; i < p->jobs.len; i++)
+        n += p->jobs.items[i].row == row && !p->jobs.items[i].peer;
+    return n;
+}
+
+static void give_jobs(struct pool *p)
+{
+    for (size_t i = 0; i < p->jobs.len; i++) {
+        struct job *j = &p->jobs.items[i];
+        uint64_t peer = j->peer ? 0 : bus_find(p->bus, j->row->role, NULL);
+        struct err err;
+        if (!peer)
+            continue;
+        uint64_t lease = j->lease;
+        int r = bus_dispatch(p->bus, peer, lease, j->assignment, &err);
+        if (r == 0) {
+            j->peer = peer;
+            const struct bus_peer *info = bus_peer(p->bus, peer);
+            if (p->events.dispatched)
+                p->events.dispatched(p->user, lease, info ? info->pid : -1);
+        } else if (r == -ERR_LIMIT) { // larger than a message can be: no worker will ever get it
+            remove_job(p, lease);
+            p->events.failed(p->user, lease, &err);
+            i = (size_t)-1;
+        }
+    }
+}
+
+static void turn(void *user)
+{
+    struct pool *p = user;
+    give_jobs(p);
+    for (size_t i = 0; i < ARRAY_LEN(ROWS); i++) {
+        unsigned waiting = count_waiting(p, &ROWS[i]);
+        while (waiting > count_workers(p, &ROWS[i], true) && count_workers(p, &ROWS[i], false) < ROWS[i].most) {
+            unsigned before = count_workers(p, &ROWS[i], false);
+            start_worker(p, &ROWS[i]);
+            if (count_workers(p, &ROWS[i], false) == before)
+                break;
+        }
+    }
+}
+
+static void schedule(struct pool *p)
+{
+    loop_timer_start(p->turn_timer, 0, 0);
+}
+
+// --- bus events ---
+
+static void peer_ready(void *user, const struct bus_peer *peer)
+{
+    struct pool *p = user;
+    for (size_t i = 0; i < p->workers.len; i++) {
+        if (p->workers.items[i]->invite == peer->invite) {
+            p->workers.items[i]->ready = true;
+            p->start_failures[p->workers.items[i]->row - ROWS] = 0;
+        }
+    }
+    schedule(p);
+}
+
+static void peer_lost(void *user, const struct bus_peer *peer, const uint64_t *leases, size_t count, const char *why)
+{
+    struct pool *p = user;
+    for (size_t i = 0; i < p->workers.len; i++) // a hung process must not stay
+        if (p->workers.items[i]->invite == peer->invite)
+            loop_child_kill(p->workers.items[i]->child, SIGKILL);
+    for (size_t i = 0; i < count; i++) {
+        uint64_t lease = leases[i];
+        if (!find_job(p, lease))
+            continue;
+        remove_job(p, lease);
+        p->events.lost(p->user, lease, why);
+    }
+    schedule(p);
+}
+
+static void on_progress(void *user, uint64_t peer, uint64_t lease, double fraction, const char *text)
+{
+    struct pool *p = user;
+    (void)peer;
+    if (find_job(p, lease))
+        p->events.progress(p->user, lease, fraction, text);
+}
+
+static void on_result(void *user, uint64_t peer, uint64_t lease, json_t *draft)
+{
+    struct pool *p = user;
+    struct err err;
+    struct job *j = find_job(p, lease);
+    if (j)
+        p->events.result(p->user, lease, j->row->program, draft);
+    else
+        bus_result_refuse(p->bus, peer, lease, "the job is not wanted any more", &err);
+}
+
+static void on_refused(void *user, uint64_t peer, uint64_t lease, enum err_code code, const char *why)
+{
+    struct pool *p = user;
+    (void)peer;
+    (void)code;
+    if (p->events.refused)
+        p->events.refused(p->user, lease, why);
+}
+
+// --- public ---
+
+// Socket folders of processes that are gone: <runtime_dir>/<pid>
+static void sweep_stale(const char *runtime_dir)
+{
+    DIR *dir = opendir(runtime_dir);
+    struct dirent *entry;
+    while (dir && (entry = readdir(dir)) != NULL) {
+        int64_t pid = 0;
+        if (!str_to_i64(entry->d_name, &pid) || pid <= 0 || kill((pid_t)pid, 0) == 0 || errno != ESRCH)
+            continue;
+        AUTO_FREE char *path = path_join(runtime_dir, entry->d_name);
+        file_remove_tree(path, NULL);
+    }
+    if (dir)
+        closedir(dir);
+}
+
+int pool_new(struct loop *loop, const struct pool_options *options, const struct pool_events *events, void *user,
+             struct pool **ret, struct err *err)
+{
+    struct pool *p = mem_alloc(sizeof(*p));
+    p->loop = loop;
+    p->program_dir = str_dup(options->program_dir);
+    p->events = *events;
+    p->user = user;
+    p->turn_timer = loop_timer_new(loop, turn, p);
+    sweep_stale(options->runtime_dir);
+    bool too_long = strlen(options->runtime_dir) > SOCKET_PATH_MAX - 20;
+    p->socket_dir = too_long ? str_printf("/tmp/baton-%d-%d", (int)getuid(), (int)getpid())
+                             : str_printf("%s/%d", options->runtime_dir, (int)getpid());
+    int r = file_make_dirs(p->socket_dir, err);
+    if (r == 0 && chmod(p->socket_dir, 0700) < 0)
+        r = err_sys(err, errno, "cannot protect '%s'", p->socket_dir);
+    static const struct bus_events BUS_EVENTS = {.peer_ready = peer_ready,
+                                                 .peer_lost = peer_lost,
+                                                 .progress = on_progress,
+                                                 .result = on_result,
+                                                 .refused = on_refused};
+    AUTO_FREE char *endpoint = str_printf("ipc://%s/bus", p->socket_dir);
+    if (r == 0)
+        r = bus_new(loop, &(struct bus_options){.endpoint = endpoint}, &BUS_EVENTS, p, &p->bus, err);
+    if (r < 0) {
+        pool_free(p);
+        return r;
+    }
+    *ret = p;
+    return 0;
+}
+
+static void describe_free(struct describe *d)
+{
+    struct pool *p = d->pool;
+    for (size_t i = 0; i < p->describes.len; i++)
+        if (p->describes.items[i] == d)
+            p->describes.items[i] = p->describes.items[--p->describes.len];
+    loop_child_close(d->child);
+    loop_timer_close(d->timer);
+    buf_free(&d->out);
+    mem_free(d);
+}
+
+struct pool *pool_free(struct pool *p)
+{
+    if (!p)
+        return NULL;
+    loop_timer_close(p->turn_timer);
+    while (p->describes.len)
+        describe_free(p->describes.items[0]);
+    while (p->workers.len)
+        worker_remove(p->workers.items[0]);
+    while (p->jobs.len)
+        remove_job(p, p->jobs.items[0].lease);
+    bus_free(p->bus);
+    if (p->socket_dir)
+        file_remove_tree(p->socket_dir, NULL);
+    for (size_t i = 0; i < ARRAY_LEN(p->versions); i++)
+        mem_free(p->versions[i]);
+    vec_free(&p->describes);
+    vec_free(&p->workers);
+    vec_free(&p->jobs);
+    mem_free(p->program_dir);
+    mem_free(p->socket_dir);
+    mem_free(p);
+    return NULL;
+}
+
+uint64_t pool_lease(struct pool *p)
+{
+    uint64_t now = (uint64_t)clock_wall_ns();
+    p->last_lease = now > p->last_lease ? now : p->last_lease + 1;
+    return p->last_lease;
+}
+
+void pool_submit(struct pool *p, const char *role, const char *mode, uint64_t lease, json_t *assignment)
+{
+    struct job j = {.lease = lease, .row = find_row(role), .mode = str_dup(mode), .assignment = json_incref(assignment)};
+    must(j.row != NULL);
+    vec_push(&p->jobs, j);
+    schedule(p);
+}
+
+void pool_cancel(struct pool *p, uint64_t lease, const char *reason)
+{
+    struct job *j = find_job(p, lease);
+    if (!j)
+        return;
+    if (j->peer)
+        bus_cancel(p->bus, j->peer, lease, reason, NULL);
+    else
+        remove_job(p, lease);
+}
+
+void pool_done(struct pool *p, uint64_t lease, bool accepted)
+{
+    struct job *j = find_job(p, lease);
+    if (!j)
+        return;
+    uint64_t peer = j->peer;
+    remove_job(p, lease);
+    if (accepted)
+        bus_result_done(p->bus, peer, lease, NULL);
+    else
+        bus_result_refuse(p->bus, peer, lease, "the job is not wanted any more", NULL);
+    schedule(p);
+}
+
+void pool_kill(struct pool *p, uint64_t lease)
+{
+    struct job *j = find_job(p, lease);
+    if (!j)
+        return;
+    const struct bus_peer *peer = j->peer ? bus_peer(p->bus, j->peer) : NULL;
+    uint64_t invite = peer ? peer->invite : 0;
+    remove_job(p, lease);
+    for (size_t i = 0; i < p->workers.len; i++)
+        if (invite && p->workers.items[i]->invite == invite)
+            loop_child_kill(p->workers.items[i]->child, SIGKILL);
+}
+
+// --- describe ---
+
+static void describe_line(void *user, enum loop_source source, const char *line)
+{
+    struct describe *d = user;
+    if (source == LOOP_STDOUT)
+        buf_printf(&d->out, "%s\n", line);
+}
+
+static void describe_end(struct describe *d, const struct err *err)
+{
+    struct pool *p = d->pool;
+    pool_described done = d->done;
+    void *user = d->user;
+    const char *version = p->versions[d->row - ROWS];
+    describe_free(d);
+    if (done)
+        done(user, err ? NULL : version, err);
+}
+
+static void describe_exit(void *user, int exit_code, int signal)
+{
+    struct describe *d = user;
+    struct err err;
+    err_clear(&err);
+    AUTO_JSON json_t *v = json_parse_new(buf_str(&d->out), d->out.len, "the worker's description", &err);
+    const char *version = json_str(v, "version", NULL);
+    if (exit_code == 0 && version) {
+        str_set(&d->pool->versions[d->row - ROWS], version);
+        describe_end(d, NULL);
+        return;
+    }
+    err_set(&err, ERR_UNAVAILABLE, "worker '%s' does not describe itself (status %d, signal %d)", d->row->program, exit_code,
+            signal);
+    describe_end(d, &err);
+}
+
+static void describe_timeout(void *user)
+{
+    struct describe *d = user;
+    loop_child_kill(d->child, SIGKILL);
+}
+
+void pool_describe(struct pool *p, const char *role, pool_described done, void *user)
+{
+    const struct role_row *row = find_row(role);
+    struct err err;
+    if (!row) {
+        err_set(&err, ERR_NOT_FOUND, "no worker does the work of role '%s'", role);
+        done(user, NULL, &err);
+        return;
+    }
+    if (p->versions[row - ROWS]) {
+        done(user, p->versions[row - ROWS], NULL);
+        return;
+    }
+    struct describe *d = mem_alloc(sizeof(*d));
+    *d = (struct describe){.pool = p, .row = row, .out = BUF_MAX(65536), .done = done, .user = user};
+    d->timer = loop_timer_new(p->loop, describe_timeout, d);
+    vec_push(&p->describes, d);
+    AUTO_FREE char *program = path_join(p->program_dir, row->program);
+    const char *argv[] = {program, "--describe", NULL};
+    const char **env = worker_env(NULL);
+    struct loop_child_options options = {
+        .argv = argv, .env = env, .on_line = describe_line, .on_exit = describe_exit, .user = d};
+    int r = loop_child_new(p->loop, &options, &d->child, &err);
+    mem_free(env);
+    if (r < 0)
+        describe_end(d, &err);
+    else
+        loop_timer_start(d->timer, DESCRIBE_TIMEOUT, 0);
+}
+
+void pool_forget_user(struct pool *p, void *user)
+{
+    for (size_t i = 0; i < p->describes.len; i++)
+        if (p->describes.items[i]->user == user)
+            p->describes.items[i]->done = NULL;
+}

@@ -1,0 +1,53 @@
+// Worker processes: started when a job needs one, watched, replaced, ended. Sits on the bus and hides it: the engine
+// submits jobs by role and hears of results by lease.
+//
+// A job whose worker is lost is reported (lost), not dispatched again: whether it is, is the engine's decision, with a new
+// lease. A worker program that cannot be started three times in a row fails the waiting jobs of its role.
+#pragma once
+
+#include "base/err.h"
+#include "json/json.h"
+#include "loop/loop.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct pool;
+
+struct pool_options {
+    const char *program_dir; // where the worker programs are
+    const char *runtime_dir; // for the bus socket: <runtime_dir>/<pid>/bus (or below /tmp when that is too long)
+};
+
+struct pool_events {
+    void (*dispatched)(void *user, uint64_t lease, pid_t worker);
+    void (*progress)(void *user, uint64_t lease, double fraction, const char *text);
+    void (*result)(void *user, uint64_t lease, const char *worker, json_t *draft); // borrowed; answer with pool_done
+    void (*lost)(void *user, uint64_t lease, const char *why);          // its worker is gone
+    void (*failed)(void *user, uint64_t lease, const struct err *err);  // no worker can be had for it
+    void (*refused)(void *user, uint64_t lease, const char *why);       // a late or second answer was turned away
+};
+
+int pool_new(struct loop *loop, const struct pool_options *options, const struct pool_events *events, void *user,
+             struct pool **ret, struct err *err);
+// Ends all workers (SIGTERM, then SIGKILL by closing the children). NULL allowed; returns NULL.
+struct pool *pool_free(struct pool *pool);
+
+// A lease number that was never used before and is larger than all earlier ones, also those of earlier processes.
+uint64_t pool_lease(struct pool *pool);
+// Queues a job. The assignment is referenced.
+void pool_submit(struct pool *pool, const char *role, const char *mode, uint64_t lease, json_t *assignment);
+// Asks for the end of a job; a queued one is dropped without a callback, a running one still sends its result.
+void pool_cancel(struct pool *pool, uint64_t lease, const char *reason);
+// Forgets a job: its worker may take the next one. accepted false: the result was not wanted.
+void pool_done(struct pool *pool, uint64_t lease, bool accepted);
+// Ends the worker that has this job at once (it does not answer to a cancel) and forgets the job.
+void pool_kill(struct pool *pool, uint64_t lease);
+
+// Version the worker program of a role declares (part of the stage key). Asks the program once (--describe), then from
+// memory. done may be called before this returns.
+typedef void (*pool_described)(void *user, const char *version, const struct err *err);
+void pool_describe(struct pool *pool, const char *role, pool_described done, void *user);
+// Descriptions under way for this user are dropped without a callback.
+void pool_forget_user(struct pool *pool, void *user);
+bool pool_has_role(const char *role);

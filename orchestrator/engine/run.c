@@ -1,0 +1,423 @@
+// Life of a run: load, checkouts, script, end. Rules that the code does not show:
+// - Everything the journal learns in one turn is one transaction. Dispatches, acknowledgements and answers to the outside come
+//   after it. When the commit fails, the run stops in this process as if it had been killed: it can be resumed.
+// - The script is executed again from its stored text at every start; the journal answers what is finished.
+#include "engine/run.h"
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "engine/run_internal.h"
+#include "report/report.h"
+#include "roles/roles.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#define CACHE_SLOTS_MAX 16
+
+const char *run_id(const struct run *run)
+{
+    return run->id;
+}
+
+void run_note(struct run *run, enum event_kind kind, json_t *body_consumed)
+{
+    struct err err;
+    if (store_event_add(run->env.store, run->id, kind, body_consumed, NULL, &err) < 0)
+        log_fact(LOG_WARN, "event_not_journaled", "run", run->id, "why", err.text, NULL);
+    if (run->env.event)
+        run->env.event(run->env.user, run->id, kind, body_consumed);
+    json_decref(body_consumed);
+}
+
+// --- the end ---
+
+static void ended(struct run *run, const struct err *why)
+{
+    json_t *result = run->end_result;
+    run->end_result = NULL;
+    run->env.ended(run->env.user, run, run->end_state, result, why);
+    json_decref(result);
+}
+
+static void stop_here(struct run *run, const struct err *why)
+{
+    run->end_state = RUN_RUNNING;
+    ended(run, why);
+}
+
+static void removed_checkouts(void *user, const struct workspace_facts *facts, const struct err *err)
+{
+    struct run *run = user;
+    (void)facts;
+    if (err)
+        log_fact(LOG_WARN, "checkouts_left_behind", "run", run->id, "why", err->text, NULL);
+    AUTO_FREE char *spool = path_join(run->dir, "spool");
+    AUTO_FREE char *origin = path_join(run->dir, "origin");
+    file_remove_tree(spool, NULL);
+    if (run->end_state != RUN_ACCEPTED && run->end_state != RUN_NEEDS_DISCUSSION)
+        file_remove_tree(origin, NULL);
+    ended(run, NULL);
+}
+
+static json_t *final_result(const struct run *run)
+{
+    json_t *result = run->end_result && json_is_object(run->end_result) ? json_deep_copy(run->end_result) : json_object();
+    if (run->end_result && !json_is_object(run->end_result))
+        json_put(result, "value", json_deep_copy(run->end_result));
+    json_put_str(result, "outcome", run_state_name(run->end_state));
+    if (*run->end_reason)
+        json_put_str(result, "reason", run->end_reason);
+    if (run->facts) {
+        json_t *git = json_object();
+        json_put_str(git, "repository", run->facts->repository);
+        json_put_str(git, "prefix", run->facts->prefix);
+        json_put_str(git, "base", run->facts->base);
+        json_put_str(git, "branch", run->facts->branch);
+        json_put_flag(git, "own_copy", run->facts->own_copy);
+        json_put(result, "git", git);
+    }
+    return result;
+}
+
+// All stages have ended: journal the final state, write the report, remove the checkouts.
+static void close_run(struct run *run)
+{
+    struct err err;
+    json_t *result = final_result(run);
+    json_decref(run->end_result);
+    run->end_result = result;
+    int r = store_begin(run->env.store, &err);
+    if (r == 0) {
+        r = store_run_set_state(run->env.store, run->id, run->end_state, result, &err);
+        if (r == 0) {
+            json_t *body = json_object();
+            json_put_str(body, "state", run_state_name(run->end_state));
+            json_put_str(body, "reason", *run->end_reason ? run->end_reason : NULL);
+            run_note(run, EVENT_RUN_FINISHED, body);
+            r = store_commit(run->env.store, &err);
+        } else {
+            store_rollback(run->env.store);
+        }
+    }
+    if (r < 0) {
+        stop_here(run, &err);
+        return;
+    }
+    if (report_write(run->env.store, run->id, run->dir, &err) < 0)
+        log_fact(LOG_WARN, "report_not_written", "run", run->id, "why", err.text, NULL);
+    run->script = script_free(run->script);
+    bool keep = run->end_state == RUN_ACCEPTED || run->end_state == RUN_NEEDS_DISCUSSION;
+    if (run->workspace && run->facts)
+        workspace_remove(run->workspace, keep, removed_checkouts, run);
+    else
+        removed_checkouts(run, NULL, NULL);
+}
+
+static void end_later(void *user)
+{
+    struct run *run = user;
+    if (run->stages.len == 0)
+        close_run(run);
+    else // a stage's process has not gone yet: its end is noticed within milliseconds
+        loop_timer_start(run->end_timer, 20 * NS_PER_MS, 0);
+}
+
+void run_end(struct run *run, enum run_state state, const json_t *result, const char *reason)
+{
+    if (run->ending)
+        return;
+    run->ending = true;
+    run->end_state = state;
+    run->end_result = result ? json_deep_copy(result) : NULL;
+    snprintf(run->end_reason, sizeof(run->end_reason), "%s", reason ? reason : "");
+    while (run->waitings.len)
+        waiting_free(run->waitings.items[0]);
+    for (size_t i = 0; i < run->stages.len; i++)
+        stage_stop(run->stages.items[i], STAGE_CANCELLED, "the run ended");
+    loop_timer_start(run->end_timer, 0, 0);
+}
+
+// --- turns ---
+
+static void look_at_script(struct run *run)
+{
+    if (run->ending || !run->script)
+        return;
+    enum script_state state = script_state(run->script);
+    if (state == SCRIPT_DONE) {
+        const json_t *outcome = script_result(run->script);
+        enum run_state end = RUN_ACCEPTED;
+        if (!run_state_from_name(json_str(outcome, "outcome", "accepted"), &end) || !run_state_script_may(end))
+            end = RUN_FAILED;
+        const json_t *result = json_object_get(outcome, "result");
+        const char *reason = json_is_object(result) ? json_str(result, "reason", NULL) : NULL;
+        run_end(run, end, result, reason);
+    } else if (state == SCRIPT_FAILED) {
+        const struct err *why = script_error(run->script);
+        enum run_state end = why->code == ERR_CONFLICT ? RUN_DIVERGED : why->code == ERR_LIMIT ? RUN_OVER_BUDGET : RUN_FAILED;
+        if (end == RUN_DIVERGED) {
+            json_t *body = json_object();
+            json_put_str(body, "difference", why->text);
+            run_note(run, EVENT_RUN_DIVERGED, body);
+        }
+        run_end(run, end, NULL, why->text);
+    }
+}
+
+void run_answer(struct run *run, uint64_t call, const json_t *answer, const struct err *failure)
+{
+    struct err err;
+    if (run->script && !run->ending && script_answer(run->script, call, answer, failure, &err) < 0)
+        log_fact(LOG_DEBUG, "late_answer", "run", run->id, "why", err.text, NULL);
+}
+
+bool run_turn(struct run *run, void (*fn)(struct run *run, void *arg), void *arg)
+{
+    if (run->in_turn) {
+        fn(run, arg);
+        return true;
+    }
+    struct err err;
+    int r = store_begin(run->env.store, &err);
+    if (r == 0) {
+        run->in_turn = true;
+        fn(run, arg);
+        look_at_script(run);
+        run->in_turn = false;
+        r = store_commit(run->env.store, &err);
+    }
+    if (r < 0) {
+        err_wrap(&err, "run '%s' stops here and can be resumed", run->id);
+        stop_here(run, &err);
+        return false;
+    }
+    stage_dispatch_reserved(run);
+    return true;
+}
+
+// --- the beginning ---
+
+static void start_script(struct run *run, void *arg)
+{
+    (void)arg;
+    struct err err;
+    struct script_host host = {.ctx = run, .call = run_host_call, .log = run_host_log};
+    json_t *started = json_object();
+    json_put_str(started, "workflow", json_str(run->record, "workflow", ""));
+    run_note(run, run->resumed ? EVENT_RUN_RESUMED : EVENT_RUN_STARTED, started);
+    int r = store_run_set_state(run->env.store, run->id, RUN_RUNNING, NULL, &err);
+    if (r == 0)
+        r = script_start(run->script, json_obj(run->record, "params"), &host, &err);
+    if (r < 0)
+        run_end(run, RUN_FAILED, NULL, err.text);
+}
+
+static void prepared(void *user, const struct workspace_facts *facts, const struct err *err)
+{
+    struct run *run = user;
+    if (err) {
+        run_end(run, RUN_FAILED, NULL, err->text);
+        return;
+    }
+    run->facts = facts;
+    AUTO_JSON json_t *answer = json_object();
+    json_put_str(answer, "base", facts->base);
+    json_put_str(answer, "repository", facts->repository);
+    json_put_flag(answer, "dirty", facts->dirty);
+    struct err problem;
+    if (store_call_put(run->env.store, run->id, "engine", 0, "workspace", "", answer, &problem) < 0) {
+        run_end(run, RUN_FAILED, NULL, problem.text);
+        return;
+    }
+    if (facts->dirty && !run->resumed) {
+        json_t *body = json_object();
+        json_put_str(body, "text", "the project has uncommitted changes; they are not part of the run");
+        run_note(run, EVENT_SCRIPT_LOG, body);
+    }
+    run_turn(run, start_script, NULL);
+}
+
+static void on_wall(void *user)
+{
+    struct run *run = user;
+    run_end(run, RUN_TIMED_OUT, NULL, "the run took longer than its wall-clock limit");
+}
+
+void run_begin(struct run *run)
+{
+    int64_t wall_ms = json_int(json_obj(run->record, "options"), "wall_ms", 0);
+    if (wall_ms > 0) {
+        int64_t used = clock_wall_ns() - json_int(run->record, "created_ns", clock_wall_ns());
+        int64_t left = wall_ms * NS_PER_MS - used;
+        loop_timer_start(run->wall_timer, left > 0 ? left : 0, 0);
+    }
+    struct err err;
+    AUTO_JSON json_t *before = store_call_get_new(run->env.store, run->id, "engine", 0, &err);
+    const char *base = json_str(json_obj(before, "answer"), "base", NULL);
+    run->resumed = before != NULL;
+    run->workspace = workspace_prepare(run->env.loop, run->id, run->dir, run->project, base, prepared, run);
+}
+
+void run_cancel(struct run *run, const char *reason)
+{
+    run_end(run, RUN_CANCELLED, NULL, reason);
+}
+
+void run_look_around(struct run *run)
+{
+    char reason[STORE_NAME_MAX];
+    if (run->ending)
+        return;
+    if (store_run_cancel_requested(run->env.store, run->id, reason, NULL) > 0)
+        run_cancel(run, reason);
+    else
+        run_read_inbox(run);
+}
+
+// --- load and free ---
+
+static int load_agents(struct run *run, struct err *err)
+{
+    const char *name;
+    json_t *hash;
+    json_object_foreach (json_obj(run->record, "agents"), name, hash) {
+        struct run_agent a = {.name = str_dup(name)};
+        snprintf(a.hash, sizeof(a.hash), "%s", json_string_value(hash));
+        size_t len = 0;
+        int r = store_artifact_get(run->env.store, a.hash, AGENTFILE_TEXT_MAX, &a.text, &len, err);
+        AUTO_FREE char *file_name = str_printf("%s.md", role_bare_name(name));
+        if (r == 0)
+            r = agentfile_parse(file_name, a.text, len, &a.file, err);
+        if (r < 0) {
+            mem_free(a.name);
+            mem_free(a.text);
+            return err_wrap(err, "agent '%s'", name);
+        }
+        vec_push(&run->agents, a);
+    }
+    return 0;
+}
+
+static int load_script(struct run *run, struct err *err)
+{
+    char *text = NULL;
+    size_t len = 0;
+    int r = store_artifact_get(run->env.store, json_str(run->record, "script_hash", ""), SCRIPT_TEXT_MAX, &text, &len, err);
+    if (r < 0)
+        return r;
+    AUTO_FREE char *name = str_printf("%s.lua", json_str(run->record, "workflow", "workflow"));
+    r = script_load(text, len, name, NULL, &run->script, err);
+    mem_free(text);
+    return r;
+}
+
+// Build output is kept between runs of a project, in slots: <state>/cache/<hash of the project path>/<n>. A slot belongs to one live
+// run; a second run at the same time gets the next one.
+static int take_cache_slot(struct run *run, struct err *err)
+{
+    char hash[HASH_TEXT];
+    hash_bytes(run->project, strlen(run->project), hash);
+    hash[16] = '\0';
+    for (int slot = 0; slot < CACHE_SLOTS_MAX; slot++) {
+        AUTO_FREE char *dir = str_printf("%s/cache/%s/%d", store_dir(run->env.store), hash, slot);
+        AUTO_FREE char *lock = path_join(dir, "lock");
+        int r = file_make_dirs(dir, err);
+        if (r < 0)
+            return r;
+        int fd = open(lock, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+        if (fd < 0)
+            return err_sys(err, errno, "cannot open '%s'", lock);
+        if (flock(fd, LOCK_EX | LOCK_NB) == 0) {
+            run->cache_lock = fd;
+            run->cache_dir = str_dup(dir);
+            return 0;
+        }
+        close(fd);
+    }
+    return err_set(err, ERR_LIMIT, "%d runs of '%s' are at work already", CACHE_SLOTS_MAX, run->project);
+}
+
+int run_new(const struct run_env *env, const char *id, struct run **ret, struct err *err)
+{
+    struct run *run = mem_alloc(sizeof(*run));
+    run->env = *env;
+    run->id = str_dup(id);
+    run->dir = store_run_dir(env->store, id);
+    run->occurrences = json_object();
+    run->handoffs = json_object();
+    run->keys = json_object();
+    run->ungrounded = json_object();
+    run->next_seq = 1;
+    run->cache_lock = -1;
+    run->end_timer = loop_timer_new(env->loop, end_later, run);
+    run->wall_timer = loop_timer_new(env->loop, on_wall, run);
+    int r = store_run_lock(env->store, id, &run->lock, err);
+    if (r == 0 && !(run->record = store_run_get_new(env->store, id, err)))
+        r = -(int)err->code;
+    enum run_state state = RUN_QUEUED;
+    if (r == 0 && (!run_state_from_name(json_str(run->record, "state", ""), &state) || run_state_final(state)))
+        r = err_set(err, ERR_STATE, "run '%s' is finished (%s)", id, json_str(run->record, "state", "?"));
+    if (r == 0) {
+        run->project = str_dup(json_str(run->record, "project", ""));
+        r = load_agents(run, err);
+    }
+    if (r == 0)
+        r = take_cache_slot(run, err);
+    if (r == 0)
+        r = load_script(run, err);
+    if (r < 0) {
+        run_free(run);
+        return r;
+    }
+    *ret = run;
+    return 0;
+}
+
+struct run *run_free(struct run *run)
+{
+    if (!run)
+        return NULL;
+    while (run->waitings.len)
+        waiting_free(run->waitings.items[0]);
+    while (run->stages.len) {
+        if (run->stages.items[0]->lease)
+            pool_kill(run->env.pool, run->stages.items[0]->lease);
+        stage_free(run->stages.items[0]);
+    }
+    loop_timer_close(run->end_timer);
+    loop_timer_close(run->wall_timer);
+    script_free(run->script);
+    workspace_free(run->workspace);
+    store_lock_release(run->lock);
+    if (run->cache_lock >= 0)
+        close(run->cache_lock);
+    mem_free(run->cache_dir);
+    for (size_t i = 0; i < run->agents.len; i++) {
+        mem_free(run->agents.items[i].name);
+        mem_free(run->agents.items[i].text);
+        agentfile_free(run->agents.items[i].file);
+    }
+    vec_free(&run->agents);
+    vec_free(&run->stages);
+    vec_free(&run->waitings);
+    vec_free(&run->to_dispatch);
+    json_decref(run->occurrences);
+    json_decref(run->handoffs);
+    json_decref(run->keys);
+    json_decref(run->ungrounded);
+    json_decref(run->record);
+    json_decref(run->end_result);
+    mem_free(run->id);
+    mem_free(run->dir);
+    mem_free(run->project);
+    mem_free(run);
+    return NULL;
+}

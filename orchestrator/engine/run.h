@@ -1,0 +1,43 @@
+// One run: its script, its stages, its checkouts. Made by the engine for a journaled run, which this process owns (lock).
+#pragma once
+
+#include "base/err.h"
+#include "engine/pool.h"
+#include "json/json.h"
+#include "loop/loop.h"
+#include "store/store.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct run;
+
+struct run_env {
+    struct loop *loop;
+    struct store *store;
+    struct pool *pool;
+    bool may_ask; // somebody can answer an approval; if not, "ask" means "no"
+    void *user;
+    // Everything that happens, also what is too small to be journaled (progress). body is borrowed.
+    void (*event)(void *user, const char *run, enum event_kind kind, const json_t *body);
+    // The run is final, or cannot go on in this process (state RUNNING: why says the reason; it can be resumed).
+    void (*ended)(void *user, struct run *run, enum run_state state, const json_t *result, const struct err *why);
+};
+
+// Takes up a journaled run (new or unfinished). Nothing happens before run_begin.
+int run_new(const struct run_env *env, const char *id, struct run **ret, struct err *err);
+// Stops without a state change: stages are dropped, the run can be resumed. NULL allowed; returns NULL.
+struct run *run_free(struct run *run);
+const char *run_id(const struct run *run);
+
+void run_begin(struct run *run);
+void run_cancel(struct run *run, const char *reason);
+// Other processes may have asked for something (cancel, approval): look.
+void run_look_around(struct run *run);
+
+// Does this run wait for the lease? Then the event is taken and true returned.
+bool run_stage_dispatched(struct run *run, uint64_t lease, pid_t worker);
+bool run_stage_progress(struct run *run, uint64_t lease, double fraction, const char *text);
+bool run_stage_result(struct run *run, uint64_t lease, const char *worker, json_t *draft);
+bool run_stage_lost(struct run *run, uint64_t lease, const char *why);
+bool run_stage_failed(struct run *run, uint64_t lease, const struct err *err);

@@ -1,0 +1,100 @@
+// Shared by the files of a run: run.c (life), calls.c (what the script asks for), stage.c (stages). Nobody else's.
+#pragma once
+
+#include "agentfile/agentfile.h"
+#include "base/vec.h"
+#include "engine/focus.h"
+#include "engine/run.h"
+#include "engine/workspace.h"
+#include "script/script.h"
+
+#define STAGE_ATTEMPTS_MAX 2 // a lost worker's stage is dispatched once more
+#define STAGES_MAX         10000
+#define STAGE_WALL_NS      (2 * INT64_C(3600) * NS_PER_SEC)
+#define CANCEL_GRACE_NS    (700 * NS_PER_MS) // a worker that has not answered to a cancel by then is killed
+
+struct run_agent { // an agent file as it was when the run started
+    char *name;
+    char hash[HASH_TEXT];
+    char *text;
+    struct agentfile *file;
+};
+
+struct stage {
+    struct run *run;
+    uint64_t call;          // of the script
+    char *task;             // coroutine
+    unsigned n;             // call number in it
+    json_t *args;           // as the script gave them
+    const struct run_agent *agent;
+    const char *role;
+    struct focus focus;
+    json_t *parents;        // handoff objects
+    char key[HASH_TEXT];
+    int seq, occurrence, attempt;
+    uint64_t lease;         // 0: not dispatched
+    int64_t started_ns;
+    struct loop_timer *timer; // wall limit, then the grace after a cancel
+    const char *ending;     // why it is being ended ("timed out"), NULL when it is not
+    enum stage_state ending_state;
+};
+
+struct waiting { // a script call that time or people answer
+    struct run *run;
+    uint64_t call;
+    char *task;
+    unsigned n;
+    bool approval;
+    json_t *args;
+    struct loop_timer *timer;
+};
+
+struct run {
+    struct run_env env;
+    char *id, *dir, *project, *cache_dir;
+    json_t *record;         // as in the store
+    struct store_lock *lock;
+    int cache_lock;         // descriptor of the cache slot's lock
+    struct script *script;
+    struct workspace *workspace;
+    const struct workspace_facts *facts; // NULL until prepared
+    VEC(struct run_agent) agents;
+    VEC(struct stage *) stages;     // open ones
+    VEC(struct waiting *) waitings;
+    VEC(uint64_t) to_dispatch;      // sequence numbers reserved in this turn
+    json_t *occurrences;            // key -> how often the script asked for it
+    json_t *handoffs;               // id -> handoff object
+    json_t *keys;                   // handoff id -> stage key
+    json_t *ungrounded;             // handoff id -> claims its receipts do not show
+    int next_seq;
+    int64_t inbox_seen;
+    bool in_turn, ending, resumed;
+    unsigned describing;            // worker descriptions under way at the start
+    struct loop_timer *end_timer, *wall_timer;
+    enum run_state end_state;
+    json_t *end_result;
+    char end_reason[ERR_TEXT_MAX];
+};
+
+// --- run.c ---
+// A turn is one transaction: what fn does and what the script does in answer to it, then the dispatches. False: it could not be
+// committed and the run has stopped in this process. Inside a turn, fn is simply part of it.
+bool run_turn(struct run *run, void (*fn)(struct run *run, void *arg), void *arg);
+void run_note(struct run *run, enum event_kind kind, json_t *body_consumed); // journals the event and passes it on
+void run_end(struct run *run, enum run_state state, const json_t *result, const char *reason);
+void run_answer(struct run *run, uint64_t call, const json_t *answer, const struct err *failure);
+
+// --- calls.c ---
+int run_host_call(void *ctx, uint64_t call_id, const char *task, unsigned n, const char *op, const json_t *args,
+                  json_t **ret_answer, struct err *err);
+void run_host_log(void *ctx, const char *task, const char *text);
+void waiting_free(struct waiting *w); // takes it out of the run's list
+void run_read_inbox(struct run *run);
+
+// --- stage.c ---
+int stage_begin(struct run *run, uint64_t call, const char *task, unsigned n, const json_t *args, json_t **ret_answer,
+                struct err *err);
+void stage_dispatch_reserved(struct run *run); // after the turn is on disk
+void stage_free(struct stage *s);              // takes it out of the run's list
+void stage_stop(struct stage *s, enum stage_state state, const char *why); // cancel, then kill
+json_t *stage_answer_new(const struct run *run, const json_t *handoff, enum stage_state state, int seq, const char *key);

@@ -1,0 +1,271 @@
+// baton run, tune, resume: the engine inside of this process, until the run has ended.
+#include "main/commands.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "base/vec.h"
+#include "engine/engine.h"
+#include "loop/loop.h"
+#include "main/progress.h"
+#include "main/summary.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#define TICK_NS (120 * NS_PER_MS)
+
+struct session {
+    struct places places;
+    struct store *store;
+    struct loop *loop;
+    struct engine *engine;
+    struct progress *progress;
+    struct loop_timer *tick;
+    struct loop_signal *on_int, *on_term;
+    char run[STORE_NAME_MAX];
+    enum run_state state;
+    struct err why;
+    bool ended, interrupted, json;
+};
+
+static void on_event(void *user, const char *run, enum event_kind kind, const json_t *body)
+{
+    struct session *s = user;
+    progress_event(s->progress, run, kind, body);
+}
+
+static void on_ended(void *user, const char *run, enum run_state state, const json_t *result, const struct err *why)
+{
+    struct session *s = user;
+    (void)run;
+    (void)result;
+    s->ended = true;
+    s->state = state;
+    if (why)
+        s->why = *why;
+    loop_stop(s->loop);
+}
+
+static void on_tick(void *user)
+{
+    struct session *s = user;
+    progress_tick(s->progress);
+}
+
+static void on_signal(void *user, int signal)
+{
+    struct session *s = user;
+    (void)signal;
+    s->interrupted = true;
+    loop_stop(s->loop);
+}
+
+static void close_session(struct session *s)
+{
+    s->engine = engine_free(s->engine);
+    s->progress = progress_free(s->progress);
+    loop_timer_close(s->tick);
+    loop_signal_close(s->on_int);
+    loop_signal_close(s->on_term);
+    s->loop = loop_free(s->loop);
+    commands_close(&s->places, s->store);
+}
+
+static int open_session(struct session *s, const char *project, bool json, bool quiet, struct err *err)
+{
+    int r = commands_open(&s->places, &s->store, err);
+    if (r < 0)
+        return r;
+    s->json = json;
+    enum progress_style style = json ? PROGRESS_JSON : quiet ? PROGRESS_QUIET : progress_style_for(STDERR_FILENO);
+    s->progress = progress_new(s->store, project, style);
+    r = loop_new(&s->loop, err);
+    struct engine_options options = {.loop = s->loop,
+                                     .store = s->store,
+                                     .program_dir = s->places.programs,
+                                     .data_dir = s->places.data,
+                                     .may_ask = isatty(STDIN_FILENO) && isatty(STDERR_FILENO),
+                                     .user = s,
+                                     .event = on_event,
+                                     .ended = on_ended};
+    if (r == 0)
+        r = engine_new(&options, &s->engine, err);
+    if (r == 0)
+        r = loop_signal_new(s->loop, SIGINT, on_signal, s, &s->on_int, err);
+    if (r == 0)
+        r = loop_signal_new(s->loop, SIGTERM, on_signal, s, &s->on_term, err);
+    if (r < 0) {
+        close_session(s);
+        return r;
+    }
+    s->tick = loop_timer_new(s->loop, on_tick, s);
+    loop_timer_start(s->tick, TICK_NS, TICK_NS);
+    return 0;
+}
+
+// Runs the loop until the run has ended or somebody interrupts.
+static int wait_for_end(struct session *s)
+{
+    struct err err;
+    if (!s->ended && loop_run(s->loop, &err) < 0)
+        return cli_fail(&err);
+    if (!s->ended || s->state == RUN_RUNNING) {
+        s->progress = progress_free(s->progress);
+        if (s->ended)
+            fprintf(stderr, "baton: %s\n", s->why.text);
+        fprintf(stderr, "baton: run %s is not finished; nothing that is done is lost. Continue with: baton resume %s\n", s->run, s->run);
+        return s->interrupted ? 130 : err_exit_status(s->why.code);
+    }
+    return run_state_exit_status(s->state);
+}
+
+static void say_result(struct session *s)
+{
+    struct err err;
+    if (!s->ended || s->state == RUN_RUNNING)
+        return;
+    if (s->json) {
+        AUTO_JSON json_t *line = summary_json_new(s->store, s->run, &err);
+        AUTO_FREE char *text = line ? json_compact(line) : NULL;
+        if (text)
+            printf("%s\n", text);
+        return;
+    }
+    if (summary_print(s->store, s->run, stdout, &err) < 0)
+        fprintf(stderr, "baton: %s\n", err.text);
+}
+
+// --- parameters from the command line ---
+
+static int put_param(json_t *params, const char *text, struct err *err)
+{
+    const char *equals = strchr(text, '=');
+    if (!equals || equals == text)
+        return err_set(err, ERR_INVALID, "--param '%s' must be NAME=VALUE", text);
+    AUTO_FREE char *name = str_ndup(text, (size_t)(equals - text));
+    json_put_str(params, name, equals + 1);
+    return 0;
+}
+
+static json_t *params_of(const struct cli *cli, struct err *err)
+{
+    static const struct {
+        const char *option, *param;
+    } SHORT[] = {{"focus", "focus"}, {"bench", "bench"}, {"budget", "budget_minutes"}, {"max-rounds", "max_rounds"}};
+    json_t *params = json_object();
+    for (size_t i = 0; i < ARRAY_LEN(SHORT); i++)
+        if (cli_value(cli, SHORT[i].option, NULL))
+            json_put_str(params, SHORT[i].param, cli_value(cli, SHORT[i].option, NULL));
+    for (const char *const *p = cli_values(cli, "param"); *p; p++) {
+        if (put_param(params, *p, err) < 0) {
+            json_decref(params);
+            return NULL;
+        }
+    }
+    return params;
+}
+
+// What the caller names to be run is granted by the caller: it is an operator's rule, shown with every decision that uses it.
+static const char **rules_of(const struct cli *cli, char **ret_bench_rule)
+{
+    VEC(const char *) rules = {0};
+    const char *bench = cli_value(cli, "bench", NULL);
+    *ret_bench_rule = bench && *bench ? str_printf("Bash(%s)", bench) : NULL;
+    if (*ret_bench_rule)
+        vec_push(&rules, *ret_bench_rule);
+    for (const char *const *rule = cli_values(cli, "allow"); *rule; rule++)
+        vec_push(&rules, *rule);
+    vec_push(&rules, NULL);
+    return rules.items;
+}
+
+static int64_t wall_of(const struct cli *cli, struct err *err)
+{
+    int64_t minutes = 0;
+    const char *text = cli_value(cli, "timeout", NULL);
+    if (text && (!str_to_i64(text, &minutes) || minutes <= 0))
+        return err_set(err, ERR_INVALID, "--timeout '%s' must be a number of minutes", text);
+    return minutes * 60 * 1000;
+}
+
+static int start(const struct cli *cli, const char *workflow, const char *project)
+{
+    struct session s = {0};
+    struct err err;
+    AUTO_JSON json_t *params = params_of(cli, &err);
+    int64_t wall = params ? wall_of(cli, &err) : -1;
+    if (wall < 0)
+        return cli_fail(&err);
+    if (open_session(&s, project, cli_flag(cli, "json"), cli_flag(cli, "quiet"), &err) < 0)
+        return cli_fail(&err);
+    char *bench_rule = NULL;
+    const char **rules = rules_of(cli, &bench_rule);
+    struct engine_request request = {.workflow = workflow,
+                                     .project = project,
+                                     .params = params,
+                                     .params_from_text = true,
+                                     .agent_dirs = cli_values(cli, "agents"),
+                                     .operator_rules = rules,
+                                     .key = cli_value(cli, "key", NULL),
+                                     .caller = "command line",
+                                     .wall_ms = wall};
+    int r = engine_start(s.engine, &request, s.run, &err);
+    mem_free(rules);
+    mem_free(bench_rule);
+    int status;
+    if (r == 1) {
+        fprintf(stderr, "baton: a run with this key is there already: %s\n", s.run);
+        status = 0;
+    } else if (r < 0) {
+        status = cli_fail(&err);
+    } else {
+        if (!s.json && !cli_flag(cli, "quiet"))
+            fprintf(stderr, "baton: run %s of '%s' on %s\n", s.run, workflow, project);
+        status = wait_for_end(&s);
+        say_result(&s);
+    }
+    close_session(&s);
+    return status;
+}
+
+int cmd_run(const struct cli *cli)
+{
+    return start(cli, cli_arg(cli, 0), cli_value(cli, "project", "."));
+}
+
+int cmd_tune(const struct cli *cli)
+{
+    const char *dir = cli_arg(cli, 0);
+    return start(cli, "relay", dir ? dir : ".");
+}
+
+int cmd_resume(const struct cli *cli)
+{
+    struct session s = {0};
+    struct err err;
+    char *run = NULL;
+    if (open_session(&s, NULL, cli_flag(cli, "json"), cli_flag(cli, "quiet"), &err) < 0)
+        return cli_fail(&err);
+    int r;
+    if (cli_arg(cli, 0)) {
+        r = commands_find_run(s.store, cli_arg(cli, 0), &run, &err);
+    } else {
+        AUTO_JSON json_t *open = store_run_list_new(s.store, &(struct store_run_filter){.unfinished = true, .limit = 1}, &err);
+        run = str_dup(json_str(json_array_get(open, 0), "id", NULL));
+        r = run ? 0 : err_set(&err, ERR_NOT_FOUND, "no run is unfinished");
+    }
+    if (r == 0) {
+        snprintf(s.run, sizeof(s.run), "%s", run);
+        r = engine_resume(s.engine, run, &err);
+    }
+    int status = r < 0 ? cli_fail(&err) : wait_for_end(&s);
+    if (r == 0)
+        say_result(&s);
+    mem_free(run);
+    close_session(&s);
+    return status;
+}

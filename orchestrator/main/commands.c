@@ -1,0 +1,56 @@
+#include "main/commands.h"
+
+#include "base/mem.h"
+#include "base/str.h"
+
+#include <string.h>
+
+int commands_open(struct places *places, struct store **ret, struct err *err)
+{
+    int r = places_find(places, err);
+    if (r < 0)
+        return r;
+    r = store_open(places->state, ret, err);
+    if (r < 0)
+        places_free(places);
+    return r;
+}
+
+void commands_close(struct places *places, struct store *store)
+{
+    store_close(store);
+    places_free(places);
+}
+
+int commands_find_run(struct store *store, const char *word, char **ret, struct err *err)
+{
+    AUTO_JSON json_t *runs = store_run_list_new(store, &(struct store_run_filter){0}, err);
+    if (!runs)
+        return -(int)err->code;
+    const char *found = NULL;
+    size_t i;
+    json_t *run;
+    json_array_foreach (runs, i, run) {
+        const char *id = json_str(run, "id", ""), *dash = strrchr(id, '-');
+        bool exact = str_eq(id, word) || (i == 0 && str_eq(word, "last"));
+        if (!exact && !str_starts(id, word) && !(dash && str_eq(dash + 1, word)))
+            continue;
+        if (found && !exact)
+            return err_set(err, ERR_INVALID, "'%s' could be run '%s' or '%s'", word, found, id);
+        found = id;
+        if (exact)
+            break;
+    }
+    if (!found)
+        return err_set(err, ERR_NOT_FOUND, "no run '%s'; 'baton runs' lists them", word);
+    *ret = str_dup(found);
+    return 0;
+}
+
+void commands_print_json(json_t *value_consumed)
+{
+    char *text = json_pretty(value_consumed);
+    fputs(text, stdout);
+    mem_free(text);
+    json_decref(value_consumed);
+}

@@ -1,0 +1,38 @@
+// The commands behind the table in table.c; each returns the exit status.
+#pragma once
+
+#include "main/cli.h"
+#include "main/places.h"
+#include "store/store.h"
+
+int cmd_run(const struct cli *cli);
+int cmd_tune(const struct cli *cli);
+int cmd_resume(const struct cli *cli);
+int cmd_serve(const struct cli *cli);
+
+int cmd_runs(const struct cli *cli);
+int cmd_show(const struct cli *cli);
+int cmd_logs(const struct cli *cli);
+int cmd_cancel(const struct cli *cli);
+int cmd_approve(const struct cli *cli);
+int cmd_apply(const struct cli *cli);
+int cmd_report(const struct cli *cli);
+
+int cmd_agent_list(const struct cli *cli);
+int cmd_agent_show(const struct cli *cli);
+int cmd_agent_lint(const struct cli *cli);
+int cmd_handoff_show(const struct cli *cli);
+int cmd_handoff_lint(const struct cli *cli);
+int cmd_workflow_list(const struct cli *cli);
+int cmd_workflow_check(const struct cli *cli);
+int cmd_policy_check(const struct cli *cli);
+int cmd_help(const struct cli *cli);
+
+// --- shared ---
+// State folder and journal of this user.
+int commands_open(struct places *places, struct store **ret, struct err *err);
+void commands_close(struct places *places, struct store *store);
+// The run a person means: a whole id, a unique beginning, the part behind the dash, or "last". Owned by the caller.
+int commands_find_run(struct store *store, const char *word, char **ret, struct err *err);
+// Prints JSON (consumed) and a newline on standard output.
+void commands_print_json(json_t *value_consumed);

@@ -1,0 +1,309 @@
+// Rules that the code does not show:
+// - Only the lines of stages that are at work are redrawn; a finished stage's line is printed once and scrolls away with the rest.
+// - Whatever comes from a worker is shown without control characters and cut to the width of the terminal.
+#include "main/progress.h"
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "base/vec.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#define PLAIN_EVERY_NS (5 * NS_PER_SEC) // plain progress lines at most this often per stage
+#define RUNS_LOOKED_AT 5
+
+struct row {
+    int64_t stage, started_ns, said_ns, estimate_ms;
+    char *agent, *mode, *text;
+    double fraction;
+};
+
+struct progress {
+    enum progress_style style;
+    json_t *history; // "agent/mode" -> ms
+    VEC(struct row) rows;
+    unsigned drawn; // lines below the cursor's start that are redrawn
+    unsigned spin;
+};
+
+enum progress_style progress_style_for(int fd)
+{
+    const char *term = getenv("TERM");
+    return isatty(fd) && !str_eq(term, "dumb") ? PROGRESS_TERMINAL : PROGRESS_PLAIN;
+}
+
+// --- estimates ---
+
+static json_t *history_new(struct store *store, const char *project)
+{
+    json_t *history = json_object();
+    struct store_run_filter filter = {.project = project, .limit = RUNS_LOOKED_AT};
+    AUTO_JSON json_t *runs = store ? store_run_list_new(store, &filter, NULL) : NULL;
+    size_t i, k;
+    json_t *run, *stage;
+    json_array_foreach (runs, i, run) {
+        AUTO_JSON json_t *stages = store_stage_list_new(store, json_str(run, "id", ""), false, NULL);
+        json_array_foreach (stages, k, stage) {
+            int64_t ms = (json_int(stage, "finished_ns", 0) - json_int(stage, "created_ns", 0)) / NS_PER_MS;
+            AUTO_FREE char *key = str_printf("%s/%s", json_str(stage, "agent", ""), json_str(stage, "mode", ""));
+            if (ms > 0 && str_eq(json_str(stage, "state", ""), "completed") && !json_object_get(history, key))
+                json_put_int(history, key, ms);
+        }
+    }
+    return history;
+}
+
+struct progress *progress_new(struct store *store, const char *project, enum progress_style style)
+{
+    struct progress *p = mem_alloc(sizeof(*p));
+    p->style = style;
+    p->history = style == PROGRESS_TERMINAL ? history_new(store, project) : json_object();
+    return p;
+}
+
+// --- rows ---
+
+static struct row *find_row(struct progress *p, int64_t stage)
+{
+    for (size_t i = 0; i < p->rows.len; i++)
+        if (p->rows.items[i].stage == stage)
+            return &p->rows.items[i];
+    return NULL;
+}
+
+static void row_release(struct row *r)
+{
+    mem_free(r->agent);
+    mem_free(r->mode);
+    mem_free(r->text);
+}
+
+static void remove_row(struct progress *p, struct row *r)
+{
+    row_release(r);
+    *r = p->rows.items[--p->rows.len];
+}
+
+static void clean(char *text)
+{
+    for (char *c = text; *c; c++)
+        if ((unsigned char)*c < 0x20 || *c == 0x7F)
+            *c = ' ';
+}
+
+static struct row *begin_row(struct progress *p, const json_t *body)
+{
+    int64_t stage = json_int(body, "stage", 0);
+    struct row *r = find_row(p, stage);
+    if (!r) {
+        vec_push(&p->rows, (struct row){.stage = stage});
+        r = &p->rows.items[p->rows.len - 1];
+    }
+    str_set(&r->agent, json_str(body, "agent", "?"));
+    str_set(&r->mode, json_str(body, "mode", ""));
+    str_set(&r->text, json_str(body, "focus", "starting"));
+    r->started_ns = clock_mono_ns();
+    r->fraction = -1;
+    AUTO_FREE char *key = str_printf("%s/%s", r->agent, r->mode);
+    r->estimate_ms = json_int(p->history, key, 0);
+    return r;
+}
+
+// --- drawing ---
+
+static int columns(void)
+{
+    struct winsize size;
+    return ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 20 ? size.ws_col : 100;
+}
+
+static void erase(struct progress *p)
+{
+    for (; p->drawn; p->drawn--)
+        fputs("\033[1A\033[2K", stderr);
+    fputs("\r", stderr);
+}
+
+// At most `width` characters of a UTF-8 text.
+static void put_cut(const char *text, int width)
+{
+    const char *s = text;
+    for (int n = 0; *s && n < width; n++) {
+        s++;
+        while (((unsigned char)*s & 0xC0) == 0x80)
+            s++;
+    }
+    fprintf(stderr, "%.*s", (int)(s - text), text);
+}
+
+static void format_row(const struct progress *p, const struct row *r, struct buf *line)
+{
+    static const char *const SPINNER[] = {"⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏"};
+    int64_t elapsed = clock_mono_ns() - r->started_ns;
+    char spent[CLOCK_TEXT_MAX], total[CLOCK_TEXT_MAX];
+    clock_human(elapsed / NS_PER_SEC * NS_PER_SEC + 1, spent);
+    buf_printf(line, "%s %lld %s (%s)  %s", elapsed < NS_PER_SEC ? "0.0 s" : spent, (long long)r->stage, r->agent, r->mode, r->text);
+    struct buf head = BUF_INIT;
+    buf_printf(&head, "%s ", SPINNER[p->spin % ARRAY_LEN(SPINNER)]);
+    buf_str_add(&head, buf_str(line));
+    if (r->estimate_ms * NS_PER_MS > elapsed) {
+        clock_human(r->estimate_ms / 1000 * 1000 * NS_PER_MS, total);
+        buf_printf(&head, "  (about %s)", total);
+    } else if (r->fraction > 0.05 && elapsed > 3 * NS_PER_SEC) {
+        clock_human((int64_t)((double)elapsed / r->fraction) / NS_PER_SEC * NS_PER_SEC + 1, total);
+        buf_printf(&head, "  (about %s)", total);
+    }
+    buf_clear(line);
+    buf_str_add(line, buf_str(&head));
+    buf_free(&head);
+}
+
+static void draw(struct progress *p)
+{
+    int width = columns();
+    for (size_t i = 0; i < p->rows.len; i++) {
+        struct buf line = BUF_INIT;
+        format_row(p, &p->rows.items[i], &line);
+        put_cut(buf_str(&line), width - 1);
+        fputs("\n", stderr);
+        buf_free(&line);
+        p->drawn++;
+    }
+    fflush(stderr);
+}
+
+void progress_tick(struct progress *p)
+{
+    if (p->style != PROGRESS_TERMINAL || p->rows.len == 0)
+        return;
+    p->spin++;
+    erase(p);
+    draw(p);
+}
+
+// A line that stays.
+static void say(struct progress *p, const char *text)
+{
+    AUTO_FREE char *line = str_dup(text);
+    clean(line);
+    if (p->style == PROGRESS_TERMINAL)
+        erase(p);
+    fprintf(stderr, "%s\n", line);
+    if (p->style == PROGRESS_TERMINAL)
+        draw(p);
+}
+
+// --- events ---
+
+static void finished(struct progress *p, const json_t *body, bool reused)
+{
+    struct row *r = find_row(p, json_int(body, "stage", 0));
+    const char *state = json_str(body, "state", "?");
+    char spent[CLOCK_TEXT_MAX] = "";
+    clock_human(json_int(body, "elapsed_ms", 0) * NS_PER_MS, spent);
+    bool plain = p->style == PROGRESS_PLAIN;
+    const char *mark = str_eq(state, "completed") ? (plain ? "done" : "✓") : (plain ? state : "✗");
+    AUTO_FREE char *line =
+        str_printf("%s %lld %s (%s)  %s%s%s", mark, (long long)json_int(body, "stage", 0), json_str(body, "agent", "?"),
+                   json_str(body, "mode", ""), json_str(body, "summary", ""), reused ? "  [from the journal]" : "  ",
+                   reused ? "" : spent);
+    if (r)
+        remove_row(p, r);
+    say(p, line);
+}
+
+static void progressed(struct progress *p, const json_t *body)
+{
+    struct row *r = find_row(p, json_int(body, "stage", 0));
+    if (!r)
+        return;
+    str_set(&r->text, json_str(body, "text", ""));
+    clean(r->text);
+    r->fraction = json_num(body, "fraction", -1);
+    if (p->style != PROGRESS_PLAIN || clock_mono_ns() - r->said_ns < PLAIN_EVERY_NS)
+        return;
+    r->said_ns = clock_mono_ns();
+    char spent[CLOCK_TEXT_MAX];
+    clock_human(clock_mono_ns() - r->started_ns, spent);
+    AUTO_FREE char *line = str_printf("  %lld %s: %s (%s)", (long long)r->stage, r->agent, r->text, spent);
+    say(p, line);
+}
+
+static void as_json(const char *run, enum event_kind kind, const json_t *body)
+{
+    char when[CLOCK_TEXT_MAX];
+    clock_iso(clock_wall_ns(), when);
+    AUTO_JSON json_t *event = json_object();
+    json_put_str(event, "time", when);
+    json_put_str(event, "run", run);
+    json_put_str(event, "event", event_kind_name(kind));
+    json_put(event, "body", body ? json_deep_copy(body) : json_object());
+    AUTO_FREE char *line = json_compact(event);
+    printf("%s\n", line);
+    fflush(stdout);
+}
+
+static void words(struct progress *p, enum event_kind kind, const json_t *body)
+{
+    AUTO_FREE char *line = NULL;
+    if (kind == EVENT_SCRIPT_LOG)
+        line = str_printf("  %s", json_str(body, "text", ""));
+    else if (kind == EVENT_STAGE_LOST)
+        line = str_printf("! stage %lld lost its worker (%s), it is dispatched once more", (long long)json_int(body, "stage", 0),
+                          json_str(body, "why", ""));
+    else if (kind == EVENT_CONTEXT_MISSING)
+        line = str_printf("! %s expects '%s' and no earlier stage has it", json_str(body, "agent", "?"), json_str(body, "expected", "?"));
+    else if (kind == EVENT_GATE_CLOSED)
+        line = str_printf("! gate closed: %s", json_str(body, "reason", ""));
+    else if (kind == EVENT_CLAIM_UNGROUNDED)
+        line = str_printf("! %s claims what its receipts do not show", json_str(body, "agent", "?"));
+    else if (kind == EVENT_APPROVAL_ASKED)
+        line = str_printf("? %s  (baton approve RUN, or baton approve RUN --deny)", json_str(body, "question", ""));
+    if (line)
+        say(p, line);
+}
+
+void progress_event(struct progress *p, const char *run, enum event_kind kind, const json_t *body)
+{
+    if (p->style == PROGRESS_QUIET)
+        return;
+    if (p->style == PROGRESS_JSON) {
+        as_json(run, kind, body);
+        return;
+    }
+    if (kind == EVENT_STAGE_DISPATCHED) {
+        struct row *r = begin_row(p, body);
+        if (p->style == PROGRESS_PLAIN) {
+            AUTO_FREE char *line = str_printf("start %lld %s (%s)", (long long)r->stage, r->agent, r->mode);
+            say(p, line);
+        } else {
+            progress_tick(p);
+        }
+    } else if (kind == EVENT_STAGE_PROGRESS) {
+        progressed(p, body);
+    } else if (kind == EVENT_STAGE_FINISHED) {
+        finished(p, body, false);
+    } else if (kind == EVENT_STAGE_REUSED) {
+        finished(p, body, true);
+    } else {
+        words(p, kind, body);
+    }
+}
+
+struct progress *progress_free(struct progress *p)
+{
+    if (!p)
+        return NULL;
+    for (size_t i = 0; i < p->rows.len; i++)
+        row_release(&p->rows.items[i]);
+    vec_free(&p->rows);
+    json_decref(p->history);
+    mem_free(p);
+    return NULL;
+}

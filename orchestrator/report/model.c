@@ -1,0 +1,285 @@
+#include "report/model.h"
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "handoff/handoff.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define ARTIFACT_MAX ((size_t)64 << 20)
+
+struct model {
+    struct store *store;
+    const char *run;
+    json_t *out;
+    json_t *profile, *develop, *verify, *review, *check; // outputs of the newest stage of each kind, resolved; borrowed from outputs
+    json_t *outputs;
+};
+
+static int get_artifact(void *context, const char *hash, char **ret, size_t *ret_len, struct err *err)
+{
+    return store_artifact_get(context, hash, ARTIFACT_MAX, ret, ret_len, err);
+}
+
+static void copy(json_t *to, const json_t *from, const char *key, const char *as)
+{
+    json_t *v = json_object_get(from, key);
+    json_put(to, as ? as : key, v ? json_deep_copy(v) : json_null());
+}
+
+static void put_time(json_t *to, const char *key, const json_t *ns)
+{
+    char text[CLOCK_TEXT_MAX];
+    if (!json_is_integer(ns)) {
+        json_put(to, key, json_null());
+        return;
+    }
+    clock_iso(json_integer_value(ns), text);
+    json_put_str(to, key, text);
+}
+
+// --- stages ---
+
+static void note_output(struct model *m, const json_t *stage)
+{
+    const char *mode = json_str(stage, "mode", ""), *role = json_str(json_obj(stage, "handoff"), "agent", "");
+    json_t *resolved = NULL;
+    struct handoff_load load = {.get = get_artifact, .context = m->store};
+    const json_t *output = json_obj(json_obj(stage, "handoff"), "output");
+    if (!output || handoff_resolve_new(output, &load, &resolved, NULL) < 0)
+        return;
+    json_array_append_new(m->outputs, resolved);
+    if (str_eq(role, "performance"))
+        *(str_eq(mode, "verify") ? &m->verify : &m->profile) = resolved;
+    else if (str_eq(role, "developer"))
+        m->develop = resolved;
+    else if (str_eq(role, "review"))
+        *(str_eq(mode, "verify") ? &m->check : &m->review) = resolved;
+}
+
+static void add_commands(json_t *commands, const json_t *stage)
+{
+    size_t i;
+    json_t *receipt;
+    json_array_foreach (json_list(stage, "receipts"), i, receipt) {
+        json_t *row = json_object();
+        const json_t *decision = json_obj(receipt, "decision");
+        json_put_int(row, "stage", json_int(stage, "seq", 0));
+        json_put_str(row, "agent", json_str(stage, "agent", NULL));
+        copy(row, receipt, "argv", NULL);
+        copy(row, receipt, "cwd", NULL);
+        copy(row, receipt, "env", NULL);
+        copy(row, receipt, "exit", NULL);
+        copy(row, receipt, "signal", NULL);
+        json_put_int(row, "wall_ms", json_int(receipt, "wall_ns", 0) / NS_PER_MS);
+        json_put_str(row, "decision", json_str(decision, "decision", NULL));
+        json_put_str(row, "rule", json_str(decision, "rule", NULL));
+        json_put_str(row, "where", json_str(decision, "where", NULL));
+        json_array_append_new(commands, row);
+    }
+}
+
+static void add_stages(struct model *m)
+{
+    AUTO_JSON json_t *list = store_stage_list_new(m->store, m->run, true, NULL);
+    json_t *rows = json_array(), *commands = json_array();
+    size_t i;
+    json_t *stage;
+    json_array_foreach (list, i, stage) {
+        const json_t *handoff = json_obj(stage, "handoff");
+        json_t *row = json_object();
+        const char *const keys[] = {"seq", "agent", "mode", "state", "attempt"};
+        for (size_t k = 0; k < ARRAY_LEN(keys); k++)
+            copy(row, stage, keys[k], NULL);
+        int64_t end = json_int(stage, "finished_ns", 0), start = json_int(stage, "created_ns", 0);
+        json_put_int(row, "elapsed_ms", end > start ? (end - start) / NS_PER_MS : 0);
+        json_put_str(row, "summary", json_str(handoff, "summary", NULL));
+        json_put_str(row, "verdict", json_str(handoff, "verdict", NULL));
+        json_put_str(row, "handoff", json_str(handoff, "id", NULL));
+        copy(row, handoff, "blockers", NULL);
+        json_array_append_new(rows, row);
+        add_commands(commands, stage);
+        note_output(m, stage);
+    }
+    json_put(m->out, "stages", rows);
+    json_put(m->out, "commands", commands);
+}
+
+// --- what changed ---
+
+static json_t *metric_new(const json_t *c)
+{
+    json_t *row = json_object();
+    const json_t *a = json_obj(c, "a"), *b = json_obj(c, "b"), *interval = json_list(c, "interval");
+    json_put_str(row, "subject", json_str(c, "subject", NULL));
+    json_put_str(row, "metric", json_str(c, "metric", NULL));
+    copy(row, a, "median_ns", "before_ns");
+    copy(row, b, "median_ns", "after_ns");
+    copy(row, c, "change_pct", NULL);
+    json_t *low = json_array_get(interval, 0), *high = json_array_get(interval, 1);
+    json_put(row, "low_pct", json_is_number(low) ? json_incref(low) : json_null());
+    json_put(row, "high_pct", json_is_number(high) ? json_incref(high) : json_null());
+    json_put_str(row, "verdict", json_str(c, "verdict", NULL));
+    copy(row, c, "pairs", NULL);
+    return row;
+}
+
+static void add_metrics(struct model *m)
+{
+    json_t *rows = json_array();
+    size_t i, k;
+    json_t *c, *result;
+    json_array_foreach (json_list(m->verify, "overall"), i, c)
+        json_array_append_new(rows, metric_new(c));
+    // Build configuration is not part of the overall comparison of programs: its own comparison is the row.
+    json_array_foreach (json_list(m->verify, "results"), i, result)
+        if (json_flag(result, "kept", false) && str_eq(json_str(result, "scope", ""), "build"))
+            json_array_foreach (json_list(result, "comparisons"), k, c)
+                json_array_append_new(rows, metric_new(c));
+    json_put(m->out, "metrics", rows);
+}
+
+static void add_changes(struct model *m)
+{
+    json_t *changes = json_array(), *dropped = json_array();
+    size_t i;
+    json_t *result;
+    json_array_foreach (json_list(m->verify, "results"), i, result)
+        json_array_append(json_flag(result, "kept", false) ? changes : dropped, result);
+    json_put(m->out, "changes", changes);
+    json_put(m->out, "dropped", dropped);
+    json_t *skipped = json_list(m->develop, "skipped");
+    json_put(m->out, "skipped", skipped ? json_deep_copy(skipped) : json_array());
+}
+
+static void add_evidence(struct model *m)
+{
+    static const char *const FROM_PROFILE[] = {"baseline", "hot_paths", "findings", "build", "host", "subjects"};
+    for (size_t i = 0; i < ARRAY_LEN(FROM_PROFILE); i++)
+        copy(m->out, m->profile, FROM_PROFILE[i], NULL);
+    if (!json_list(m->out, "findings"))
+        copy(m->out, m->review, "findings", NULL);
+    copy(m->out, json_obj(m->profile, "build"), "toolchain", NULL);
+    copy(m->out, m->profile, "profile", NULL);
+    copy(m->out, m->check, "tests", NULL);
+    copy(m->out, m->check, "requests", NULL);
+    json_t *limits = json_array();
+    const json_t *from[] = {m->review, m->profile, m->verify, m->check};
+    for (size_t i = 0; i < ARRAY_LEN(from); i++)
+        if (json_list(from[i], "limits"))
+            json_array_extend(limits, json_list(from[i], "limits"));
+    json_put(m->out, "limits", limits);
+}
+
+// --- artifacts ---
+
+static void add_artifacts(struct model *m)
+{
+    AUTO_JSON json_t *list = store_artifact_list_new(m->store, m->run, NULL);
+    json_t *rows = json_array();
+    size_t i;
+    json_t *a;
+    json_put(m->out, "measurements", json_object());
+    json_array_foreach (list, i, a) {
+        json_t *row = json_deep_copy(a);
+        AUTO_FREE char *path = store_artifact_path(m->store, json_str(a, "hash", ""));
+        json_put_str(row, "path", path);
+        json_array_append_new(rows, row);
+        char *text = NULL;
+        size_t len = 0;
+        if (str_eq(json_str(a, "name", ""), "measurements.json") &&
+            store_artifact_get(m->store, json_str(a, "hash", ""), ARTIFACT_MAX, &text, &len, NULL) == 0) {
+            json_t *parsed = json_parse_new(text, len, "measurements.json", NULL);
+            if (parsed)
+                json_put(m->out, "measurements", parsed);
+            mem_free(text);
+        }
+    }
+    json_put(m->out, "artifacts", rows);
+}
+
+// --- the sentence on top ---
+
+static void add_headline(struct model *m, const char *state)
+{
+    const json_t *best = NULL;
+    size_t i, kept = json_array_size(json_list(m->out, "changes"));
+    json_t *row;
+    json_array_foreach (json_list(m->out, "metrics"), i, row)
+        if (str_eq(json_str(row, "verdict", ""), "faster") &&
+            (!best || json_num(row, "change_pct", 0) < json_num(best, "change_pct", 0)))
+            best = row;
+    AUTO_FREE char *text = NULL;
+    const char *reason = json_str(m->out, "reason", NULL);
+    if (str_eq(state, "accepted") && best)
+        text = str_printf("Improved: %s takes %.1f %% less time (%.2fx faster), %zu change%s kept.",
+                          json_str(best, "subject", "?"), -json_num(best, "change_pct", 0),
+                          100.0 / (100.0 + json_num(best, "change_pct", 0)), kept, kept == 1 ? "" : "s");
+    else if (str_eq(state, "accepted") && m->profile)
+        text = str_printf("Already optimal: no change that was tried measures better.");
+    else
+        text = str_printf("%s%s%s", state, reason ? ": " : "", reason ? reason : "");
+    json_put_str(m->out, "headline", text);
+}
+
+static void add_reproduce(struct model *m)
+{
+    json_t *lines = json_array();
+    const json_t *git = json_obj(m->out, "git");
+    const char *branch = json_str(git, "branch", NULL);
+    if (branch && json_array_size(json_list(m->out, "changes")) > 0) {
+        AUTO_FREE char *diff = str_printf("git -C %s diff %.12s..%s", json_str(git, "repository", "."), json_str(git, "base", ""), branch);
+        AUTO_FREE char *apply = str_printf("baton apply %s", m->run);
+        json_add_str(lines, diff);
+        json_add_str(lines, apply);
+    }
+    AUTO_FREE char *again = str_printf("baton run %s --project %s", json_str(m->out, "workflow", "relay"), json_str(m->out, "project", "."));
+    struct buf b = BUF_INIT;
+    buf_str_add(&b, again);
+    const char *name;
+    json_t *value;
+    json_object_foreach (json_obj(m->out, "params"), name, value) {
+        if (json_is_string(value) && *json_string_value(value))
+            buf_printf(&b, " --%s '%s'", name, json_string_value(value));
+        else if (json_is_integer(value))
+            buf_printf(&b, " --%s %lld", name, (long long)json_integer_value(value));
+    }
+    json_add_str(lines, buf_str(&b));
+    buf_free(&b);
+    json_put(m->out, "reproduce", lines);
+}
+
+json_t *report_model_new(struct store *store, const char *run, struct err *err)
+{
+    AUTO_JSON json_t *record = store_run_get_new(store, run, err);
+    if (!record)
+        return NULL;
+    struct model m = {.store = store, .run = run, .out = json_object(), .outputs = json_array()};
+    const json_t *result = json_obj(record, "result");
+    const char *state = json_str(record, "state", "?");
+    json_put_str(m.out, "run", run);
+    json_put_str(m.out, "state", state);
+    copy(m.out, record, "workflow", NULL);
+    copy(m.out, record, "project", NULL);
+    copy(m.out, record, "params", NULL);
+    copy(m.out, result, "reason", NULL);
+    copy(m.out, result, "git", NULL);
+    put_time(m.out, "created", json_object_get(record, "created_ns"));
+    put_time(m.out, "finished", json_object_get(record, "finished_ns"));
+    int64_t start = json_int(record, "created_ns", 0), end = json_int(record, "finished_ns", 0);
+    json_put_int(m.out, "duration_ms", end > start ? (end - start) / NS_PER_MS : 0);
+    add_stages(&m);
+    if (json_obj(m.out, "git"))
+        copy(json_obj(m.out, "git"), m.verify, "head", NULL);
+    add_metrics(&m);
+    add_changes(&m);
+    add_evidence(&m);
+    add_artifacts(&m);
+    add_headline(&m, state);
+    add_reproduce(&m);
+    json_decref(m.outputs);
+    return m.out;
+}

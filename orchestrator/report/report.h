@@ -1,0 +1,11 @@
+// The report of a run, from the journal: report.md, report.html (one file, pictures inline) and report.json in the run's
+// folder. Verdict first, then what changed with its interval, what was tried and dropped, hot paths, findings, the exact commands,
+// toolchain and host, and how to reproduce it.
+#pragma once
+
+#include "base/err.h"
+#include "store/store.h"
+
+// Writes the three files (again: a report can be made anew from the journal at any time). Runs of workflows without measurements
+// get the parts that apply.
+int report_write(struct store *store, const char *run, const char *dir, struct err *err);
