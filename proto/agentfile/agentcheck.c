@@ -3,8 +3,8 @@
 #include "agentfile/agentdir.h"
 
 #include "base/str.h"
-#include "json/json.h"
 #include "relate.h"
+#include "json/json.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -59,11 +59,15 @@ static void check_edges(struct check *c, struct agentfile *from)
         json_put_str(edge, "to", to ? to->name : name);
         json_array_append_new(c->edges, edge);
         if (!to)
-            problem(c, "unknown_agent", from->name, name, from, line, AGENT_WARNING, "'%s' may ask for '%s', but no file "
-                    "of this set has that name", from->name, name);
+            problem(c, "unknown_agent", from->name, name, from, line, AGENT_WARNING,
+                    "'%s' may ask for '%s', but no file "
+                    "of this set has that name",
+                    from->name, name);
         else if (!agentfile_focus_after(to, from->name))
-            problem(c, "edge_without_focus", from->name, to->name, from, line, AGENT_INFO, "'%s' may ask for '%s', which has "
-                    "no focus row for it: only the next task is passed on", from->name, to->name);
+            problem(c, "edge_without_focus", from->name, to->name, from, line, AGENT_INFO,
+                    "'%s' may ask for '%s', which has "
+                    "no focus row for it: only the next task is passed on",
+                    from->name, to->name);
     }
 }
 
@@ -77,9 +81,10 @@ static void check_focus(struct check *c, struct agentfile *to)
         for (size_t k = 0; k < c->set->agents.len; k++) {
             const struct agentfile *from = c->set->agents.items[k];
             if (focus_names(row->previous, from->name) && !agentfile_may_ask_for(from, to->name))
-                problem(c, "focus_not_permitted", from->name, to->name, to, row->line, AGENT_WARNING, "the focus row for "
-                        "'%s' is never reached by its own request: '%s' may not ask for '%s'", row->previous, from->name,
-                        to->name);
+                problem(c, "focus_not_permitted", from->name, to->name, to, row->line, AGENT_WARNING,
+                        "the focus row for "
+                        "'%s' is never reached by its own request: '%s' may not ask for '%s'",
+                        row->previous, from->name, to->name);
         }
     }
 }
@@ -88,7 +93,8 @@ static bool reported(const struct check *c, const struct agentfile *in, const ch
 {
     size_t i;
     json_t *one;
-    json_array_foreach(c->problems, i, one) {
+    json_array_foreach(c->problems, i, one)
+    {
         if (str_eq(json_str(one, "kind", ""), "chain_not_permitted") && str_eq(json_str(one, "from", ""), from) &&
             str_eq(json_str(one, "to", ""), to) && str_eq(json_str(one, "file", ""), in->file))
             return true;
@@ -106,9 +112,10 @@ static void check_chains(struct check *c, struct agentfile *f)
             if (!from || !to || from == to || agentfile_may_ask_for(from, to->name) ||
                 reported(c, f, from->name, to->name))
                 continue;
-            problem(c, "chain_not_permitted", from->name, to->name, f, chain->line, AGENT_WARNING, "this chain goes from "
-                    "'%s' to '%s', but '%s' may not ask for it: only a workflow can route it", from->name, to->name,
-                    from->name);
+            problem(c, "chain_not_permitted", from->name, to->name, f, chain->line, AGENT_WARNING,
+                    "this chain goes from "
+                    "'%s' to '%s', but '%s' may not ask for it: only a workflow can route it",
+                    from->name, to->name, from->name);
         }
     }
 }

@@ -64,8 +64,9 @@ static void load_dir(struct loader *l, const char *path, int depth)
 {
     DIR *dir = depth <= AGENTSET_DEPTH_MAX ? opendir(path) : NULL;
     if (!dir) {
-        add_note(l, path, AGENT_ERROR, depth > AGENTSET_DEPTH_MAX ? "folders are nested too deep, this one is left out"
-                                                                  : "this folder cannot be read");
+        add_note(l, path, AGENT_ERROR,
+                 depth > AGENTSET_DEPTH_MAX ? "folders are nested too deep, this one is left out"
+                                            : "this folder cannot be read");
         return;
     }
     VEC(char *) names = {0};
@@ -126,10 +127,12 @@ static void choose_agents(struct agentset *set)
             vec_push(&set->agents, f);
             continue;
         }
-        agentfile_note(f, AGENT_WARNING, f->name_line, "the name '%s' is taken by '%s', which was read first: this file is "
-                       "not used", f->name, first->file);
-        agentfile_note(first, AGENT_WARNING, first->name_line, "'%s' declares the name '%s' too, and is not used", f->file,
-                       f->name);
+        agentfile_note(f, AGENT_WARNING, f->name_line,
+                       "the name '%s' is taken by '%s', which was read first: this file is "
+                       "not used",
+                       f->name, first->file);
+        agentfile_note(first, AGENT_WARNING, first->name_line, "'%s' declares the name '%s' too, and is not used",
+                       f->file, f->name);
     }
 }
 

@@ -79,8 +79,10 @@ static bool check_bytes(struct agentfile *f, const char *text, size_t len)
     }
     int line = bad_line(text, len);
     if (line) {
-        agentfile_note(f, AGENT_ERROR, line, memchr(text, 0, len) ? "a NUL byte or bytes that are no UTF-8: this is no text "
-                       "file" : "not UTF-8 in this line: save the file as UTF-8");
+        agentfile_note(f, AGENT_ERROR, line,
+                       memchr(text, 0, len) ? "a NUL byte or bytes that are no UTF-8: this is no text "
+                                              "file"
+                                            : "not UTF-8 in this line: save the file as UTF-8");
         return false;
     }
     return true;
@@ -97,10 +99,12 @@ static void note_no_front(const struct source *s, struct agentfile *f)
     if (s->open == s->lines.len)
         agentfile_note(f, AGENT_ERROR, 1, "the file is empty");
     else if (later)
-        agentfile_note(f, AGENT_ERROR, (int)later, "the frontmatter must be the first thing in the file; '---' was expected "
+        agentfile_note(f, AGENT_ERROR, (int)later,
+                       "the frontmatter must be the first thing in the file; '---' was expected "
                        "in line 1");
     else
-        agentfile_note(f, prose ? AGENT_INFO : AGENT_ERROR, (int)s->open + 1, "no frontmatter, so this is no agent: the "
+        agentfile_note(f, prose ? AGENT_INFO : AGENT_ERROR, (int)s->open + 1,
+                       "no frontmatter, so this is no agent: the "
                        "file would have to begin with '---', a name and a description");
 }
 
@@ -109,7 +113,8 @@ static void read_parts(const struct source *s, struct agentfile *f)
     struct front front;
     front_read(s, &front, f);
     if (front.mode == AGENT_MODE_NONE) {
-        agentfile_note(f, AGENT_ERROR, (int)s->open + 1, "no 'key: value' behind the '---' here: there is no frontmatter, so "
+        agentfile_note(f, AGENT_ERROR, (int)s->open + 1,
+                       "no 'key: value' behind the '---' here: there is no frontmatter, so "
                        "this is no agent");
         front_free(&front);
         return;

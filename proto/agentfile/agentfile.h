@@ -16,12 +16,12 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define AGENTFILE_TEXT_MAX ((size_t)1024 * 1024)
-#define AGENTFILE_NAME_MAX 200
-#define AGENTFILE_TOOLS_MAX 2000
-#define AGENTFILE_FOCUS_MAX 500
-#define AGENTFILE_CHAINS_MAX 200
-#define AGENTFILE_STEPS_MAX 100
+#define AGENTFILE_TEXT_MAX        ((size_t)1024 * 1024)
+#define AGENTFILE_NAME_MAX        200
+#define AGENTFILE_TOOLS_MAX       2000
+#define AGENTFILE_FOCUS_MAX       500
+#define AGENTFILE_CHAINS_MAX      200
+#define AGENTFILE_STEPS_MAX       100
 #define AGENTFILE_DIAGNOSTICS_MAX 500
 
 enum agent_mode {
@@ -76,22 +76,22 @@ struct agent_chain { // a sequence of stages; the same agent may occur more than
 struct agentfile {
     char *file; // as given
     enum agent_mode mode;
-    char *name; // NULL only in mode none
-    bool name_declared; // false: taken from the file name
-    int name_line;      // where it is declared, 1 when it is not
+    char *name;                        // NULL only in mode none
+    bool name_declared;                // false: taken from the file name
+    int name_line;                     // where it is declared, 1 when it is not
     char *description, *model, *color; // NULL when not given
     char *memory, *effort, *permission_mode;
-    long max_turns; // 0 when not given
+    long max_turns;      // 0 when not given
     json_t *mcp_servers; // as written, or NULL; borrowed from extra
     VEC(char *) skills;
     enum agent_tools_state tools_state;
     VEC(struct agent_tool) tools;
     VEC(struct agent_tool) disallowed;
-    bool delegates_any; // bare Task or Agent, or *
+    bool delegates_any;    // bare Task or Agent, or *
     VEC(char *) delegates; // from Task(...) and Agent(...), without what is disallowed; as written, each once
     VEC(struct agent_focus) focus;
     VEC(struct agent_chain) chains;
-    json_t *extra; // every key but name, description, model and the tool lists, as YAML types; an object
+    json_t *extra;      // every key but name, description, model and the tool lists, as YAML types; an object
     size_t body_offset; // first byte of the body in the text as given
     int body_line;
     VEC(struct agent_diagnostic) diagnostics; // by line

@@ -38,8 +38,8 @@ static char *clean_heading(const struct source_line *line, size_t level)
 
 static bool names_chains(const char *text)
 {
-    return (str_has_nocase(text, "chains") && (str_has_nocase(text, "workflow") || str_has_nocase(text, "typical") ||
-                                               str_has_nocase(text, "agent"))) ||
+    return (str_has_nocase(text, "chains") &&
+            (str_has_nocase(text, "workflow") || str_has_nocase(text, "typical") || str_has_nocase(text, "agent"))) ||
            str_has_nocase(text, "workflow chain") || str_has_nocase(text, "typical chain");
 }
 

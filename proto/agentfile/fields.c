@@ -25,8 +25,9 @@ char *agent_name_from_path(const char *path)
 
 bool agent_path_is_prose(const char *path)
 {
-    static const char *const names[] = {"readme", "changelog", "contributing", "license", "licence", "notice",
-                                        "security", "code_of_conduct", "index", "todo", "authors", "claude", "agents"};
+    static const char *const names[] = {"readme",  "changelog", "contributing",    "license", "licence",
+                                        "notice",  "security",  "code_of_conduct", "index",   "todo",
+                                        "authors", "claude",    "agents"};
     char *name = agent_name_from_path(path);
     bool prose = str_has_nocase(name, "readme");
     for (size_t i = 0; i < ARRAY_LEN(names) && !prose; i++)
@@ -43,7 +44,8 @@ static json_t *find(const json_t *object, const char *name, const char **ret_key
     const char *key;
     if (value)
         return value;
-    json_object_foreach((json_t *)(uintptr_t)object, key, value) {
+    json_object_foreach((json_t *)(uintptr_t)object, key, value)
+    {
         bool exact;
         const struct agent_key *known = agent_key_find(key, &exact);
         if (known && !exact && str_eq(known->name, name)) {
@@ -108,8 +110,10 @@ static void read_name(const struct front *front, struct agentfile *f)
         f->name_declared = *f->name != 0;
     }
     if (f->name_declared && strlen(f->name) > AGENTFILE_NAME_MAX) {
-        agentfile_note(f, AGENT_WARNING, key_line(front, "name"), "the name is longer than %d bytes, the file name is "
-                       "used", AGENTFILE_NAME_MAX);
+        agentfile_note(f, AGENT_WARNING, key_line(front, "name"),
+                       "the name is longer than %d bytes, the file name is "
+                       "used",
+                       AGENTFILE_NAME_MAX);
         f->name_declared = false;
     }
     f->name_line = key_line(front, "name");
@@ -175,7 +179,8 @@ static void read_extra(const struct front *front, struct agentfile *f)
 {
     const char *key;
     json_t *value;
-    json_object_foreach(front->typed, key, value) {
+    json_object_foreach(front->typed, key, value)
+    {
         bool exact;
         const struct agent_key *known = agent_key_find(key, &exact);
         if (known && (known->use == KEY_ALLOW || known->use == KEY_DENY || str_eq(known->name, "name") ||
@@ -204,7 +209,8 @@ static void take_list(struct lists *l, const struct agent_key *key, const char *
         for (size_t i = 0; i < list.items.len; i++)
             vec_push(&l->denied.items, list.items.items[i]);
         if (list.state == AGENT_TOOLS_ALL)
-            agentfile_note(l->f, AGENT_WARNING, line, "'*' in '%s' is left out; write tools: [] for no tools", key->name);
+            agentfile_note(l->f, AGENT_WARNING, line, "'*' in '%s' is left out; write tools: [] for no tools",
+                           key->name);
         vec_free(&list.items);
         return;
     }
@@ -215,8 +221,10 @@ static void take_list(struct lists *l, const struct agent_key *key, const char *
         l->first_key = key->name;
         return;
     }
-    agentfile_note(l->f, AGENT_WARNING, line, "'%s' here and '%s' in line %d both list tools: only what both allow is "
-                   "granted", key->name, l->first_key, l->first_line);
+    agentfile_note(l->f, AGENT_WARNING, line,
+                   "'%s' here and '%s' in line %d both list tools: only what both allow is "
+                   "granted",
+                   key->name, l->first_key, l->first_line);
     tools_intersect(&l->allowed, &list);
 }
 
@@ -227,7 +235,8 @@ static void read_lists(const struct front *front, struct agentfile *f)
     json_t *value;
     size_t i;
     bool exact;
-    json_object_foreach(front->text, name, value) {
+    json_object_foreach(front->text, name, value)
+    {
         const struct agent_key *key = agent_key_find(name, &exact);
         if (!key || (key->use != KEY_ALLOW && key->use != KEY_DENY))
             continue;
@@ -235,7 +244,8 @@ static void read_lists(const struct front *front, struct agentfile *f)
         take_list(&l, key, path, value, front_line(front, path, 1));
         mem_free(path);
     }
-    json_array_foreach(front->duplicates, i, value) {
+    json_array_foreach(front->duplicates, i, value)
+    {
         const char *path = json_string_value(json_object_get(value, "path"));
         const struct agent_key *key = strchr(path + 1, '/') ? NULL : agent_key_find(path + 1, &exact);
         bool last_counts = f->mode != AGENT_MODE_TOLERANT;

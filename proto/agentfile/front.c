@@ -122,9 +122,9 @@ static bool read_quoted(const struct source *s, struct front *front, size_t *ret
 struct walk {
     const struct source *s;
     struct front *front;
-    size_t end;    // first line behind the frontmatter
-    bool closed;   // by a fence, not by a heading or the end of the file
-    bool guessed;  // the end was found by what the text looks like
+    size_t end;   // first line behind the frontmatter
+    bool closed;  // by a fence, not by a heading or the end of the file
+    bool guessed; // the end was found by what the text looks like
 };
 
 static bool seen(const struct walk *w, const char *key)
@@ -336,15 +336,20 @@ static void read_tolerant(const struct source *s, struct front *front, const str
         return;
     int line = line_number(s->open);
     if (s->close == s->lines.len)
-        agentfile_note(f, AGENT_WARNING, line, "the fence '---' that opens here is never closed; the frontmatter was "
-                       "taken to end before line %d", line_number(front->body));
+        agentfile_note(f, AGENT_WARNING, line,
+                       "the fence '---' that opens here is never closed; the frontmatter was "
+                       "taken to end before line %d",
+                       line_number(front->body));
     else if (guessed)
-        agentfile_note(f, AGENT_WARNING, line_number(front->body), "no closing fence '---' before this line, where the "
+        agentfile_note(f, AGENT_WARNING, line_number(front->body),
+                       "no closing fence '---' before this line, where the "
                        "body seems to begin; put one before it");
     if (why->code) {
         const char *reason = split_error(why, &line);
-        agentfile_note(f, AGENT_WARNING, line, "not valid YAML (%s): read line by line; the usual host may drop the "
-                       "file; put the value in quotes or behind '|'", reason);
+        agentfile_note(f, AGENT_WARNING, line,
+                       "not valid YAML (%s): read line by line; the usual host may drop the "
+                       "file; put the value in quotes or behind '|'",
+                       reason);
     }
 }
 
@@ -367,8 +372,10 @@ void front_read(const struct source *s, struct front *front, struct agentfile *f
         front->body = s->close + 1;
         int line = line_number(first);
         const char *reason = split_error(&err, &line);
-        agentfile_note(f, AGENT_WARNING, line, "not valid YAML (%s): read as if the value stood in quotes; a strict host "
-                       "drops the file; put the value in quotes", reason);
+        agentfile_note(f, AGENT_WARNING, line,
+                       "not valid YAML (%s): read as if the value stood in quotes; a strict host "
+                       "drops the file; put the value in quotes",
+                       reason);
     } else {
         read_tolerant(s, front, &err, f);
     }

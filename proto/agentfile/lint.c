@@ -26,8 +26,8 @@ static void check_layout(const struct source *s, struct agentfile *f)
     if (s->open > 0)
         agentfile_note(f, AGENT_WARNING, (int)s->open + 1, "a strict host wants '---' in the first line");
     if (s->indent > 0)
-        agentfile_note(f, AGENT_WARNING, (int)s->open + 1, "the file is indented by %zu; a strict host sees no frontmatter",
-                       s->indent);
+        agentfile_note(f, AGENT_WARNING, (int)s->open + 1,
+                       "the file is indented by %zu; a strict host sees no frontmatter", s->indent);
     if (s->close < s->lines.len && s->lines.items[s->close].len != 3 && f->body_line == (int)s->close + 2)
         agentfile_note(f, AGENT_INFO, (int)s->close + 1, "a strict host wants exactly '---' as closing fence");
     for (size_t i = s->open + 1; i < s->close && (int)i + 1 < f->body_line; i++) {
@@ -44,25 +44,31 @@ static void check_layout(const struct source *s, struct agentfile *f)
 
 static void check_name(const struct front *front, struct agentfile *f)
 {
-    static const char *const not_text[] = {"yes", "no", "on", "off", "true", "false", "Yes", "No", "On", "Off",
-                                           "True", "False", "YES", "NO", "TRUE", "FALSE", NULL};
+    static const char *const not_text[] = {"yes", "no",   "on",    "off", "true", "false", "Yes",   "No", "On",
+                                           "Off", "True", "False", "YES", "NO",   "TRUE",  "FALSE", NULL};
     int line = front_line(front, "/name", 1);
     const json_t *name = json_object_get(front->text, "name");
     double number;
     if (!f->name_declared) {
         agentfile_note(f, AGENT_WARNING, line, "%s: the file name gives '%s'; a strict host drops the file",
-                       !name ? "no name" : json_is_null(name) ? "the name has no value" : "the name cannot be used",
+                       !name                ? "no name"
+                       : json_is_null(name) ? "the name has no value"
+                                            : "the name cannot be used",
                        f->name);
         return;
     }
     if (strchr(f->name, ':'))
-        agentfile_note(f, AGENT_WARNING, line, "the name '%s' holds a ':', which hosts use for plugin scopes; a strict host "
-                       "drops the file", f->name);
+        agentfile_note(f, AGENT_WARNING, line,
+                       "the name '%s' holds a ':', which hosts use for plugin scopes; a strict host "
+                       "drops the file",
+                       f->name);
     if (f->name[0] == '-')
         agentfile_note(f, AGENT_WARNING, line, "the name '%s' begins with '-'; a strict host drops the file", f->name);
     if (in_list(f->name, not_text) || str_to_double(f->name, &number))
-        agentfile_note(f, AGENT_INFO, line, "the name '%s' is read as text; some hosts read a number or a truth value; put "
-                       "it in quotes", f->name);
+        agentfile_note(f, AGENT_INFO, line,
+                       "the name '%s' is read as text; some hosts read a number or a truth value; put "
+                       "it in quotes",
+                       f->name);
 }
 
 static void check_description(const struct front *front, struct agentfile *f)
@@ -83,8 +89,7 @@ static void check_description(const struct front *front, struct agentfile *f)
 static void check_words(const struct front *front, struct agentfile *f)
 {
     static const char *const models[] = {"inherit", "sonnet", "opus", "haiku", "fable", "opusplan", "default", NULL};
-    static const char *const colors[] = {"red",    "blue",   "green", "yellow", "purple",
-                                         "orange", "pink",   "cyan",  NULL};
+    static const char *const colors[] = {"red", "blue", "green", "yellow", "purple", "orange", "pink", "cyan", NULL};
     if (f->model && !in_list(f->model, models) && !str_starts(f->model, "claude-"))
         agentfile_note(f, AGENT_INFO, front_line(front, "/model", 1), "the usual host does not know the model '%.80s'",
                        f->model);
@@ -117,7 +122,8 @@ static size_t distance(const char *a, const char *b) // edits from one word to t
 
 static const char *meant_tool_key(const char *key)
 {
-    static const char *const lists[] = {"tools", "allowed-tools", "allowedTools", "disallowedTools", "disallowed-tools"};
+    static const char *const lists[] = {"tools", "allowed-tools", "allowedTools", "disallowedTools",
+                                        "disallowed-tools"};
     for (size_t i = 0; i < ARRAY_LEN(lists); i++)
         if (distance(key, lists[i]) <= (i == 0 ? 1 : 2))
             return lists[i];
@@ -130,7 +136,8 @@ static void check_keys(const struct front *front, struct agentfile *f)
     const char *key;
     json_t *value;
     int unknown_line = 0;
-    json_object_foreach(front->text, key, value) {
+    json_object_foreach(front->text, key, value)
+    {
         bool exact;
         const struct agent_key *known = agent_key_find(key, &exact);
         char *path = str_printf("/%s", key);
@@ -142,8 +149,10 @@ static void check_keys(const struct front *front, struct agentfile *f)
         else if (meant)
             agentfile_note(f, AGENT_WARNING, line, "the key '%s' means nothing; '%s' was probably meant", key, meant);
         else if (known && known->use == KEY_ALLOW && !str_eq(key, "tools"))
-            agentfile_note(f, AGENT_INFO, line, "'%s' restricts the agent here; the usual host ignores this key in agent "
-                           "files and grants everything", key);
+            agentfile_note(f, AGENT_INFO, line,
+                           "'%s' restricts the agent here; the usual host ignores this key in agent "
+                           "files and grants everything",
+                           key);
         else if (!known) {
             buf_printf(&unknown, "%s%s", unknown.len ? ", " : "", key);
             unknown_line = unknown_line ? unknown_line : line;
@@ -159,7 +168,8 @@ static void check_duplicates(const struct front *front, struct agentfile *f)
 {
     size_t i;
     json_t *twice;
-    json_array_foreach(front->duplicates, i, twice) {
+    json_array_foreach(front->duplicates, i, twice)
+    {
         const char *path = json_string_value(json_object_get(twice, "path"));
         bool exact;
         const struct agent_key *known = agent_key_find(path + 1, &exact);
@@ -187,8 +197,10 @@ static void check_comments(const struct source *s, const struct front *front, st
         const char *text = json_string_value(value);
         if (hash && colon && hash > colon && !memmem(text, strlen(text), " #", 2) && !strpbrk(text, "\n") &&
             strspn(colon + 1, " |>") < (size_t)(hash - colon))
-            agentfile_note(f, AGENT_INFO, number, "YAML takes what follows ' #' for a comment; quote the value of '%s' if "
-                           "it belongs to it", keys[i] + 1);
+            agentfile_note(f, AGENT_INFO, number,
+                           "YAML takes what follows ' #' for a comment; quote the value of '%s' if "
+                           "it belongs to it",
+                           keys[i] + 1);
     }
 }
 
@@ -207,21 +219,26 @@ static void check_unknown(struct agentfile *f)
                 buf_printf(&names, "%s'%s'", names.len ? ", " : "", f->tools.items[k].text);
         }
         if (names.len)
-            agentfile_note(f, AGENT_WARNING, f->tools.items[i].line, "unknown to the usual host and to this one, grants "
-                           "nothing: %s%s", buf_str(&names), names.cut ? "…" : "");
+            agentfile_note(f, AGENT_WARNING, f->tools.items[i].line,
+                           "unknown to the usual host and to this one, grants "
+                           "nothing: %s%s",
+                           buf_str(&names), names.cut ? "…" : "");
         buf_free(&names);
         i = k;
     }
     if (f->tools_state == AGENT_TOOLS_LIST && f->tools.len && !known)
-        agentfile_note(f, AGENT_WARNING, f->tools.items[0].line, "no entry of '%s' is a known tool: the agent can do "
-                       "nothing", f->tools.items[0].key);
+        agentfile_note(f, AGENT_WARNING, f->tools.items[0].line,
+                       "no entry of '%s' is a known tool: the agent can do "
+                       "nothing",
+                       f->tools.items[0].key);
 }
 
 static void check_entry(struct agentfile *f, size_t i)
 {
     const struct agent_tool *t = &f->tools.items[i];
     if (str_eq(t->name, "Write") && t->spec)
-        agentfile_note(f, AGENT_WARNING, t->line, "the usual host never consults '%s'; it wants Edit(%s)", t->text, t->spec);
+        agentfile_note(f, AGENT_WARNING, t->line, "the usual host never consults '%s'; it wants Edit(%s)", t->text,
+                       t->spec);
     if (str_eq(t->name, "mcp__*") || str_starts(t->name, "mcp__*__"))
         agentfile_note(f, AGENT_WARNING, t->line, "the usual host skips '%s': a server must be named", t->text);
     if (t->spec && !*t->spec)
@@ -233,8 +250,8 @@ static void check_entry(struct agentfile *f, size_t i)
         }
     for (size_t k = 0; k < f->disallowed.len; k++)
         if (str_eq(f->disallowed.items[k].text, t->text))
-            agentfile_note(f, AGENT_WARNING, t->line, "'%s' is both allowed and denied (line %d): it is denied", t->text,
-                           f->disallowed.items[k].line);
+            agentfile_note(f, AGENT_WARNING, t->line, "'%s' is both allowed and denied (line %d): it is denied",
+                           t->text, f->disallowed.items[k].line);
 }
 
 static void check_tools(const struct front *front, struct agentfile *f)
@@ -242,7 +259,8 @@ static void check_tools(const struct front *front, struct agentfile *f)
     const char *key;
     json_t *value;
     int line = 1;
-    json_object_foreach(front->text, key, value) {
+    json_object_foreach(front->text, key, value)
+    {
         bool exact;
         const struct agent_key *known = agent_key_find(key, &exact);
         char *path = str_printf("/%s", key);
@@ -252,10 +270,12 @@ static void check_tools(const struct front *front, struct agentfile *f)
     }
     switch (f->tools_state) {
     case AGENT_TOOLS_ABSENT:
-        agentfile_note(f, AGENT_INFO, line, "no list of tools; the usual host grants everything, here the deployment decides");
+        agentfile_note(f, AGENT_INFO, line,
+                       "no list of tools; the usual host grants everything, here the deployment decides");
         break;
     case AGENT_TOOLS_BLANK:
-        agentfile_note(f, AGENT_WARNING, line, "the list of tools has no value: nothing is granted; name the tools, or "
+        agentfile_note(f, AGENT_WARNING, line,
+                       "the list of tools has no value: nothing is granted; name the tools, or "
                        "write [] if that is meant");
         break;
     case AGENT_TOOLS_EMPTY:

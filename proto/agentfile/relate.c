@@ -3,9 +3,9 @@
 
 #include "base/mem.h"
 #include "base/str.h"
-#include "json/json.h"
 #include "relate.h"
 #include "roles/roles.h"
+#include "json/json.h"
 
 #include <string.h>
 #include <strings.h>

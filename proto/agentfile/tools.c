@@ -168,8 +168,8 @@ static void add_item(struct reader *r, struct tool_list *to, const char *text, i
         return;
     }
     if (paren_balance(text, strlen(text)) != 0)
-        agentfile_note(r->f, AGENT_WARNING, line, "the parentheses of '%s' in '%s' do not match, the entry grants nothing",
-                       text, r->key);
+        agentfile_note(r->f, AGENT_WARNING, line,
+                       "the parentheses of '%s' in '%s' do not match, the entry grants nothing", text, r->key);
     vec_push(&to->items, make_tool(text, r->key, line));
     if (to->state != AGENT_TOOLS_ALL)
         to->state = AGENT_TOOLS_LIST;
@@ -204,7 +204,8 @@ static void read_list(struct reader *r, const json_t *list, const char *path, in
     int joined_line = line;
     size_t i;
     const json_t *item;
-    json_array_foreach(list, i, item) {
+    json_array_foreach(list, i, item)
+    {
         char *item_path = str_printf("%s/%zu", path, i);
         int item_line = front_line(r->front, item_path, line);
         char *text = item_text(item);
@@ -253,7 +254,8 @@ static void read_map(struct reader *r, const json_t *map, const char *path, int 
     const char *key;
     json_t *value;
     struct tool_list *denied = to == r->denied ? NULL : r->denied;
-    json_object_foreach((json_t *)(uintptr_t)map, key, value) {
+    json_object_foreach((json_t *)(uintptr_t)map, key, value)
+    {
         char *entry_path = str_printf("%s/%s", path, key);
         int entry_line = front_line(r->front, entry_path, line);
         if (is_word(value, "true|allow|yes|on"))
@@ -265,8 +267,10 @@ static void read_map(struct reader *r, const json_t *map, const char *path, int 
         else if (is_key(key, "deny|denied|disallow|disallowed|except|exclude"))
             read_value(r, value, entry_path, entry_line, denied);
         else
-            agentfile_note(r->f, AGENT_WARNING, entry_line, "'%s' in '%s' is neither allowed nor denied, it is left out; "
-                           "write true, false, or a list below 'allow' or 'deny'", key, r->key);
+            agentfile_note(r->f, AGENT_WARNING, entry_line,
+                           "'%s' in '%s' is neither allowed nor denied, it is left out; "
+                           "write true, false, or a list below 'allow' or 'deny'",
+                           key, r->key);
         mem_free(entry_path);
     }
 }

@@ -7,7 +7,7 @@
 #include <jansson.h>
 #include <stdbool.h>
 
-#define YAML_TEXT_MAX ((size_t)1024 * 1024)
+#define YAML_TEXT_MAX  ((size_t)1024 * 1024)
 #define YAML_DEPTH_MAX 64
 #define YAML_NODES_MAX 100000
 

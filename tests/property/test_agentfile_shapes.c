@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ROUNDS 3000
+#define ROUNDS    3000
 #define TOOLS_MAX 9
 
 static uint64_t random_state = 20261122;
@@ -33,13 +33,23 @@ struct model {
     const char *previous[4], *focus[4];
 };
 
-static const char *const tool_pool[] = {
-    "Read",         "Write",         "Bash(cargo *)", "Bash(git diff:*, git log:*)", "Task(rust-developer)",
-    "Agent(a, b)",  "mcp__srv__do",  "Grep",          "Bash(RUST_BACKTRACE=* *)",    "Edit(src/**)",
-    "Bash(x (y) z)", "WebFetch(domain:a.b)", "Skill"};
+static const char *const tool_pool[] = {"Read",
+                                        "Write",
+                                        "Bash(cargo *)",
+                                        "Bash(git diff:*, git log:*)",
+                                        "Task(rust-developer)",
+                                        "Agent(a, b)",
+                                        "mcp__srv__do",
+                                        "Grep",
+                                        "Bash(RUST_BACKTRACE=* *)",
+                                        "Edit(src/**)",
+                                        "Bash(x (y) z)",
+                                        "WebFetch(domain:a.b)",
+                                        "Skill"};
 static const char *const agents[] = {"rust-developer", "rust-code-reviewer", "p:helper", "tester", "x1"};
-static const char *const words[] = {"use",  "when:",  "things",    "#1",    "fail",   "'quoted'", "\"double\"", "a - b",
-                                    "ünïcode", "→",   "[brackets]", "{x}",  "*star*", "`tick`",   "100%",       "& more"};
+static const char *const words[] = {"use",        "when:",  "things",  "#1",    "fail",       "'quoted'",
+                                    "\"double\"", "a - b",  "ünïcode", "→",     "[brackets]", "{x}",
+                                    "*star*",     "`tick`", "100%",    "& more"};
 static const char *const focus_words[] = {"Full review", "Profile specific code", "Fix it"};
 
 static char *random_text(void)
@@ -174,7 +184,8 @@ static void write_body(struct buf *b, const struct model *m)
         buf_printf(b, "\n## When Called After Another Agent\n\n| %s | Expected Context | Focus |\n|---|:-:|---|\n",
                    pick(2) ? "Previous Agent" : "Previous");
     for (size_t i = 0; i < m->n_focus; i++)
-        buf_printf(b, "| %s%s%s | some context | %s |\n", i % 2 ? "`" : "", m->previous[i], i % 2 ? "`" : "", m->focus[i]);
+        buf_printf(b, "| %s%s%s | some context | %s |\n", i % 2 ? "`" : "", m->previous[i], i % 2 ? "`" : "",
+                   m->focus[i]);
 }
 
 // Writes \n as another line end, and puts every line further in.
@@ -213,7 +224,9 @@ static char *write_model(const struct model *m)
     buf_str_add(&b, pick(5) ? "---\n" : "-----   \n");
     write_body(&b, m);
     char *text = dressed(buf_str(&b), ends[pick(ARRAY_LEN(ends))], pick(6) ? "" : "  ",
-                         pick(6) ? "" : pick(2) ? "\xEF\xBB\xBF" : "\n");
+                         pick(6)   ? ""
+                         : pick(2) ? "\xEF\xBB\xBF"
+                                   : "\n");
     buf_free(&b);
     return text;
 }

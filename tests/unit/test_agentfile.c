@@ -41,7 +41,8 @@ static void check_real(const char *const *column)
     struct agentfile *f = agentfile_examine_path(path);
     if (!str_eq(agent_mode_name(f->mode), column[1]) || !str_eq(f->name ? f->name : "-", column[2]) ||
         !str_eq(agent_tools_state_name(f->tools_state), column[3]))
-        fail_msg("%s: %s '%s' %s", column[0], agent_mode_name(f->mode), f->name, agent_tools_state_name(f->tools_state));
+        fail_msg("%s: %s '%s' %s", column[0], agent_mode_name(f->mode), f->name,
+                 agent_tools_state_name(f->tools_state));
     int64_t tools = 0, line = 0;
     assert_true(str_to_i64(column[4], &tools) && str_to_i64(column[5], &line));
     assert_int_equal(f->tools.len, tools);
@@ -122,9 +123,10 @@ static void test_agentfile_reads_the_seed_under_any_name(void **state)
 static void test_agentfile_json_has_the_agreed_form(void **state)
 {
     (void)state;
-    struct agentfile *f = read_text("---\nname: a\ndescription: d\ntools: Read, Task(b)\ndisallowedTools: Write\nmemory: user\n"
-                                    "maxTurns: 15\n---\n# Typical Workflow Chains\n```\nb -> [a] -> b\n```\n"
-                                    "| Previous Agent | Expected Context | Focus |\n|---|---|---|\n| b | c | d |\n");
+    struct agentfile *f =
+        read_text("---\nname: a\ndescription: d\ntools: Read, Task(b)\ndisallowedTools: Write\nmemory: user\n"
+                  "maxTurns: 15\n---\n# Typical Workflow Chains\n```\nb -> [a] -> b\n```\n"
+                  "| Previous Agent | Expected Context | Focus |\n|---|---|---|\n| b | c | d |\n");
     json_t *j = agentfile_to_json(f);
     char *text = json_compact(j);
     assert_string_equal(text, "{\"name\":\"a\",\"file\":\"dir/some-file.md\",\"description\":\"d\",\"model\":null,"
@@ -180,8 +182,13 @@ static void test_agentfile_fences(void **state)
 static void test_agentfile_without_frontmatter_is_no_agent(void **state)
 {
     (void)state;
-    static const char *const texts[] = {"", "\n\n", "# Title\n\nText\n", "---\n# Title\n\nProse here.\n---\n",
-                                        "Text\n---\nname: a\n---\n", "---", "---\n- a\n- b\n---\n"};
+    static const char *const texts[] = {"",
+                                        "\n\n",
+                                        "# Title\n\nText\n",
+                                        "---\n# Title\n\nProse here.\n---\n",
+                                        "Text\n---\nname: a\n---\n",
+                                        "---",
+                                        "---\n- a\n- b\n---\n"};
     for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
         struct agentfile *f = read_text(texts[i]);
         if (f->mode != AGENT_MODE_NONE || !noted(f, AGENT_ERROR, 0, ""))
@@ -269,15 +276,17 @@ static void test_agentfile_broken_yaml(void **state)
     assert_string_equal(f->description, "Use when: things, 'x' and #1");
     assert_true(noted(f, AGENT_WARNING, 3, "not valid YAML"));
     agentfile_free(f);
-    f = read_text("---\nname: a\ndescription: One. Examples:\n<example>\nContext: c\nuser: \"hi\"\nassistant: ok\n\n</example>\n"
-                  "tools: Read, Bash(git *)\nmodel: opus\n---\nB\n");
+    f = read_text(
+        "---\nname: a\ndescription: One. Examples:\n<example>\nContext: c\nuser: \"hi\"\nassistant: ok\n\n</example>\n"
+        "tools: Read, Bash(git *)\nmodel: opus\n---\nB\n");
     assert_int_equal(f->mode, AGENT_MODE_TOLERANT);
     assert_true(str_starts(f->description, "One. Examples:\n<example>\nContext: c"));
     assert_true(str_ends(f->description, "</example>"));
     assert_string_equal(f->model, "opus");
     assert_int_equal(f->tools.len, 2);
     agentfile_free(f);
-    f = read_text("---\nname: a\ndescription: \"He said \"no\" and left\"\ncolor: #FF6B35\ntools:\n\t- Read\n\t- Write\n---\n");
+    f = read_text(
+        "---\nname: a\ndescription: \"He said \"no\" and left\"\ncolor: #FF6B35\ntools:\n\t- Read\n\t- Write\n---\n");
     assert_int_equal(f->mode, AGENT_MODE_TOLERANT);
     assert_string_equal(f->description, "He said \"no\" and left");
     assert_string_equal(f->color, "#FF6B35");
@@ -307,7 +316,8 @@ static void test_agentfile_tool_shapes(void **state)
         {"tools: *", AGENT_TOOLS_ALL, ""},
         {"tools: [\"*\"]", AGENT_TOOLS_ALL, ""},
         {"tools: Read", AGENT_TOOLS_LIST, "Read"},
-        {"tools: Read, Write ,Bash(git diff:*, git log:*),", AGENT_TOOLS_LIST, "Read | Write | Bash(git diff:*, git log:*)"},
+        {"tools: Read, Write ,Bash(git diff:*, git log:*),", AGENT_TOOLS_LIST,
+         "Read | Write | Bash(git diff:*, git log:*)"},
         {"tools: Read Write Bash(git log *)", AGENT_TOOLS_LIST, "Read | Write | Bash(git log *)"},
         {"tools: \"Read\", \"Write\"", AGENT_TOOLS_LIST, "Read | Write"},
         {"tools: [Agent(a, b), Read]", AGENT_TOOLS_LIST, "Agent(a, b) | Read"},
@@ -315,7 +325,8 @@ static void test_agentfile_tool_shapes(void **state)
         {"tools:\n  [\n    \"Read\",\n    Write\n  ]", AGENT_TOOLS_LIST, "Read | Write"},
         {"tools: [Read,\n  Write]", AGENT_TOOLS_LIST, "Read | Write"},
         {"tools:\n- Read\n- Bash(cargo *)", AGENT_TOOLS_LIST, "Read | Bash(cargo *)"},
-        {"tools:\n  - Bash(git: *)\n  - Bash(RUST_BACKTRACE=* *)", AGENT_TOOLS_LIST, "Bash(git: *) | Bash(RUST_BACKTRACE=* *)"},
+        {"tools:\n  - Bash(git: *)\n  - Bash(RUST_BACKTRACE=* *)", AGENT_TOOLS_LIST,
+         "Bash(git: *) | Bash(RUST_BACKTRACE=* *)"},
         {"tools: |\n  - Read\n  - Write", AGENT_TOOLS_LIST, "Read | Write"},
         {"tools: >\n  Read,\n  Write", AGENT_TOOLS_LIST, "Read | Write"},
         {"tools:\n  allow: [read, Bash(cargo *)]\n  deny: [Write]", AGENT_TOOLS_LIST, "read | Bash(cargo *)"},
@@ -351,7 +362,8 @@ static void test_agentfile_tool_shapes(void **state)
 static void test_agentfile_delegates(void **state)
 {
     (void)state;
-    struct agentfile *f = read_text("---\nname: a\ntools: Task(x), Agent(y, p:z), Agent(x), Read\ndisallowedTools: Agent(y)\n---\n");
+    struct agentfile *f =
+        read_text("---\nname: a\ntools: Task(x), Agent(y, p:z), Agent(x), Read\ndisallowedTools: Agent(y)\n---\n");
     assert_int_equal(f->delegates.len, 2);
     assert_string_equal(f->delegates.items[0], "x");
     assert_string_equal(f->delegates.items[1], "p:z");
@@ -367,8 +379,9 @@ static void test_agentfile_delegates(void **state)
 static void test_agentfile_lint(void **state)
 {
     (void)state;
-    struct agentfile *f = read_text("---\nname: a\nmodel: gpt-9\ncolor: teal\nalowed-tools: Read\nvibe: x\n"
-                                    "tools: Read, Write(src/**), Foo, Read, mcp__*, Write\ndisallowedTools: Write\n---\n");
+    struct agentfile *f =
+        read_text("---\nname: a\nmodel: gpt-9\ncolor: teal\nalowed-tools: Read\nvibe: x\n"
+                  "tools: Read, Write(src/**), Foo, Read, mcp__*, Write\ndisallowedTools: Write\n---\n");
     assert_true(noted(f, AGENT_WARNING, 0, "no description"));
     assert_true(noted(f, AGENT_INFO, 3, "gpt-9"));
     assert_true(noted(f, AGENT_INFO, 4, "teal"));
@@ -416,13 +429,16 @@ static void check_chains(const char *body, const char *expected)
 static void test_agentfile_chains(void **state)
 {
     (void)state;
-    check_chains("## Typical Workflow Chains\n\n```\nx → [a] → x (if changes) -> [a]\n```\n", ": x *a x(if changes) *a");
+    check_chains("## Typical Workflow Chains\n\n```\nx → [a] → x (if changes) -> [a]\n```\n",
+                 ": x *a x(if changes) *a");
     check_chains("## Typical Workflow Chains\n### 1. New thing\n```\n[a] --> b\n```\n### 2. Old\n```text\nc -> a\n```\n"
-                 "## Other\n```\nq -> r\n```\n", "New thing: *a b\nOld: c a");
+                 "## Other\n```\nq -> r\n```\n",
+                 "New thing: *a b\nOld: c a");
     check_chains("Typical chains:\n- New Feature: x → **a** → p:y\n- **Bug Fix**: x → **a**\n\nProse.\n- q → r\n",
                  "New Feature: x *a p:y\nBug Fix: x *a");
     check_chains("**Typical chains:**\n- x → `a` (MANDATORY)\n", ": x a(MANDATORY)");
-    check_chains("# Typical Workflow Chains\n```\nx skill → [a (audit)] → (findings) → y\n```\n", ": x skill *a(audit; findings) y");
+    check_chains("# Typical Workflow Chains\n```\nx skill → [a (audit)] → (findings) → y\n```\n",
+                 ": x skill *a(audit; findings) y");
     check_chains("# Workflow Chains\n```\na →\n  b →\n  c\nd\n  -> e\n\n-> f\n```\n", ": a b c\n: d e");
     check_chains("# Workflow Chains\n```\na\n↓\n[b]\n↓\nc\n```\n", ": a *b c");
     check_chains("# Workflow Chains\n```\na -> b\n  -> c\n```\n", ": a b c");
@@ -433,11 +449,12 @@ static void test_agentfile_chains(void **state)
 static void test_agentfile_focus_tables(void **state)
 {
     (void)state;
-    struct agentfile *f = read_text(
-        "---\nname: a\n---\n```\n| Previous | Context | Focus |\n|---|---|---|\n| no | no | no |\n```\n"
-        "When called after another agent:\n\n| Previous | Expected Context | Critic Focus |\n|:--|--:|---|\n"
-        "| `rust-developer` | a \\| b | Check |\n| **x** or y | c | Z |\n| User (raw idea) | idea | All |\n|  | q | r |\n\n"
-        "| Other | Table |\n|---|---|\n| 1 | 2 |\n");
+    struct agentfile *f =
+        read_text("---\nname: a\n---\n```\n| Previous | Context | Focus |\n|---|---|---|\n| no | no | no |\n```\n"
+                  "When called after another agent:\n\n| Previous | Expected Context | Critic Focus |\n|:--|--:|---|\n"
+                  "| `rust-developer` | a \\| b | Check |\n| **x** or y | c | Z |\n| User (raw idea) | idea | All |\n| "
+                  " | q | r |\n\n"
+                  "| Other | Table |\n|---|---|\n| 1 | 2 |\n");
     assert_int_equal(f->focus.len, 3);
     assert_string_equal(f->focus.items[0].previous, "rust-developer");
     assert_string_equal(f->focus.items[0].expected_context, "a | b");

@@ -104,7 +104,8 @@ static size_t count_kind(const json_t *report, const char *kind, const char *fro
 {
     size_t i, n = 0;
     json_t *p;
-    json_array_foreach(json_list(report, "problems"), i, p) {
+    json_array_foreach(json_list(report, "problems"), i, p)
+    {
         if (str_eq(json_str(p, "kind", ""), kind) && (!from || str_eq(json_str(p, "from", ""), from)) &&
             (!to || str_eq(json_str(p, "to", ""), to)))
             n++;
@@ -115,16 +116,21 @@ static size_t count_kind(const json_t *report, const char *kind, const char *fro
 static void test_agentset_of_the_seed_family(void **state)
 {
     (void)state;
-    static const char *const unreachable[][2] = {
-        {"rust-testing-engineer", "rust-performance-engineer"}, {"rust-cicd-devops", "rust-performance-engineer"},
-        {"rust-performance-engineer", "rust-architect"},        {"rust-code-reviewer", "rust-architect"},
-        {"rust-developer", "rust-security-maintenance"},        {"rust-testing-engineer", "rust-debugger"},
-        {"rust-code-reviewer", "rust-debugger"},                {"rust-performance-engineer", "rust-debugger"}};
-    static const char *const without_row[][2] = {
-        {"rust-architect", "rust-code-reviewer"},           {"rust-testing-engineer", "rust-developer"},
-        {"rust-performance-engineer", "rust-testing-engineer"}, {"rust-security-maintenance", "rust-developer"},
-        {"rust-cicd-devops", "rust-developer"},             {"rust-cicd-devops", "rust-testing-engineer"},
-        {"rust-debugger", "rust-code-reviewer"}};
+    static const char *const unreachable[][2] = {{"rust-testing-engineer", "rust-performance-engineer"},
+                                                 {"rust-cicd-devops", "rust-performance-engineer"},
+                                                 {"rust-performance-engineer", "rust-architect"},
+                                                 {"rust-code-reviewer", "rust-architect"},
+                                                 {"rust-developer", "rust-security-maintenance"},
+                                                 {"rust-testing-engineer", "rust-debugger"},
+                                                 {"rust-code-reviewer", "rust-debugger"},
+                                                 {"rust-performance-engineer", "rust-debugger"}};
+    static const char *const without_row[][2] = {{"rust-architect", "rust-code-reviewer"},
+                                                 {"rust-testing-engineer", "rust-developer"},
+                                                 {"rust-performance-engineer", "rust-testing-engineer"},
+                                                 {"rust-security-maintenance", "rust-developer"},
+                                                 {"rust-cicd-devops", "rust-developer"},
+                                                 {"rust-cicd-devops", "rust-testing-engineer"},
+                                                 {"rust-debugger", "rust-code-reviewer"}};
     char *dir = test_source_path("tests/fixtures/agentfile/seed-family");
     struct agentset *set = load(dir);
     assert_int_equal(set->agents.len, 8);
@@ -145,8 +151,7 @@ static void test_agentset_of_the_seed_family(void **state)
         assert_int_equal(count_kind(report, "focus_not_permitted", unreachable[i][0], unreachable[i][1]), 1);
     for (size_t i = 0; i < ARRAY_LEN(without_row); i++)
         assert_int_equal(count_kind(report, "edge_without_focus", without_row[i][0], without_row[i][1]), 1);
-    assert_int_equal(
-        count_kind(report, "chain_not_permitted", "rust-performance-engineer", "rust-architect"), 1);
+    assert_int_equal(count_kind(report, "chain_not_permitted", "rust-performance-engineer", "rust-architect"), 1);
     json_decref(report);
     agentset_free(set);
     mem_free(dir);
@@ -179,7 +184,8 @@ static void test_agentset_reports_unknown_agents(void **state)
     (void)state;
     char *dir = test_temp_dir();
     put(dir, "a.md", "---\nname: a\ntools: Task(nobody), Task(b)\n---\n# Workflow Chains\n- b → a → b\n");
-    put(dir, "b.md", "---\nname: b\ntools: Read\n---\n| Previous | Expected Context | Focus |\n|--|--|--|\n| a | x | y |\n");
+    put(dir, "b.md",
+        "---\nname: b\ntools: Read\n---\n| Previous | Expected Context | Focus |\n|--|--|--|\n| a | x | y |\n");
     struct agentset *set = load(dir);
     json_t *report = agentset_check(set);
     assert_int_equal(count_kind(report, "unknown_agent", "a", "nobody"), 1);

@@ -106,10 +106,8 @@ static void test_yaml_is_bounded(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_yaml_core_schema),
-        cmocka_unit_test(test_yaml_as_text_keeps_what_was_written),
-        cmocka_unit_test(test_yaml_lines_and_duplicates),
-        cmocka_unit_test(test_yaml_refuses_with_a_line),
+        cmocka_unit_test(test_yaml_core_schema),          cmocka_unit_test(test_yaml_as_text_keeps_what_was_written),
+        cmocka_unit_test(test_yaml_lines_and_duplicates), cmocka_unit_test(test_yaml_refuses_with_a_line),
         cmocka_unit_test(test_yaml_is_bounded),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

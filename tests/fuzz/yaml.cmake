@@ -1,0 +1,1 @@
+baton_fuzz(yaml SOURCES fuzz_yaml.c LINK json)
