@@ -264,10 +264,10 @@ local function parents(value)
   local out = {}
   if value == nil then return host.list(out) end
   local many = type(value) == "table" and value.agent == nil and value.id == nil
-  for i, parent in ipairs(many and value or { value }) do
+  for i, parent in pairs(many and value or { value }) do -- holes are allowed: { profile, verdict_or_nil }
     local id = parent
     if type(parent) == "table" then id = rawget(parent, "id") end
-    if type(id) ~= "string" then fault("stage: 'after' number %d is not %s and no handoff id", i, RESULT) end
+    if type(id) ~= "string" then fault("stage: 'after' number %s is not %s and no handoff id", tostring(i), RESULT) end
     out[#out + 1] = id
   end
   return host.list(out)

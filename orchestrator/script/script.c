@@ -51,6 +51,7 @@ struct script {
     VEC(uint64_t) generations; // by slot; outlive the tasks
     VEC(unsigned) queue;       // slots that are ready
     size_t queue_head, open_calls;
+    int end_line;
     bool pumping;
 };
 
@@ -356,6 +357,7 @@ static void do_finish(struct script *s, struct task *t)
         ready_with_error(s, slot_of(s, t), text);
         return;
     }
+    s->end_line = vm_line(t->L);
     finish(s, outcome, result);
 }
 
@@ -606,6 +608,11 @@ int script_line(const struct script *s, uint64_t call_id)
     uint64_t slot = call_id & (((uint64_t)1 << SLOT_BITS) - 1);
     const struct task *t = slot < s->tasks.len ? s->tasks.items[slot] : NULL;
     return t && t->generation == call_id >> SLOT_BITS ? vm_line(t->L) : 0;
+}
+
+int script_end_line(const struct script *s)
+{
+    return s->end_line;
 }
 
 size_t script_open_calls(const struct script *s)
