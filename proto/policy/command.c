@@ -461,6 +461,9 @@ static int read_operator(struct parser *p, bool *ret_must)
     char c = at(p, 0);
     if (c == '(' || c == ')')
         return refuse(p, "subshells and functions need a shell, and none runs here; send the commands one by one");
+    bool operator = c == '&' || c == '|' || c == ';';
+    if (operator && stage_empty(p))
+        return refuse(p, "expected a command before this operator");
     if (looking_at(p, "&&") || looking_at(p, "||")) {
         p->pos += 2;
         *ret_must = true;

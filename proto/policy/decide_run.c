@@ -424,7 +424,8 @@ static bool change_folder(struct run *run, const struct stage *s, bool piped, ch
     const char *dir = s->argv[1] && strcmp(s->argv[1], "--") == 0 ? s->argv[2] : s->argv[1];
     size_t words = s->argv[1] && strcmp(s->argv[1], "--") == 0 ? 3 : 2;
     struct place_of p;
-    if (s->argc != words || !dir || dir[0] == '-' || !*dir || s->env[0] || s->redirect_count > 0 || piped || s->join == JOIN_OR) {
+    if (s->argc != words || !dir || dir[0] == '-' || !*dir || s->env[0] || s->redirect_count > 0 || piped ||
+        s->join == JOIN_OR || s->join == JOIN_PIPE) {
         decision_deny(d, NULL, "expected \"cd FOLDER && command\": one folder, nothing else");
         return false;
     }

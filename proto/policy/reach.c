@@ -79,7 +79,7 @@ static bool option_matches(const char *word, const char *option)
     if (word[0] != '-' || word[1] == '-')
         return false;
     size_t letters = strspn(word + 1, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ");
-    return word[1] == option[1] || (!word[1 + letters] && letters <= 3 && strchr(word + 1, option[1]));
+    return word[1] == option[1] || (letters <= 3 && memchr(word + 1, option[1], letters)); // -nO./x
 }
 
 static bool reach_by_table(const char *const *argv, size_t end, struct buf *why)
@@ -156,11 +156,9 @@ static bool leaves(const struct policy_context *c, const char *base, const char 
     struct place_of p;
     if (strncmp(path, "file://", 7) == 0)
         path += 7;
-    bool pointed = path[0] == '/' || path[0] == '~' || climbs(path);
+    bool pointed = path[0] == '/' || (path[0] == '~' && (path[1] == '/' || !path[1])) || climbs(path);
     if (!*path || is_harmless_device(path) || strlen(path) >= POLICY_PATH_MAX || (!pointed && !c->fs))
         return false;
-    if (path[0] == '~' && path[1] != '/' && path[1])
-        return false; // a file name or a revision
     if (path_place(c, base, path, &p) == NULL && (path_in_workspace(c, &p) || (path[0] == '/' && path_is_built(c, base, path))))
         return false;
     if (!pointed && p.file.kind == POLICY_FILE_MISSING && strcmp(p.requested, p.resolved) == 0)

@@ -70,24 +70,32 @@ static bool git_talks(const char *sub)
     return false;
 }
 
-// The repository is the first operand; behind an option the word may be the option's value, so the next one counts too. What
-// follows are references (HEAD:x) and folders.
+static bool git_option_has_value(const char *word)
+{
+    static const char *const WORDS[] = {"-o", "-b", "-c", "-j", "-s", "-X", "--depth", "--deepen", "--branch", "--origin", "--reference",
+                                        "--reference-if-able", "--separate-git-dir", "--config", "--jobs", "--filter", "--shallow-since",
+                                        "--shallow-exclude", "--push-option", "--strategy", "--strategy-option", "--server-option",
+                                        "--name", "--negotiation-tip", "--refmap", "--bundle-uri"};
+    for (size_t i = 0; i < ARRAY_LEN(WORDS); i++)
+        if (strcmp(word, WORDS[i]) == 0)
+            return true;
+    return false;
+}
+
+// The repository is the first operand; what follows are references (HEAD:x) and folders.
 static bool git_operands_reach(const char *const *argv, size_t sub, size_t end, struct buf *why)
 {
-    size_t begin = sub + 1;
-    if (strcmp(argv[sub], "submodule") == 0 && begin < end && strcmp(argv[begin], "add") == 0)
-        begin++;
+    size_t i = sub + 1;
+    if (strcmp(argv[sub], "submodule") == 0 && i < end && strcmp(argv[i], "add") == 0)
+        i++;
     else if (!git_talks(argv[sub]))
         return false;
-    for (size_t i = begin; i < end; i++) {
-        const char *repo = strncmp(argv[i], "--repo=", 7) == 0 ? argv[i] + 7 : argv[i];
-        bool after_option = i > begin && argv[i - 1][0] == '-';
-        if (repo[0] == '-')
-            continue;
-        if (git_remote_reaches(repo, why))
-            return true;
-        if (!after_option)
-            break;
+    for (; i < end; i++) {
+        if (strncmp(argv[i], "--repo=", 7) == 0)
+            return git_remote_reaches(argv[i] + 7, why);
+        if (argv[i][0] != '-')
+            return git_remote_reaches(argv[i], why);
+        i += git_option_has_value(argv[i]);
     }
     return false;
 }

@@ -100,6 +100,8 @@ bool url_host_is_local(const char *host)
         text[n - 2] = '\0';
         if (inet_pton(AF_INET6, text, &v6) != 1)
             return true;
+        if (IN6_IS_ADDR_LOOPBACK(&v6) || IN6_IS_ADDR_UNSPECIFIED(&v6))
+            return true;
         if (IN6_IS_ADDR_V4MAPPED(&v6) || IN6_IS_ADDR_V4COMPAT(&v6))
             return true; // no honest address is written like this
         return (v6.s6_addr[0] & 0xfe) == 0xfc || (v6.s6_addr[0] == 0xfe && v6.s6_addr[1] >= 0x80) || v6.s6_addr[0] == 0xff;

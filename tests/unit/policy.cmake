@@ -1,3 +1,3 @@
-foreach(module cases)
+foreach(module rule glob command path run reach other grant cases)
   baton_test(policy_${module} unit SOURCES test_policy_${module}.c LINK policy)
 endforeach()
