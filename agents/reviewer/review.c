@@ -58,7 +58,7 @@ static int run_clippy(const struct review_request *request, const struct workpla
     AUTO_FREE char *real = path_real(w->dir, NULL);
     bool whole = !w->has_metadata || str_eq(w->metadata.workspace_root, w->dir) || str_eq(w->metadata.workspace_root, real);
     const char **argv = clippy_argv(whole, w->has_metadata && !w->copied);
-    const char *const env[] = {w->target_env, NULL};
+    const char *const env[] = {w->target.env, NULL};
     struct exec_call call = {.argv = argv,
                              .cwd = w->dir,
                              .env = env,
@@ -117,7 +117,7 @@ int review_project(const struct review_request *request, struct review *ret, str
     struct workplace w;
     findings_init(&r.findings);
     tell(request, 0, "reading the workspace");
-    int code = workplace_open(request->exec, request->root, request->dir, request->cache, "review", r.limits, &w, err);
+    int code = workplace_open(request->exec, request->root, request->dir, request->cache, "review", request->commit, r.limits, &w, err);
     if (code == 0) {
         tell(request, 0.1, "checking the sources");
         code = own_checks(&w, &r, err);

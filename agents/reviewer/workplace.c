@@ -169,12 +169,10 @@ static int use_copy(struct workplace *w, const char *cache, const char *name, st
     return 0;
 }
 
-int workplace_open(struct exec_context *exec, const char *root, const char *dir, const char *cache, const char *name, json_t *limits,
-                   struct workplace *ret, struct err *err)
+int workplace_open(struct exec_context *exec, const char *root, const char *dir, const char *cache, const char *name,
+                   const char *commit, json_t *limits, struct workplace *ret, struct err *err)
 {
     struct workplace w = {.root = str_dup(root), .dir = str_dup(dir)};
-    w.target_dir = str_printf("%s/target-%s", cache, name);
-    w.target_env = str_printf("CARGO_TARGET_DIR=%s", w.target_dir);
     AUTO_FREE char *manifest = path_join(dir, "Cargo.toml");
     int r = file_exists(manifest) ? 0 : err_set(err, ERR_NOT_FOUND, "there is no Cargo.toml in '%s'", dir);
     if (r == 0) {
@@ -187,6 +185,8 @@ int workplace_open(struct exec_context *exec, const char *root, const char *dir,
                 r = ask_metadata(exec, &w, host, false, limits, &answer, err);
         }
     }
+    if (r == 0)
+        r = target_dir_open(exec, cache, name, commit, w.has_metadata ? &w.metadata : NULL, w.dir, &w.target, err);
     if (r < 0) {
         workplace_close(&w);
         return r;
@@ -197,10 +197,9 @@ int workplace_open(struct exec_context *exec, const char *root, const char *dir,
 
 void workplace_close(struct workplace *w)
 {
+    target_dir_close(&w->target);
     cargo_metadata_free(&w->metadata);
     mem_free(w->root);
     mem_free(w->dir);
-    mem_free(w->target_env);
-    mem_free(w->target_dir);
     *w = (struct workplace){0};
 }

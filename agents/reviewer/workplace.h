@@ -3,6 +3,7 @@
 #pragma once
 
 #include "reviewer/project.h"
+#include "reviewer/target_dir.h"
 #include "sandbox/exec.h"
 
 #define COPY_FILES_MAX ((size_t)50000)
@@ -10,16 +11,15 @@
 
 struct workplace {
     char *root, *dir;    // checkout root and the project in it, or both in the copy
-    char *target_env;    // "CARGO_TARGET_DIR=…"
-    char *target_dir;
+    struct target_dir target;
     bool copied, has_metadata;
     struct cargo_metadata metadata; // resolved for this platform
 };
 
-// `name` keeps copies of different checkouts apart. What could not be done is said in `limits` (array of texts); an error only
+// `name` keeps copies and target directories of different checkouts apart; `commit` is what is checked out (NULL: unknown). What could not be done is said in `limits` (array of texts); an error only
 // when nothing can be done at all (cancelled, no Cargo.toml, cargo refused or missing).
-int workplace_open(struct exec_context *exec, const char *root, const char *dir, const char *cache, const char *name, json_t *limits,
-                   struct workplace *ret, struct err *err);
+int workplace_open(struct exec_context *exec, const char *root, const char *dir, const char *cache, const char *name,
+                   const char *commit, json_t *limits, struct workplace *ret, struct err *err);
 void workplace_close(struct workplace *w);
 // Copies a tree: files with mode and time, links as links; .git and target are left out. Files that are gone in `from` go in `to`.
 int tree_copy(const char *from, const char *to, struct err *err);

@@ -40,6 +40,35 @@ static const char *read_test(const char *line, char name[NAME_MAX_BYTES])
     return str_starts(word, "ok") ? "ok" : str_starts(word, "FAILED") ? "failed" : str_starts(word, "ignored") ? "ignored" : NULL;
 }
 
+// Documentation tests are named by their line ("src/lib.rs - add (line 12)"), which moves with every edit: without it.
+static void drop_line_number(char name[NAME_MAX_BYTES])
+{
+    char *at = strstr(name, " (line ");
+    size_t digits = at ? strspn(at + 7, "0123456789") : 0;
+    if (digits > 0 && at[7 + digits] == ')')
+        memmove(at, at + 8 + digits, strlen(at + 8 + digits) + 1);
+}
+
+// Several tests of one name are told apart by their order: the first keeps the name, the next is "name #2".
+static void put_unique(json_t *tests, const char *key, const char *how)
+{
+    if (!json_object_get(tests, key)) {
+        json_put_str(tests, key, how);
+        return;
+    }
+    char *numbered = NULL;
+    for (int n = 2; n < 100 && !numbered; n++) {
+        numbered = str_printf("%s #%d", key, n);
+        if (json_object_get(tests, numbered)) {
+            mem_free(numbered);
+            numbered = NULL;
+        }
+    }
+    if (numbered)
+        json_put_str(tests, numbered, how);
+    mem_free(numbered);
+}
+
 static size_t number_before(const char *line, const char *word)
 {
     const char *at = strstr(line, word);
@@ -72,13 +101,14 @@ static void read_line(const char *line, char header[NAME_MAX_BYTES], json_t *tes
     const char *how = read_test(line, name);
     if (!how || json_object_size(tests) >= TEST_NAMES_MAX)
         return;
+    drop_line_number(name);
     char key[2 * NAME_MAX_BYTES + 4];
     if (*header)
         snprintf(key, sizeof(key), "%s::%s", header, name);
     else
         snprintf(key, sizeof(key), "%zu::%s", counts->programs, name);
     if (str_utf8_valid(key, strlen(key)))
-        json_put_str(tests, key, how);
+        put_unique(tests, key, how);
 }
 
 json_t *test_output_parse_new(const char *text, size_t len, struct test_counts *ret)

@@ -17,6 +17,7 @@ struct test_counts {
 // Object {"<test program>::<test>": "ok|failed|ignored"} and the counts of the summary lines. New reference.
 // Names are made unique by the header line before them ("Running tests/x.rs (…)", "Doc-tests x"); cargo writes those to standard
 // error, so for standard output alone by the number of the test program ("running 3 tests" begins one).
+// Line numbers of documentation tests are left out; a second test of the same name gets " #2" behind it.
 json_t *test_output_parse_new(const char *text, size_t len, struct test_counts *ret);
 
 // Tests that were "ok" before and are not "ok" after (failed or gone). Array of names, new reference.
