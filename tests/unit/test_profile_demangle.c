@@ -48,7 +48,8 @@ static void test_legacy(void **state)
         {"_ZN3hot4main17h28c0ab870516aaa7E", "hot::main"},
         {"_ZN3hot4main17h28c0ab870516aaa7E.llvm.123", "hot::main"},
         {"__ZN3hot4main17h28c0ab870516aaa7E", "hot::main"},
-        {"_ZN3std2rt10lang_start28_$u7b$$u7b$closure$u7d$$u7d$17h8c507c98f25de309E", "std::rt::lang_start::{{closure}}"},
+        {"_ZN3std2rt10lang_start28_$u7b$$u7b$closure$u7d$$u7d$17h8c507c98f25de309E",
+         "std::rt::lang_start::{{closure}}"},
         {"_ZN43_$LT$hot..S$LT$T$GT$$u20$as$u20$hot..Go$GT$2go17hba67a6ceda832948E", "<hot::S<T> as hot::Go>::go"},
         {"_ZN4a$RF$b4$BP$c1d17h28c0ab870516aaa7E", "_ZN4a$RF$b4$BP$c1d17h28c0ab870516aaa7E"}, // lengths do not fit
         {"_ZN5a$RF$6b$BP$c17h28c0ab870516aaa7E", "a&::b*c"},
@@ -116,12 +117,28 @@ static void test_unknown_is_unchanged(void **state)
 {
     (void)state;
     static const char *const names[] = {
-        "", "main", "_", "_R", "_ZN", "_ZNE", "malloc", "[unknown]", "__libc_start_main",
-        "_ZN3foo3barEv",             // C++
-        "_ZN3foo3barE",              // no hash
+        "",
+        "main",
+        "_",
+        "_R",
+        "_ZN",
+        "_ZNE",
+        "malloc",
+        "[unknown]",
+        "__libc_start_main",
+        "_ZN3foo3barEv",                  // C++
+        "_ZN3foo3barE",                   // no hash
         "_ZN3foo3bar17h28c0ab870516aaa7", // no end
-        "_ZN99999999999999999999999993fooE", "_RNvC6_123foo3ba", "_RNvC1a1bgarbage", "_RB_", "_RNvB_1a", "_RIC0",
-        "_RNvC1a1b\xff", "_RNvC1a99999999999999999999b", "_RNvCszzzzzzzzzzzzzzzzzzz_1a1b", "_RMC0",
+        "_ZN99999999999999999999999993fooE",
+        "_RNvC6_123foo3ba",
+        "_RNvC1a1bgarbage",
+        "_RB_",
+        "_RNvB_1a",
+        "_RIC0",
+        "_RNvC1a1b\xff",
+        "_RNvC1a99999999999999999999b",
+        "_RNvCszzzzzzzzzzzzzzzzzzz_1a1b",
+        "_RMC0",
         "_RINvC1a1fRL5_hE", // lifetime that is not bound
     };
     for (size_t i = 0; i < ARRAY_LEN(names); i++)
@@ -140,8 +157,9 @@ static void test_hostile_symbols_are_bounded(void **state)
     check(&(struct pair){deep.data, deep.data}, 1, demangle);
     buf_free(&deep);
 
-    static const char *const doubling = "_RINvC1a1fTTTTTTTTTTTTTTTTTTTTTTTThhEB5_EB5_EB5_EB5_EB5_EB5_EB5_EB5_EB5_EB5_EB5_EB5_"
-                                        "EB5_EB5_EB5_EB5_EB5_EB5_EB5_EB5_EB5_EB5_EB5_EE";
+    static const char *const doubling =
+        "_RINvC1a1fTTTTTTTTTTTTTTTTTTTTTTTThhEB5_EB5_EB5_EB5_EB5_EB5_EB5_EB5_EB5_EB5_EB5_EB5_"
+        "EB5_EB5_EB5_EB5_EB5_EB5_EB5_EB5_EB5_EB5_EB5_EE";
     check(&(struct pair){doubling, doubling}, 1, demangle);
 
     struct buf lists = BUF_INIT; // each tuple names the one before twice: 2^40 letters
@@ -192,10 +210,17 @@ static void test_crates(void **state)
 {
     (void)state;
     static const struct pair pairs[] = {
-        {"main", ""},         {"[unknown]", ""},  {"hot::main", "hot"}, {"<alloc::vec::Vec<T>>::push", "alloc"},
-        {"<u64 as core::fmt::Display>::fmt", "core"}, {"<T as hot::Go>::go", "hot"},
-        {"<[u64]>::sort_by::<hot::main::{closure#2}>", "core"}, {"<&mut hot::S as core::X>::f", "hot"},
-        {"", ""}, {"<", ""}, {"a:b", ""},
+        {"main", ""},
+        {"[unknown]", ""},
+        {"hot::main", "hot"},
+        {"<alloc::vec::Vec<T>>::push", "alloc"},
+        {"<u64 as core::fmt::Display>::fmt", "core"},
+        {"<T as hot::Go>::go", "hot"},
+        {"<[u64]>::sort_by::<hot::main::{closure#2}>", "core"},
+        {"<&mut hot::S as core::X>::f", "hot"},
+        {"", ""},
+        {"<", ""},
+        {"a:b", ""},
     };
     for (size_t i = 0; i < ARRAY_LEN(pairs); i++) {
         size_t len;
@@ -209,9 +234,12 @@ static void test_crates(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_recorded_names),      cmocka_unit_test(test_legacy),
-        cmocka_unit_test(test_v0),                  cmocka_unit_test(test_unknown_is_unchanged),
-        cmocka_unit_test(test_hostile_symbols_are_bounded), cmocka_unit_test(test_short_names),
+        cmocka_unit_test(test_recorded_names),
+        cmocka_unit_test(test_legacy),
+        cmocka_unit_test(test_v0),
+        cmocka_unit_test(test_unknown_is_unchanged),
+        cmocka_unit_test(test_hostile_symbols_are_bounded),
+        cmocka_unit_test(test_short_names),
         cmocka_unit_test(test_crates),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -22,7 +22,8 @@ static void assert_xml(const struct buf *b)
         unsigned char c = (unsigned char)*p;
         if ((c < 0x20 && c != '\n' && c != '\t') || c == 0x7f)
             fail_msg("control character %u", c);
-        if (c == '&' && strncmp(p, "&lt;", 4) && strncmp(p, "&gt;", 4) && strncmp(p, "&amp;", 5) && strncmp(p, "&quot;", 6))
+        if (c == '&' && strncmp(p, "&lt;", 4) && strncmp(p, "&gt;", 4) && strncmp(p, "&amp;", 5) &&
+            strncmp(p, "&quot;", 6))
             fail_msg("bare '&' at: %.40s", p);
         if (c != '<') {
             p++;
@@ -109,8 +110,10 @@ static void test_hostile_names_are_escaped(void **state)
 {
     (void)state;
     struct buf b = BUF_INIT;
-    draw("<script>alert(1)</script>;\"&'<a href=\"x\">;]]>-- 5\nbad\xff\xfe\xc0\x80utf\x01\x1b[0m 3\n\xef\xbf\xbf\xc2\x85 2\n",
-         &(struct flamegraph_options){.title = "</title><script>x</script>", .subtitle = "a & b \x02 \xe2\x82", .unit = "<u>"},
+    draw("<script>alert(1)</script>;\"&'<a href=\"x\">;]]>-- 5\nbad\xff\xfe\xc0\x80utf\x01\x1b[0m "
+         "3\n\xef\xbf\xbf\xc2\x85 2\n",
+         &(struct flamegraph_options){
+             .title = "</title><script>x</script>", .subtitle = "a & b \x02 \xe2\x82", .unit = "<u>"},
          &b);
     assert_int_equal(count(b.data, "<script>"), 1);
     assert_int_equal(count(b.data, "</script>"), 1);
@@ -155,7 +158,8 @@ static void test_narrow_frames_are_left_out_and_labels_cut(void **state)
 {
     (void)state;
     struct buf b = BUF_INIT;
-    draw("main;wide_function_with_a_long_name 60\nmain;small 1\nmain;rest 100000\n", &(struct flamegraph_options){0}, &b);
+    draw("main;wide_function_with_a_long_name 60\nmain;small 1\nmain;rest 100000\n", &(struct flamegraph_options){0},
+         &b);
     assert_float_equal(width_of(b.data, "small"), -1, 0);
     buf_clear(&b);
     draw("m;wide_function_with_a_long_name 6\nm;rest 100\n", &(struct flamegraph_options){.width = 1200}, &b);

@@ -31,7 +31,8 @@ static void assert_written(const struct folded *f, const char *text)
 static void test_folded_merges_sorts_and_round_trips(void **state)
 {
     (void)state;
-    static const char text[] = "main;b;c 2\nmain;a 1\nmain 5\nmain;b;c 3\r\n\n# note\nbad line\nmain;b 1\nmain;b::<X, Y>;d 9\n;;z 1";
+    static const char text[] =
+        "main;b;c 2\nmain;a 1\nmain 5\nmain;b;c 3\r\n\n# note\nbad line\nmain;b 1\nmain;b::<X, Y>;d 9\n;;z 1";
     struct folded *f = folded_new(), *g = folded_new();
     struct folded_read_stats stats;
     folded_read(f, text, strlen(text), NULL, &stats);
@@ -199,6 +200,14 @@ static void test_hot_shares(void **state)
     assert_float_equal(hot_share_of_lines(t, "lib.rs", 13, 30), 0, 1e-9);
     assert_float_equal(hot_share_of_lines(t, "ib.rs", 1, 99), 0, 1e-9);
     assert_float_equal(hot_share_of_lines(t, "src/main.rs", 5, 5), 90, 1e-9);
+    // the file of the same name in a dependency is another one
+    uint32_t other = add(t, "dep::f", "/x/registry/src/i/dep-1.0/src/lib.rs", 12, 1, 20, CRATE_DEPENDENCY);
+    hot_stack_add(t, &other, 1, 1, 0);
+    hot_stack_add(t, &other, 1, 1, 100);
+    assert_float_equal(hot_share_of_lines(t, "src/lib.rs", 12, 12), 30, 1e-9);
+    assert_float_equal(hot_share_of_lines(t, "dep-1.0/src/lib.rs", 12, 12), 50, 1e-9);
+    hot_table_free(t);
+    t = table_new();
     const char *name;
     assert_float_equal(hot_share_of_function(t, "src/lib.rs", 19, &name), 60, 1e-9);
     assert_string_equal(name, "app::parse");
@@ -246,6 +255,17 @@ static void test_hot_json(void **state)
     hot_table_free(t);
 }
 
+static void test_hot_paths_by_tail_without_roots(void **state)
+{
+    (void)state;
+    struct hot_table *t = hot_table_new(NULL);
+    uint32_t f = add(t, "a::f", "/x/src/lib.rs", 12, 1, 20, CRATE_DEPENDENCY);
+    hot_stack_add(t, &f, 1, 1, 1);
+    assert_float_equal(hot_share_of_lines(t, "src/lib.rs", 12, 12), 100, 1e-9);
+    assert_float_equal(hot_share_of_lines(t, "rc/lib.rs", 12, 12), 0, 1e-9);
+    hot_table_free(t);
+}
+
 static void test_hot_empty_table(void **state)
 {
     (void)state;
@@ -270,6 +290,7 @@ int main(void)
         cmocka_unit_test(test_hot_shares),
         cmocka_unit_test(test_hot_share_of_inner_function_and_instances),
         cmocka_unit_test(test_hot_json),
+        cmocka_unit_test(test_hot_paths_by_tail_without_roots),
         cmocka_unit_test(test_hot_empty_table),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

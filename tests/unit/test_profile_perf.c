@@ -53,14 +53,16 @@ static void test_header_forms(void **state)
 static void test_header_refuses(void **state)
 {
     (void)state;
-    static const char *const bad[] = {"", "hot", "hot 12", "hot x 1.5: cycles:", "12 words without an end", "a 9 1.5: 77"};
+    static const char *const bad[] = {"",           "hot", "hot 12", "hot x 1.5: cycles:", "12 words without an end",
+                                      "a 9 1.5: 77"};
     struct perf_header h;
     for (size_t i = 0; i < ARRAY_LEN(bad); i++)
         if (perf_line_header(bad[i], strlen(bad[i]), &h))
             fail_msg("taken as a header: %s", bad[i]);
 }
 
-static void assert_frame(const char *line, uint64_t ip, const char *symbol, int64_t offset, const char *dso, bool inlined)
+static void assert_frame(const char *line, uint64_t ip, const char *symbol, int64_t offset, const char *dso,
+                         bool inlined)
 {
     struct perf_frame_text f;
     if (!perf_line_frame(line, strlen(line), &f))
@@ -236,8 +238,12 @@ static void test_command_lines(void **state)
     char *record = joined(profile_perf_record_argv(&o, command));
     assert_string_equal(record, "perf record -e cpu-clock:u -F 997 --call-graph fp -o /tmp/perf.data -- ./a b --x");
     mem_free(record);
-    o = (struct perf_record_options){.perf = "/usr/bin/perf", .output = "d", .hardware = true, .kernel = true,
-                                     .frequency = 99, .unwind = PERF_UNWIND_DWARF};
+    o = (struct perf_record_options){.perf = "/usr/bin/perf",
+                                     .output = "d",
+                                     .hardware = true,
+                                     .kernel = true,
+                                     .frequency = 99,
+                                     .unwind = PERF_UNWIND_DWARF};
     record = joined(profile_perf_record_argv(&o, command));
     assert_string_equal(record, "/usr/bin/perf record -e cycles -F 99 --call-graph dwarf,8192 -o d -- ./a b --x");
     mem_free(record);

@@ -8,9 +8,10 @@
 #include <string.h>
 
 // Crates that std is made of; a name that starts with one of these is std when the source is not known.
-static const char *const std_crates[] = {"core",      "alloc",     "std",    "hashbrown", "compiler_builtins", "proc_macro", "__rustc",
-                                         "test",      "panic_unwind", "panic_abort", "std_detect", "unwind", "gimli",
-                                         "addr2line", "miniz_oxide", "rustc_demangle", "object", "memchr", "adler2"};
+static const char *const std_crates[] = {"core",           "alloc",   "std",    "hashbrown",    "compiler_builtins",
+                                         "proc_macro",     "__rustc", "test",   "panic_unwind", "panic_abort",
+                                         "std_detect",     "unwind",  "gimli",  "addr2line",    "miniz_oxide",
+                                         "rustc_demangle", "object",  "memchr", "adler2"};
 // The shared ones are std only below its own paths, they may as well be dependencies.
 static const size_t std_crates_sure = 12;
 

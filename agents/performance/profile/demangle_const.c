@@ -93,7 +93,11 @@ static void string(struct reader *r)
     size_t count = digits.len / 2;
     for (size_t i = 0; i < count && !r->bad;) {
         unsigned b = hex_byte(digits, i++);
-        size_t more = b < 0x80 ? 0 : b >= 0xc2 && b < 0xe0 ? 1 : b >= 0xe0 && b < 0xf0 ? 2 : b >= 0xf0 && b < 0xf5 ? 3 : 9;
+        size_t more = b < 0x80                ? 0
+                      : b >= 0xc2 && b < 0xe0 ? 1
+                      : b >= 0xe0 && b < 0xf0 ? 2
+                      : b >= 0xf0 && b < 0xf5 ? 3
+                                              : 9;
         uint32_t c = more == 0 ? b : b & (0x3fu >> more);
         if (more > count - i) {
             r->bad = true;

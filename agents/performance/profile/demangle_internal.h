@@ -35,7 +35,7 @@ char v0_take(struct reader *r);
 bool v0_eat(struct reader *r, char c);
 bool v0_enter(struct reader *r); // around each production; false: too deep or too much work
 void v0_leave(struct reader *r);
-uint64_t v0_base_62(struct reader *r);                // "_" is 0, "0_" is 1, "z_" is 36 ...
+uint64_t v0_base_62(struct reader *r);               // "_" is 0, "0_" is 1, "z_" is 36 ...
 uint64_t v0_optional_62(struct reader *r, char tag); // 0 without the tag, else number + 1
 struct ident v0_identifier(struct reader *r);
 // Reads what an earlier place holds; the caller has eaten the 'B'. It may only point backwards.

@@ -141,7 +141,9 @@ static size_t puny_decode(const char *text, size_t len, uint32_t out[PUNYCODE_MA
             if (at == len)
                 return 0;
             char c = text[at++];
-            uint64_t digit = c >= 'a' && c <= 'z' ? (uint64_t)(c - 'a') : c >= '0' && c <= '9' ? (uint64_t)(c - '0') + 26 : 99;
+            uint64_t digit = c >= 'a' && c <= 'z'   ? (uint64_t)(c - 'a')
+                             : c >= '0' && c <= '9' ? (uint64_t)(c - '0') + 26
+                                                    : 99;
             if (digit > 35)
                 return 0;
             i += digit * weight;

@@ -18,7 +18,7 @@ struct elf_symbol {
 struct elf_file {
     int fd, debug_fd; // -1: none
     Elf *elf;
-    Dwarf *dwarf; // NULL: no debug information
+    Dwarf *dwarf;               // NULL: no debug information
     struct elf_symbol *symbols; // sorted by start
     size_t symbol_count;
     const struct elf_symbol **by_name; // same symbols, sorted by name

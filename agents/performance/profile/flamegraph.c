@@ -254,7 +254,8 @@ static void add_node(struct picture *p, const struct node *n)
     buf_char(out, ' ');
     const char *unit = p->o->unit ? p->o->unit : "samples";
     add_escaped(out, unit, strlen(unit));
-    buf_printf(out, ", %.2f %%</title><rect x=\"%.3f\" y=\"%d\" width=\"%.3f\" height=\"%d\" data-w=\"%.3f\" "
+    buf_printf(out,
+               ", %.2f %%</title><rect x=\"%.3f\" y=\"%d\" width=\"%.3f\" height=\"%d\" data-w=\"%.3f\" "
                "rx=\"1.5\" fill=\"%s\"/>",
                percent(p, n->end - n->start), x, y, width > 3 ? width - 0.8 : width, FRAME_HEIGHT, width, fill);
     add_label(p, n, x, width, y);
@@ -293,10 +294,11 @@ static void add_text(struct picture *p, const char *class, int y, const char *te
 static void add_head(struct picture *p, const char *id)
 {
     const char *title = p->o->title ? p->o->title : "Flame graph";
-    buf_printf(p->out,
-               "<svg xmlns=\"http://www.w3.org/2000/svg\" id=\"%s\" class=\"bfg\" viewBox=\"0 0 %.0f %d\" width=\"%.0f\" "
-               "height=\"%d\" role=\"img\" aria-label=\"",
-               id, p->width, p->height, p->width, p->height);
+    buf_printf(
+        p->out,
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" id=\"%s\" class=\"bfg\" viewBox=\"0 0 %.0f %d\" width=\"%.0f\" "
+        "height=\"%d\" role=\"img\" aria-label=\"",
+        id, p->width, p->height, p->width, p->height);
     add_escaped(p->out, title, strlen(title));
     buf_str_add(p->out, "\">\n<style>\n");
     for (size_t i = 0; flamegraph_style[i]; i++)
@@ -308,20 +310,22 @@ static void add_head(struct picture *p, const char *id)
     if (p->o->subtitle)
         add_text(p, "bfg-sub", 46, p->o->subtitle);
     add_legend(p);
-    buf_printf(p->out,
-               "<g class=\"bfg-right\" transform=\"translate(%.0f 0)\">\n"
-               "<foreignObject x=\"-232\" y=\"14\" width=\"216\" height=\"28\"><input "
-               "xmlns=\"http://www.w3.org/1999/xhtml\" class=\"bfg-search\" type=\"search\" "
-               "placeholder=\"Search (regular expression)\" aria-label=\"Search\"/></foreignObject>\n"
-               "<g class=\"bfg-button bfg-reset bfg-off\"><rect x=\"-296\" y=\"14\" width=\"56\" height=\"26\" rx=\"6\"/>"
-               "<text class=\"bfg-sans\" x=\"-268\" y=\"31\">Reset</text></g>\n"
-               "<text class=\"bfg-sans bfg-match\" x=\"-16\" y=\"66\"></text>\n</g>\n",
-               p->width);
+    buf_printf(
+        p->out,
+        "<g class=\"bfg-right\" transform=\"translate(%.0f 0)\">\n"
+        "<foreignObject x=\"-232\" y=\"14\" width=\"216\" height=\"28\"><input "
+        "xmlns=\"http://www.w3.org/1999/xhtml\" class=\"bfg-search\" type=\"search\" "
+        "placeholder=\"Search (regular expression)\" aria-label=\"Search\"/></foreignObject>\n"
+        "<g class=\"bfg-button bfg-reset bfg-off\"><rect x=\"-296\" y=\"14\" width=\"56\" height=\"26\" rx=\"6\"/>"
+        "<text class=\"bfg-sans\" x=\"-268\" y=\"31\">Reset</text></g>\n"
+        "<text class=\"bfg-sans bfg-match\" x=\"-16\" y=\"66\"></text>\n</g>\n",
+        p->width);
 }
 
 static void add_foot(struct picture *p, const char *id)
 {
-    buf_printf(p->out, "<text class=\"bfg-info\" x=\"%d\" y=\"%d\"></text>\n<script>\n(function () {\nvar id = \"%s\";\n",
+    buf_printf(p->out,
+               "<text class=\"bfg-info\" x=\"%d\" y=\"%d\"></text>\n<script>\n(function () {\nvar id = \"%s\";\n",
                PAD + 4, p->height - 13, id);
     for (size_t i = 0; flamegraph_script[i]; i++)
         buf_printf(p->out, "%s\n", flamegraph_script[i]);
@@ -339,7 +343,8 @@ int flamegraph_write(const struct folded *f, const struct flamegraph_options *op
     const char *id = options->id ? options->id : "baton-flame";
     int width = options->width ? options->width : 1200;
     if (!id_ok(id))
-        return err_set(err, ERR_INVALID, "id \"%s\" of a flame graph: expected a letter, then letters, digits, - and _", id);
+        return err_set(err, ERR_INVALID, "id \"%s\" of a flame graph: expected a letter, then letters, digits, - and _",
+                       id);
     if (width < 400 || width > 4000)
         return err_set(err, ERR_INVALID, "width %d of a flame graph: expected 400 to 4000", width);
     if (folded_total(f) == 0)

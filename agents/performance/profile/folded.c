@@ -210,8 +210,8 @@ struct reading {
     uint32_t stack[FOLDED_DEPTH_MAX];
     size_t ends[FOLDED_DEPTH_MAX]; // where each frame of the line before ends
     size_t depth;
-    struct intern *raw;          // names as they stand in the text
-    VEC(uint32_t) frame_of_raw;  // beside `raw`
+    struct intern *raw;         // names as they stand in the text
+    VEC(uint32_t) frame_of_raw; // beside `raw`
 };
 
 static uint32_t frame_of_text(struct reading *r, const char *name, size_t len)

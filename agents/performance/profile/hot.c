@@ -17,8 +17,8 @@
 struct function {
     const char *name, *file;
     enum crate_kind kind;
-    int first, last;  // lines
-    bool declared;    // `first` comes from the debug information
+    int first, last; // lines
+    bool declared;   // `first` comes from the debug information
     uint64_t samples, self, total, owned;
     uint64_t hot_weight;
     int hot_line;
@@ -251,6 +251,8 @@ static bool same_file(const struct hot_table *t, const char *path, const char *a
         return false;
     if (str_eq(path, asked) || str_eq(crate_path_short(t->roots, path), asked))
         return true;
+    if (t->roots && t->roots->project && t->roots->project[0])
+        return false; // "src/lib.rs" is a file of the root, not the one of every dependency
     size_t n = strlen(path), m = strlen(asked);
     return m > 0 && asked[0] != '/' && n > m && path[n - m - 1] == '/' && strcmp(path + n - m, asked) == 0;
 }

@@ -23,9 +23,9 @@
 struct hot_table;
 
 struct hot_frame {
-    const char *function; // demangled
-    const char *file;     // source file, NULL: unknown
-    int line;             // where it was, 0: unknown
+    const char *function;            // demangled
+    const char *file;                // source file, NULL: unknown
+    int line;                        // where it was, 0: unknown
     int function_line, function_end; // extent of the function as far as known, else 0
     enum crate_kind kind;
 };
@@ -57,13 +57,13 @@ double hot_unowned_pct(const struct hot_table *t); // share of samples without a
 // owned time come before all others. Owned by the caller (mem_free); strings are borrowed from the table.
 struct hot_function *hot_rank(const struct hot_table *t, size_t *ret_count);
 
-// Share (0 to 100) of samples with a frame, inlined ones included, in that file between the lines a and b. The file
-// may be absolute, relative to a project root, or a tail of the path ("src/lib.rs").
+// Share (0 to 100) of samples with a frame, inlined ones included, in that file between the lines a and b. The file is
+// absolute or relative to a project root; only a table without roots also takes the tail of a path ("src/lib.rs").
 double hot_share_of_lines(const struct hot_table *t, const char *file, int a, int b);
 // Share of samples that have the function around file:line in their stack. The function is the innermost known one
 // whose lines hold `line`; 0 when no sampled function does. *ret_function (may be NULL) is borrowed, NULL when none.
 double hot_share_of_function(const struct hot_table *t, const char *file, int line, const char **ret_function);
 
-// [{function, short (for tables), self_pct, total_pct, owned_pct, file, line, line_end, hot_line, crate_kind, samples}], at most max rows
-// (0: all); file is null when unknown.
+// [{function, short (for tables), self_pct, total_pct, owned_pct, file, line, line_end, hot_line, crate_kind,
+// samples}], at most max rows (0: all); file is null when unknown.
 json_t *hot_json_new(const struct hot_table *t, size_t max);

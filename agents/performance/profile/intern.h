@@ -7,9 +7,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define INTERN_COUNT_MAX ((size_t)1 << 23)          // different strings in one table
+#define INTERN_COUNT_MAX ((size_t)1 << 23)            // different strings in one table
 #define INTERN_BYTES_MAX ((size_t)1024 * 1024 * 1024) // all of them together
-#define INTERN_NONE UINT32_MAX                      // the table is full
+#define INTERN_NONE      UINT32_MAX                   // the table is full
 
 struct intern;
 

@@ -60,9 +60,9 @@ char **profile_perf_record_argv(const struct perf_record_options *options, const
 
 char **profile_perf_script_argv(const char *perf, const char *data_path)
 {
-    static const char *const rest[] = {"-F",           "comm,tid,time,period,event,ip,sym,symoff,dso",
-                                       "--no-demangle", "--no-inline",
-                                       "--show-lost-events", "-f"};
+    static const char *const rest[] = {
+        "-F", "comm,tid,time,period,event,ip,sym,symoff,dso", "--no-demangle", "--no-inline", "--show-lost-events",
+        "-f"};
     must(data_path);
     argv_list list = {0};
     add(&list, perf ? perf : "perf");

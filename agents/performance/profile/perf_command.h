@@ -2,7 +2,8 @@
 // caller, freed with str_list_free); starting them is the caller's business.
 //
 //   perf record -e EVENT -F 997 --call-graph fp -o perf.data -- PROGRAM ARGS
-//   perf script -i perf.data -F comm,tid,time,period,event,ip,sym,symoff,dso --no-demangle --no-inline --show-lost-events -f
+//   perf script -i perf.data -F comm,tid,time,period,event,ip,sym,symoff,dso --no-demangle --no-inline
+//   --show-lost-events -f
 //
 // 997 Hz: a prime, so that sampling does not beat with work that repeats every millisecond. `--no-demangle`: linkage
 // names are exact (two instances of a generic differ) and demangle.h reads them. `--no-inline`: perf would start
@@ -19,11 +20,11 @@ enum perf_unwind {
 };
 
 struct perf_record_options {
-    const char *perf;    // program, NULL: "perf"
-    const char *output;  // perf.data to write
-    bool hardware;       // the host counts cycles; false: cpu-clock, the software clock that works everywhere
-    bool kernel;         // also sample the kernel (needs perf_event_paranoid <= 1)
-    int frequency;       // per second; 0: 997
+    const char *perf;   // program, NULL: "perf"
+    const char *output; // perf.data to write
+    bool hardware;      // the host counts cycles; false: cpu-clock, the software clock that works everywhere
+    bool kernel;        // also sample the kernel (needs perf_event_paranoid <= 1)
+    int frequency;      // per second; 0: 997
     enum perf_unwind unwind;
 };
 

@@ -1,8 +1,8 @@
 // The grammar of one line of `perf script`, as perf 4 to 6 prints it. Pure: bytes in, slices of them out.
 //
-//   sample:  comm  tid|pid/tid  [cpu]?  time:?  period?  event[:modifier]:  (the single frame, when there is no call graph)
-//   frame:   blanks  hex-ip  symbol[+0xoffset]  (dso)  |  (inlined)
-//   record:  comm  tid  time:  PERF_RECORD_LOST lost N
+//   sample:  comm  tid|pid/tid  [cpu]?  time:?  period?  event[:modifier]:  (the single frame, when there is no call
+//   graph) frame:   blanks  hex-ip  symbol[+0xoffset]  (dso)  |  (inlined) record:  comm  tid  time:  PERF_RECORD_LOST
+//   lost N
 //
 // The comm may hold blanks; a symbol may hold anything (Rust names have blanks, parentheses, braces).
 #pragma once

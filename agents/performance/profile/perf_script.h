@@ -25,8 +25,8 @@
 struct perf_script;
 
 struct perf_frame {
-    uint64_t ip;     // user space: offset in the file of the dso (perf 5 and later); kernel: address
-    uint64_t offset; // from the start of the symbol, when has_offset
+    uint64_t ip;        // user space: offset in the file of the dso (perf 5 and later); kernel: address
+    uint64_t offset;    // from the start of the symbol, when has_offset
     const char *symbol; // as perf printed it, usually mangled; "[unknown]"
     const char *dso;    // path, "[kernel.kallsyms]", "[unknown]"; "" for frames that perf expanded itself
     bool has_offset;
@@ -43,12 +43,12 @@ struct perf_stack {
 };
 
 struct perf_script_stats {
-    uint64_t samples;       // taken
-    uint64_t weight;        // their weight
-    uint64_t lost;          // reported by the kernel as lost
-    uint64_t other_events;  // samples of other events
-    uint64_t without_stack; // samples with a header and no frame; not part of `samples`
-    uint64_t deep;          // samples whose chain was cut
+    uint64_t samples;        // taken
+    uint64_t weight;         // their weight
+    uint64_t lost;           // reported by the kernel as lost
+    uint64_t other_events;   // samples of other events
+    uint64_t without_stack;  // samples with a header and no frame; not part of `samples`
+    uint64_t deep;           // samples whose chain was cut
     uint64_t kernel_samples; // samples with a kernel frame
     uint64_t lines, bad_lines;
     char first_bad[PERF_SCRIPT_BAD_TEXT]; // start of the first bad line; "" when there was none

@@ -372,8 +372,8 @@ json_t *profile_summary_new(const struct profile *p)
     json_put_flag(o, "truncated", s->truncated || folded_dropped(p->folded) > 0);
     json_t *without = json_array();
     for (size_t i = 0; i < p->inside->without_lines.len; i++)
-        json_array_append_new(without, json_text_new(p->inside->without_lines.items[i],
-                                                     strlen(p->inside->without_lines.items[i])));
+        json_array_append_new(
+            without, json_text_new(p->inside->without_lines.items[i], strlen(p->inside->without_lines.items[i])));
     json_put(o, "without_lines", without);
     return o;
 }

@@ -38,7 +38,8 @@ int profile_load(const char *const *paths, size_t count, const struct profile_op
                  struct err *err);
 struct profile *profile_free(struct profile *p); // takes NULL, returns NULL
 
-// {event, unit, samples, weight, lost, other_events, without_stack, kernel, kernel_pct, stacks, threads, deep, shallow_pct,
+// {event, unit, samples, weight, lost, other_events, without_stack, kernel, kernel_pct, stacks, threads, deep,
+// shallow_pct,
 //  resolved_pct, unowned_pct, lines, bad_lines, first_bad: null or {line, text}, truncated, without_lines: [path]}
 // without_lines: programs below target_dirs that were sampled and have no debug information.
 json_t *profile_summary_new(const struct profile *p);

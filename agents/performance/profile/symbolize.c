@@ -23,9 +23,9 @@ struct file {
 struct symbolizer {
     struct intern *paths; // of dsos
     VEC(struct file) files;
-    struct intern *names;     // linkage names and paths of source files
-    VEC(char *) demangled;    // beside `names`, NULL until asked for
-    struct intern *addresses; // {file, address}
+    struct intern *names;            // linkage names and paths of source files
+    VEC(char *) demangled;           // beside `names`, NULL until asked for
+    struct intern *addresses;        // {file, address}
     VEC(struct source_chain) chains; // beside `addresses`
     struct intern *frames;           // owner of the arrays
 };

@@ -33,7 +33,7 @@ struct symbolize_query {
     const char *symbol;   // linkage name (not demangled), NULL or "[unknown]": not known
     uint64_t offset;      // from the symbol, used when has_offset
     bool has_offset;
-    bool is_return;       // a return address: the call before it is meant
+    bool is_return; // a return address: the call before it is meant
 };
 
 struct symbolizer *symbolizer_new(void);
