@@ -1,5 +1,5 @@
-// The environment: the standard functions that are harmless, and replacements for those that are not deterministic, show
-// addresses, or can work without end inside C.
+// The environment: the standard functions that are harmless, and replacements for those that are not deterministic,
+// show addresses, or can work without end inside C.
 #include "script/vm.h"
 
 #include <lualib.h>
@@ -105,9 +105,11 @@ static void push_sorted_keys(lua_State *L)
     }
     lua_settop(L, found + 1);
     if (others > 1)
-        vm_raise(L, "pairs: this table has %d keys that are no strings, numbers or booleans; their order would not be the same "
-                    "at a replay",
-                 (int)others);
+        vm_raise(
+            L,
+            "pairs: this table has %d keys that are no strings, numbers or booleans; their order would not be the same "
+            "at a replay",
+            (int)others);
     qsort(keys, n, sizeof(*keys), compare_keys);
     lua_createtable(L, (int)n, 0);
     for (size_t i = 0; i < n; i++) {
@@ -297,8 +299,9 @@ static int string_find(lua_State *L)
     size_t len = 0;
     const char *pattern = luaL_checklstring(L, 2, &len);
     if (!lua_toboolean(L, 4) && strcspn(pattern, "^$*+?.([%-") != len)
-        return vm_raise(L, "string.find: Lua patterns are not available; use text.find(s, regex), or plain text as the fourth "
-                           "argument true");
+        return vm_raise(
+            L, "string.find: Lua patterns are not available; use text.find(s, regex), or plain text as the fourth "
+               "argument true");
     lua_settop(L, 3);
     lua_pushboolean(L, 1);
     vm_charge(L, lua_rawlen(L, 1) / 4);
@@ -378,8 +381,8 @@ static void open_others(lua_State *L)
 
 void vm_open_base(lua_State *L)
 {
-    static const char *const DROPPED[] = {"collectgarbage", "dofile", "load", "loadfile", "print", "warn",
-                                          "_G",             "_VERSION", "require", NULL};
+    static const char *const DROPPED[] = {"collectgarbage", "dofile", "load",     "loadfile", "print",
+                                          "warn",           "_G",     "_VERSION", "require",  NULL};
     static const luaL_Reg OWN[] = {
         {"tostring", base_tostring}, {"pairs", base_pairs},   {"next", base_next}, {"setmetatable", base_setmetatable},
         {"pcall", base_pcall},       {"xpcall", base_xpcall}, {NULL, NULL},
@@ -390,5 +393,6 @@ void vm_open_base(lua_State *L)
     lua_pop(L, 1);
     open_string(L);
     open_others(L);
-    // package.loaded holds the libraries as opened; nothing but the registry knows it now, and it names functions in messages.
+    // package.loaded holds the libraries as opened; nothing but the registry knows it now, and it names functions in
+    // messages.
 }

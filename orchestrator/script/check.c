@@ -1,5 +1,5 @@
-// Dry runs. Each one has its own answers: gates open, closed, or closed once; something measurable or not; changes or none;
-// approved or not; or one stage that is blocked. What no dry run reaches is reported, not proved unreachable.
+// Dry runs. Each one has its own answers: gates open, closed, or closed once; something measurable or not; changes or
+// none; approved or not; or one stage that is blocked. What no dry run reaches is reported, not proved unreachable.
 #include "script/check.h"
 
 #include "base/buf.h"
@@ -185,7 +185,8 @@ static void run_once(struct check *c, const json_t *params, struct dry scenario)
         // A value that a made-up result does not have is no proof of a mistake.
         bool made_up = scenario.stages > 0 && strstr(script_error(s)->text, "attempt to ");
         if (scenario.calls > DRY_CALLS_MAX)
-            report(c, 0, "warning", "a dry run was ended after %d calls; is there a loop without a limit?", DRY_CALLS_MAX);
+            report(c, 0, "warning", "a dry run was ended after %d calls; is there a loop without a limit?",
+                   DRY_CALLS_MAX);
         else
             report_error(c, script_error(s), made_up ? "warning" : "error", made_up ? "with a made-up result: " : "");
     }
@@ -196,7 +197,9 @@ static void run_all(struct check *c, const json_t *params)
 {
     for (unsigned bits = 0; bits < 24; bits++)
         run_once(c, params,
-                 (struct dry){.gate = bits % 3, .measurable = (bits / 3) & 1, .changes = (bits / 6) & 1,
+                 (struct dry){.gate = bits % 3,
+                              .measurable = (bits / 3) & 1,
+                              .changes = (bits / 6) & 1,
                               .approved = (bits / 12) & 1});
     for (int blocked = 1; blocked <= 10; blocked++) {
         struct dry d = {.gate = DRY_GATE_CLOSED_ONCE, .measurable = true, .changes = true, .approved = true};
@@ -298,8 +301,14 @@ static void check_ends(struct check *c)
 
 json_t *script_check_new(const char *text, size_t len, const char *name, const struct script_check_host *host)
 {
-    struct check c = {.text = text, .name = name, .len = len, .host = host, .diagnostics = json_array(),
-                      .agents = json_object(), .outcomes = json_object(), .ends = json_object()};
+    struct check c = {.text = text,
+                      .name = name,
+                      .len = len,
+                      .host = host,
+                      .diagnostics = json_array(),
+                      .agents = json_object(),
+                      .outcomes = json_object(),
+                      .ends = json_object()};
     json_t *out = json_object();
     json_put_str(out, "file", name);
     struct script *s = NULL;

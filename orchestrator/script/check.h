@@ -1,4 +1,5 @@
-// `baton workflow check FILE`: load, declaration, and dry runs with a made-up host that answers every stage with a plausible
+// `baton workflow check FILE`: load, declaration, and dry runs with a made-up host that answers every stage with a
+// plausible
 // result, follows gates both ways, and approvals both ways. Nothing is executed.
 #pragma once
 
@@ -14,5 +15,6 @@ struct script_check_host {
 };
 
 // {file, name, about, params, agents: [used or declared], runs: n, outcomes: {outcome: count}, ok: bool (no error),
-//  diagnostics: [{line, level: "error|warning|note", text}]}. Never NULL: a script that does not compile is a diagnostic.
+//  diagnostics: [{line, level: "error|warning|note", text}]}. Never NULL: a script that does not compile is a
+//  diagnostic.
 json_t *script_check_new(const char *text, size_t len, const char *name, const struct script_check_host *host);

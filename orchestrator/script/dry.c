@@ -18,17 +18,20 @@ static json_t *output_new(const struct dry *d)
 {
     json_t *out = json_object();
     json_t *finding = need(json_pack("{s:s, s:s, s:s, s:s, s:i, s:s, s:s}", "id", "F1", "kind", "clippy", "lint",
-                                     "clippy::useless_vec", "file", "src/lib.rs", "line", 10, "message", "made up", "scope",
-                                     "runtime"));
+                                     "clippy::useless_vec", "file", "src/lib.rs", "line", 10, "message", "made up",
+                                     "scope", "runtime"));
     json_put_flag(out, "measurable", d->measurable);
-    json_put(out, "subjects", d->measurable ? need(json_pack("[{s:s, s:s}]", "kind", "bench", "name", "made_up")) : json_array());
-    json_put(out, "hot_paths", need(json_pack("[{s:s, s:f, s:f, s:s, s:i}]", "function", "made_up", "self", 60.0, "total",
-                                              90.0, "file", "src/lib.rs", "line", 10)));
+    json_put(out, "subjects",
+             d->measurable ? need(json_pack("[{s:s, s:s}]", "kind", "bench", "name", "made_up")) : json_array());
+    json_put(out, "hot_paths",
+             need(json_pack("[{s:s, s:f, s:f, s:s, s:i}]", "function", "made_up", "self", 60.0, "total", 90.0, "file",
+                            "src/lib.rs", "line", 10)));
     json_put(out, "baseline", need(json_pack("[{s:s, s:[f,f,f]}]", "name", "made_up", "samples", 1.0, 1.1, 0.9)));
     json_put(out, "build", need(json_pack("{s:f}", "seconds", 2.5)));
     json_put(out, "findings", need(json_pack("[o]", finding)));
     json_put(out, "skipped", json_array());
-    json_put(out, "requests", d->gate == DRY_GATE_OPEN ? json_array() : need(json_pack("[{s:s, s:s}]", "id", "R1", "text", "made up")));
+    json_put(out, "requests",
+             d->gate == DRY_GATE_OPEN ? json_array() : need(json_pack("[{s:s, s:s}]", "id", "R1", "text", "made up")));
     json_put(out, "tests", need(json_pack("{s:i, s:i}", "passed", 3, "failed", 0)));
     json_put_str(out, "head", COMMIT);
     json_put_int(out, "kept", d->changes);
@@ -40,8 +43,9 @@ static json_t *output_new(const struct dry *d)
         return out;
     }
     json_put(out, "candidates", need(json_pack("[{s:s, s:s, s:s}]", "id", "C1", "kind", "lint", "title", "made up")));
-    json_put(out, "changes", need(json_pack("[{s:s, s:s, s:s, s:s, s:[s]}]", "id", "C1", "kind", "lint", "title", "made up",
-                                            "commit", COMMIT, "files", "src/lib.rs")));
+    json_put(out, "changes",
+             need(json_pack("[{s:s, s:s, s:s, s:s, s:[s]}]", "id", "C1", "kind", "lint", "title", "made up", "commit",
+                            COMMIT, "files", "src/lib.rs")));
     json_put(out, "results", need(json_pack("[{s:s, s:b}]", "id", "C1", "kept", 1)));
     return out;
 }

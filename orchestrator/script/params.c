@@ -1,5 +1,5 @@
-// The params of a workflow: defaults, types, choices. Works on the declaration as JSON, so that doors can check a request
-// before a run exists.
+// The params of a workflow: defaults, types, choices. Works on the declaration as JSON, so that doors can check a
+// request before a run exists.
 #include "script/script.h"
 
 #include "base/buf.h"
@@ -103,8 +103,8 @@ static int put_param(json_t *out, const char *name, const json_t *rule, json_t *
         if (def)
             json_put(out, name, json_incref(def));
         else if (json_flag(rule, "required", false))
-            return err_set(err, ERR_INVALID, "param '%s' is missing%s%s", name, json_str(rule, "about", NULL) ? ": " : "",
-                           json_str(rule, "about", ""));
+            return err_set(err, ERR_INVALID, "param '%s' is missing%s%s", name,
+                           json_str(rule, "about", NULL) ? ": " : "", json_str(rule, "about", ""));
         return 0;
     }
     const char *type = json_str(rule, "type", "any");
@@ -139,8 +139,8 @@ json_t *script_params_new(const json_t *declaration, const json_t *given, bool f
         if (json_object_get(rules, key))
             continue;
         AUTO_FREE char *names = names_of(rules);
-        r = err_set(err, ERR_INVALID, "workflow '%s' has no param '%s'; it has: %s", json_str(declaration, "name", "?"), key,
-                    *names ? names : "none");
+        r = err_set(err, ERR_INVALID, "workflow '%s' has no param '%s'; it has: %s", json_str(declaration, "name", "?"),
+                    key, *names ? names : "none");
         break;
     }
     if (r >= 0) {

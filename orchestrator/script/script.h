@@ -1,7 +1,9 @@
-// Workflow scripts in Lua: one VM per run with a memory cap and an instruction limit, one coroutine per task, and a host
+// Workflow scripts in Lua: one VM per run with a memory cap and an instruction limit, one coroutine per task, and a
+// host
 // that answers what the script asks for. The only folder that sees lua.h. What a script can say is in lua/README.md.
 //
-// - Deterministic: same script, same params, same answers give the same calls with the same (task, n). `pairs` is ordered,
+// - Deterministic: same script, same params, same answers give the same calls with the same (task, n). `pairs` is
+//   ordered,
 //   there is no clock, no randomness, no addresses in texts; `now` and `random` are calls of the host.
 // - Nothing of Lua is on the C stack while the host is called: the coroutine has yielded before.
 // - One thread. A script owns everything it gives out, unless the name says _new.
@@ -24,7 +26,8 @@ struct script;
 
 struct script_host {
     void *ctx;
-    // A call the script waits for. `task` is the path of the coroutine ("0", "0.2", "0.2.1"), `n` the number of the call in
+    // A call the script waits for. `task` is the path of the coroutine ("0", "0.2", "0.2.1"), `n` the number of the
+    // call in
     // that task (from 0): both are the same at every replay. Ops and their args and answers:
     //   stage    {agent, task?, after: [handoff id], input: {}, mode?, timeout_ms?, retries?, reuse?}
     //            -> {ok, id, agent, status, verdict, summary, output, artifacts, next_agent, next_task, key, stage}
@@ -33,7 +36,8 @@ struct script_host {
     //   sleep    {ms}                                                  -> null
     //   now      {}                                                    -> seconds since 1970 (number)
     //   random   {}                                                    -> number in [0, 1)
-    // Answered at once: return >= 0 with *ret_answer (a new reference). Later: return >= 0 and leave *ret_answer NULL; then
+    // Answered at once: return >= 0 with *ret_answer (a new reference). Later: return >= 0 and leave *ret_answer
+    // NULL; then
     // script_answer() is due. A negative return with err is raised in the script at the call, where pcall can catch it;
     // -ERR_CANCELLED and -ERR_CONFLICT (diverged) end the script instead, it cannot catch them.
     int (*call)(void *ctx, uint64_t call_id, const char *task, unsigned n, const char *op, const json_t *args,
@@ -54,29 +58,35 @@ enum script_state {
     SCRIPT_FAILED,  // script_error
 };
 
-// Compiles, runs the top level and reads the declaration. `name` stands in messages ("relay.lua"). limits NULL: defaults.
+// Compiles, runs the top level and reads the declaration. `name` stands in messages ("relay.lua"). limits NULL:
+// defaults.
 int script_load(const char *text, size_t len, const char *name, const struct script_limits *limits, struct script **ret,
                 struct err *err);
-struct script *script_free(struct script *s); // NULL allowed; open calls are dropped; returns NULL. Not from inside a host call.
+// NULL allowed; open calls are dropped; returns NULL. Not from inside a host call.
+struct script *script_free(struct script *s);
 
-// {name, about, params: {name: {type, default?, one_of?, about?, required}}, chain: [agent], agents: [agent], limits: {…}}
+// {name, about, params: {name: {type, default?, one_of?, about?, required}}, chain: [agent], agents: [agent], limits:
+// {…}}
 // `agents` holds those of `agents =` and of `chain =`, each once.
 json_t *script_declaration_new(const struct script *s);
-// Fills defaults, checks types and one_of, refuses unknown names (the text lists the known ones). With from_text, string
+// Fills defaults, checks types and one_of, refuses unknown names (the text lists the known ones). With from_text,
+// string
 // values are read as the declared type (command line). Returns a new object or NULL.
 json_t *script_params_new(const json_t *declaration, const json_t *given, bool from_text, struct err *err);
 
 // Runs until every task waits or the script ended. params as from script_params_new (it is called again here).
 // The host is copied; its ctx must live as long as the script. A failing script is no error here: see script_state.
 int script_start(struct script *s, const json_t *params, const struct script_host *host, struct err *err);
-// Gives an open call its answer (borrowed) or, with answer NULL, the error `failure`, and runs on. ERR_STATE: the call is not
+// Gives an open call its answer (borrowed) or, with answer NULL, the error `failure`, and runs on. ERR_STATE: the
+// call is not
 // open any more (late or second answer); the script does not notice. Allowed inside a host call: runs on afterwards.
 int script_answer(struct script *s, uint64_t call_id, const json_t *answer, const struct err *failure, struct err *err);
 
 enum script_state script_state(const struct script *s);
 // DONE: {outcome: "accepted|rejected|…" (tbl/states.def), result: any}. Borrowed; NULL in other states.
 const json_t *script_result(const struct script *s);
-// FAILED: message with file:line, then a traceback; code LIMIT for memory and instructions. Borrowed; NULL in other states.
+// FAILED: message with file:line, then a traceback; code LIMIT for memory and instructions. Borrowed; NULL in other
+// states.
 const struct err *script_error(const struct script *s);
 // Line of the script where an open call was made (also inside the host call), 0 when it is not open.
 int script_line(const struct script *s, uint64_t call_id);

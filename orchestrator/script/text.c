@@ -7,14 +7,14 @@
 
 #include <pcre2.h>
 
-#define PATTERN_MAX   1000
-#define SUBJECT_MAX   ((size_t)4 << 20)
-#define STEPS_MAX     500000
-#define DEPTH_MAX     2000
-#define HEAP_KIB_MAX  8192
-#define CACHED_MAX    64
-#define BOX_NAME      "baton.regex"
-#define CACHE_NAME    "baton.regex.cache"
+#define PATTERN_MAX  1000
+#define SUBJECT_MAX  ((size_t)4 << 20)
+#define STEPS_MAX    500000
+#define DEPTH_MAX    2000
+#define HEAP_KIB_MAX 8192
+#define CACHED_MAX   64
+#define BOX_NAME     "baton.regex"
+#define CACHE_NAME   "baton.regex.cache"
 
 struct box {
     pcre2_code *code;
@@ -112,7 +112,8 @@ int vm_regex(lua_State *L)
     const char *subject = luaL_checklstring(L, 1, &len);
     lua_Integer init = luaL_optinteger(L, 3, 1);
     if (len > SUBJECT_MAX)
-        return vm_raise(L, "a text of %d bytes is too large for a regular expression (at most %d)", (int)len, (int)SUBJECT_MAX);
+        return vm_raise(L, "a text of %d bytes is too large for a regular expression (at most %d)", (int)len,
+                        (int)SUBJECT_MAX);
     if (init < 1 || (size_t)init > len + 1)
         return 0;
     lua_settop(L, 2);

@@ -1,6 +1,6 @@
-// Limits. The hook counts instructions and, once the limit is reached, re-arms itself at every instruction: a script that
-// wraps its loop in pcall gets the error again at once, until nothing of it is left. C functions charge for their work, and
-// large allocations are charged too, because no hook fires inside them.
+// Limits. The hook counts instructions and, once the limit is reached, re-arms itself at every instruction: a script
+// that wraps its loop in pcall gets the error again at once, until nothing of it is left. C functions charge for their
+// work, and large allocations are charged too, because no hook fires inside them.
 #include "script/vm.h"
 
 #include "base/buf.h"
@@ -23,7 +23,8 @@ struct vm *vm_of(lua_State *L)
 
 static int limit_error(lua_State *L)
 {
-    return luaL_error(L, "the script used %I million instructions without waiting for anything; is there an endless loop?",
+    return luaL_error(L,
+                      "the script used %I million instructions without waiting for anything; is there an endless loop?",
                       (LUAI_UACINT)(vm_of(L)->limit / 1000000));
 }
 

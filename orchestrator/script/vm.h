@@ -42,4 +42,5 @@ void vm_error(struct vm *vm, lua_State *L, int status, struct err *err);
 const char *vm_tostring(lua_State *L, int index);
 
 void vm_open_base(lua_State *L); // baselib.c: tostring, pairs, next, setmetatable, string, table, utf8, math
-int vm_regex(lua_State *L);      // text.c: regex(subject, pattern, init) -> first, behind the last, then such a pair (or false, false) for each group
+// text.c: regex(subject, pattern, init) -> first, behind the last, then such a pair (or false, false) for each group
+int vm_regex(lua_State *L);

@@ -216,8 +216,8 @@ int store_artifact_ref(struct store *s, const char *run, int seq, const char *na
         r = store_check_text(media, STORE_NAME_MAX, "the media type of an artifact", err);
     if (r >= 0)
         r = sql_run(s, err, "write to",
-                    "INSERT OR REPLACE INTO artifacts (run, seq, name, hash, media, bytes) VALUES (?,?,?,?,?,?)", "sisssi",
-                    run, (int64_t)seq, name, hash, media, bytes);
+                    "INSERT OR REPLACE INTO artifacts (run, seq, name, hash, media, bytes) VALUES (?,?,?,?,?,?)",
+                    "sisssi", run, (int64_t)seq, name, hash, media, bytes);
     return r < 0 ? r : 0;
 }
 

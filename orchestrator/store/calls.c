@@ -9,11 +9,12 @@ static const struct row_form CALL_FORM = {"calls", "task n:i op request_hash ans
 static const struct row_form HANDOFF_FORM = {"handoffs", "id seq:i handoff:j", "id"};
 
 // 1: the same call is there. Conflict when another one is.
-static int compare_call(struct store *s, const char *run, const char *task, unsigned n, const char *op, const char *hash,
-                        struct err *err)
+static int compare_call(struct store *s, const char *run, const char *task, unsigned n, const char *op,
+                        const char *hash, struct err *err)
 {
-    sqlite3_stmt *stmt = sql_bind(s, err, "read", "SELECT op, request_hash FROM calls WHERE run = ? AND task = ? AND n = ?",
-                                  "ssi", run, task, (int64_t)n);
+    sqlite3_stmt *stmt =
+        sql_bind(s, err, "read", "SELECT op, request_hash FROM calls WHERE run = ? AND task = ? AND n = ?", "ssi", run,
+                 task, (int64_t)n);
     if (!stmt)
         return -ERR_IO;
     int r = sql_step(s, stmt, "read", err);
@@ -21,10 +22,11 @@ static int compare_call(struct store *s, const char *run, const char *task, unsi
         const char *old_op = (const char *)sqlite3_column_text(stmt, 0);
         const char *old_hash = (const char *)sqlite3_column_text(stmt, 1);
         if (!str_eq(old_op, op) || !str_eq(old_hash, hash))
-            r = err_set(err, ERR_CONFLICT,
-                        "run '%s' diverged at call %u of task %s: the journal has '%s' (request %.12s), the script now asks "
-                        "for '%s' (request %.12s)",
-                        run, n, task, old_op, old_hash, op, hash);
+            r = err_set(
+                err, ERR_CONFLICT,
+                "run '%s' diverged at call %u of task %s: the journal has '%s' (request %.12s), the script now asks "
+                "for '%s' (request %.12s)",
+                run, n, task, old_op, old_hash, op, hash);
     }
     sql_done(stmt);
     return r;
@@ -40,8 +42,8 @@ int store_call_put(struct store *s, const char *run, const char *task, unsigned 
     if (r == 0) {
         AUTO_JSON json_t *none = json_null();
         r = sql_run(s, err, "write to",
-                    "INSERT INTO calls (run, task, n, op, request_hash, answer, at) VALUES (?,?,?,?,?,?,?)", "ssissji", run,
-                    task, (int64_t)n, op, request_hash, answer ? answer : none, clock_wall_ns());
+                    "INSERT INTO calls (run, task, n, op, request_hash, answer, at) VALUES (?,?,?,?,?,?,?)", "ssissji",
+                    run, task, (int64_t)n, op, request_hash, answer ? answer : none, clock_wall_ns());
         r = r < 0 ? r : 0;
     }
     return sql_end(s, r, err);
@@ -49,12 +51,13 @@ int store_call_put(struct store *s, const char *run, const char *task, unsigned 
 
 json_t *store_call_get_new(struct store *s, const char *run, const char *task, unsigned n, struct err *err)
 {
-    return sql_row_new(s,
-                       sql_bind(s, err, "read",
-                                "SELECT rowid, task, n, op, request_hash, answer, run FROM calls WHERE run = ? AND task = ?"
-                                " AND n = ?",
-                                "ssi", run, task, (int64_t)n),
-                       &CALL_FORM, "a call of task", task, err);
+    return sql_row_new(
+        s,
+        sql_bind(s, err, "read",
+                 "SELECT rowid, task, n, op, request_hash, answer, run FROM calls WHERE run = ? AND task = ?"
+                 " AND n = ?",
+                 "ssi", run, task, (int64_t)n),
+        &CALL_FORM, "a call of task", task, err);
 }
 
 json_t *store_call_list_new(struct store *s, const char *run, struct err *err)
@@ -82,8 +85,8 @@ int store_handoff_put(struct store *s, const char *run, const char *id, int seq,
                 : err_set(err, ERR_EXISTS, "run '%s' has another handoff '%s'; a handoff is never replaced", run, id);
         return sql_end(s, r, err);
     }
-    r = sql_run(s, err, "write to", "INSERT INTO handoffs (run, id, seq, body, created) VALUES (?,?,?,?,?)", "ssiji", run,
-                id, (int64_t)seq, handoff, clock_wall_ns());
+    r = sql_run(s, err, "write to", "INSERT INTO handoffs (run, id, seq, body, created) VALUES (?,?,?,?,?)", "ssiji",
+                run, id, (int64_t)seq, handoff, clock_wall_ns());
     r = sql_end(s, r, err);
     return r < 0 ? r : 0;
 }
@@ -91,19 +94,24 @@ int store_handoff_put(struct store *s, const char *run, const char *id, int seq,
 json_t *store_handoff_get_new(struct store *s, const char *run, const char *id, struct err *err)
 {
     if (!run)
-        return sql_row_new(s,
-                           sql_bind(s, err, "read",
-                                    "SELECT rowid, id, seq, body, run FROM handoffs WHERE id = ? ORDER BY rowid DESC LIMIT 1",
-                                    "s", id),
-                           &HANDOFF_FORM, "handoff", id, err);
-    return sql_row_new(
-        s, sql_bind(s, err, "read", "SELECT rowid, id, seq, body, run FROM handoffs WHERE run = ? AND id = ?", "ss", run, id),
-        &HANDOFF_FORM, "handoff", id, err);
+        return sql_row_new(
+            s,
+            sql_bind(s, err, "read",
+                     "SELECT rowid, id, seq, body, run FROM handoffs WHERE id = ? ORDER BY rowid DESC LIMIT 1", "s",
+                     id),
+            &HANDOFF_FORM, "handoff", id, err);
+    return sql_row_new(s,
+                       sql_bind(s, err, "read",
+                                "SELECT rowid, id, seq, body, run FROM handoffs WHERE run = ? AND id = ?", "ss", run,
+                                id),
+                       &HANDOFF_FORM, "handoff", id, err);
 }
 
 json_t *store_handoff_list_new(struct store *s, const char *run, struct err *err)
 {
-    return sql_rows_new(
-        s, sql_bind(s, err, "read", "SELECT rowid, id, seq, body, run FROM handoffs WHERE run = ? ORDER BY seq, rowid", "s", run),
-        &HANDOFF_FORM, err);
+    return sql_rows_new(s,
+                        sql_bind(s, err, "read",
+                                 "SELECT rowid, id, seq, body, run FROM handoffs WHERE run = ? ORDER BY seq, rowid",
+                                 "s", run),
+                        &HANDOFF_FORM, err);
 }

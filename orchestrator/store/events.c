@@ -24,17 +24,18 @@ json_t *store_event_list_new(struct store *s, const char *run, int64_t since, in
 {
     int64_t max = limit > 0 && limit < STORE_LIST_MAX ? limit : STORE_LIST_MAX;
     if (run)
-        return sql_rows_new(s,
-                            sql_bind(s, err, "read",
-                                     "SELECT id, id, run, kind, at, body FROM events WHERE run = ? AND id > ? ORDER BY id"
-                                     " LIMIT ?",
-                                     "sii", run, since, max),
-                            &EVENT_FORM, err);
-    return sql_rows_new(
-        s,
-        sql_bind(s, err, "read", "SELECT id, id, run, kind, at, body FROM events WHERE id > ? ORDER BY id LIMIT ?", "ii",
-                 since, max),
-        &EVENT_FORM, err);
+        return sql_rows_new(
+            s,
+            sql_bind(s, err, "read",
+                     "SELECT id, id, run, kind, at, body FROM events WHERE run = ? AND id > ? ORDER BY id"
+                     " LIMIT ?",
+                     "sii", run, since, max),
+            &EVENT_FORM, err);
+    return sql_rows_new(s,
+                        sql_bind(s, err, "read",
+                                 "SELECT id, id, run, kind, at, body FROM events WHERE id > ? ORDER BY id LIMIT ?",
+                                 "ii", since, max),
+                        &EVENT_FORM, err);
 }
 
 int64_t store_event_last(struct store *s)
@@ -55,9 +56,8 @@ int store_inbox_put(struct store *s, const char *run, const char *kind, const js
         return r;
     AUTO_JSON json_t *none = json_object();
     // One statement: a run that does not exist gets nothing.
-    r = sql_run(s, err, "write to",
-                "INSERT INTO inbox (run, kind, at, body) SELECT id, ?, ?, ? FROM runs WHERE id = ?", "sijs", kind,
-                clock_wall_ns(), body ? body : none, run);
+    r = sql_run(s, err, "write to", "INSERT INTO inbox (run, kind, at, body) SELECT id, ?, ?, ? FROM runs WHERE id = ?",
+                "sijs", kind, clock_wall_ns(), body ? body : none, run);
     if (r == 0)
         return err_set(err, ERR_NOT_FOUND, "run '%s' does not exist", run);
     if (r < 0)
@@ -72,8 +72,8 @@ json_t *store_inbox_list_new(struct store *s, const char *run, int64_t since, st
     return sql_rows_new(
         s,
         sql_bind(s, err, "read",
-                 "SELECT id, id, kind, at, body, run FROM inbox WHERE run = ? AND id > ? ORDER BY id LIMIT 10000", "si", run,
-                 since),
+                 "SELECT id, id, kind, at, body, run FROM inbox WHERE run = ? AND id > ? ORDER BY id LIMIT 10000", "si",
+                 run, since),
         &INBOX_FORM, err);
 }
 

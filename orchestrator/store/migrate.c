@@ -57,8 +57,8 @@ int store_migrate(struct store *s, struct err *err)
         pragma_int(s, "SELECT count(*) FROM sqlite_schema", &objects, err) < 0)
         return -(int)err->code;
     if (objects > 0 && application != APPLICATION_ID)
-        return err_set(err, ERR_INVALID,
-                       "'%s' is a database of another program; give Baton a state folder of its own", s->db_path);
+        return err_set(err, ERR_INVALID, "'%s' is a database of another program; give Baton a state folder of its own",
+                       s->db_path);
     if (version > (int64_t)ARRAY_LEN(STEPS))
         return err_set(err, ERR_UNSUPPORTED,
                        "the journal '%s' was written by a newer baton (schema %lld, this one knows %zu); use that "
@@ -72,8 +72,8 @@ int store_migrate(struct store *s, struct err *err)
     for (size_t i = version > 0 ? (size_t)version : 0; i < ARRAY_LEN(STEPS) && r >= 0; i++)
         r = sql_text(s, STEPS[i], "bring up to date", err);
     if (r >= 0) {
-        AUTO_FREE char *stamp = str_printf("PRAGMA application_id = %d; PRAGMA user_version = %zu", APPLICATION_ID,
-                                           ARRAY_LEN(STEPS));
+        AUTO_FREE char *stamp =
+            str_printf("PRAGMA application_id = %d; PRAGMA user_version = %zu", APPLICATION_ID, ARRAY_LEN(STEPS));
         r = sql_text(s, stamp, "bring up to date", err);
     }
     return sql_end(s, r, err);

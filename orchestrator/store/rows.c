@@ -63,7 +63,8 @@ static void move_lost(struct store *s, const struct row_form *form, const struct
                : str_printf("DELETE FROM %s WHERE rowid=%lld", form->table, (long long)lost->rowid);
     int r = sql_text(s, sql, "clean", &err);
     if (r >= 0)
-        store_lost(s, EVENT_RECORD_LOST, is_run ? lost->ref : lost->run, form->table, lost->ref, lost->reason, lost->text);
+        store_lost(s, EVENT_RECORD_LOST, is_run ? lost->ref : lost->run, form->table, lost->ref, lost->reason,
+                   lost->text);
     sql_end(s, r, &err);
 }
 

@@ -50,10 +50,11 @@ static int find_key(struct store *s, const struct store_run *run, char ret_id[ST
     }
     if (!str_eq(json_str(row, "workflow", ""), run->workflow) || !str_eq(json_str(row, "project", ""), run->project) ||
         !json_equal(json_object_get(row, "params"), run->params))
-        return err_set(err, ERR_CONFLICT,
-                       "the idempotency key '%s' belongs to run '%s', which is another request (workflow, project or params "
-                       "differ); choose another key",
-                       run->key, json_str(row, "id", "?"));
+        return err_set(
+            err, ERR_CONFLICT,
+            "the idempotency key '%s' belongs to run '%s', which is another request (workflow, project or params "
+            "differ); choose another key",
+            run->key, json_str(row, "id", "?"));
     size_t len = str_utf8_cut(json_str(row, "id", ""), STORE_NAME_MAX - 1);
     memcpy(ret_id, json_str(row, "id", ""), len);
     ret_id[len] = '\0';
@@ -63,11 +64,12 @@ static int find_key(struct store *s, const struct store_run *run, char ret_id[ST
 static int insert(struct store *s, const struct store_run *run, struct err *err)
 {
     int64_t now = clock_wall_ns();
-    int r = sql_run(s, err, "write to",
-                    "INSERT INTO runs (id, workflow, script_hash, project, key, caller, parent, params, agents, options,"
-                    " state, created, updated) VALUES (?,?,?,?,?,?,?,?,?,?,'queued',?,?)",
-                    "sssssssjjjii", run->id, run->workflow, run->script_hash, run->project, run->key, run->caller,
-                    run->parent, run->params, run->agents, run->options, now, now);
+    int r =
+        sql_run(s, err, "write to",
+                "INSERT INTO runs (id, workflow, script_hash, project, key, caller, parent, params, agents, options,"
+                " state, created, updated) VALUES (?,?,?,?,?,?,?,?,?,?,'queued',?,?)",
+                "sssssssjjjii", run->id, run->workflow, run->script_hash, run->project, run->key, run->caller,
+                run->parent, run->params, run->agents, run->options, now, now);
     return r == -ERR_EXISTS ? err_set(err, ERR_EXISTS, "a run named '%s' exists already", run->id) : r;
 }
 
@@ -95,7 +97,8 @@ int store_run_create(struct store *s, const struct store_run *run, char ret_id[S
 json_t *store_run_get_new(struct store *s, const char *id, struct err *err)
 {
     json_t *row = NULL;
-    for (int i = 0; i < 2 && !row; i++) { // the first reading of an unreadable run empties it, the second shows it as lost
+    for (int i = 0; i < 2 && !row;
+         i++) { // the first reading of an unreadable run empties it, the second shows it as lost
         sqlite3_stmt *stmt = sql_bind(s, err, "read", "SELECT " COLUMNS " FROM runs WHERE id = ?", "s", id);
         row = sql_row_new(s, stmt, &RUN_FORM, "run", id, err);
     }
@@ -199,8 +202,8 @@ int store_run_request_cancel(struct store *s, const char *id, const char *reason
     if (r >= 0 && run_state_final(old))
         r = err_set(err, ERR_STATE, "run '%s' is finished (%s)", id, run_state_name(old));
     if (r >= 0) {
-        r = sql_run(s, err, "write to", "UPDATE runs SET cancel = ?, updated = ? WHERE id = ? AND cancel IS NULL", "sis",
-                    reason, clock_wall_ns(), id);
+        r = sql_run(s, err, "write to", "UPDATE runs SET cancel = ?, updated = ? WHERE id = ? AND cancel IS NULL",
+                    "sis", reason, clock_wall_ns(), id);
         r = r < 0 ? r : r == 0;
     }
     return sql_end(s, r, err);

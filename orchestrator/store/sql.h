@@ -37,7 +37,8 @@ int sql_run_stmt(struct store *s, sqlite3_stmt *stmt, const char *what, struct e
 // Statement text without parameters, not cached.
 int sql_text(struct store *s, const char *sql, const char *what, struct err *err);
 
-// A transaction of its own, or a savepoint inside an open batch. sql_end commits when r >= 0, else undoes, and returns r
+// A transaction of its own, or a savepoint inside an open batch. sql_end commits when r >= 0, else undoes, and
+// returns r
 // or the error of the commit.
 int sql_begin(struct store *s, struct err *err);
 int sql_end(struct store *s, int r, struct err *err);

@@ -10,8 +10,8 @@
 #define COLUMNS                                                                                                        \
     "t.rowid, t.run, t.seq, t.key, t.occurrence, t.task, t.agent, t.mode, t.attempt, t.lease, t.state, t.handoff_id,"  \
     " t.worker, t.reused_from, t.created, t.finished"
-#define BODIES  ", t.request, t.receipts, h.body"
-#define JOIN    " FROM stages t LEFT JOIN handoffs h ON h.run = t.run AND h.id = t.handoff_id"
+#define BODIES ", t.request, t.receipts, h.body"
+#define JOIN   " FROM stages t LEFT JOIN handoffs h ON h.run = t.run AND h.id = t.handoff_id"
 #define FIELDS                                                                                                         \
     "run seq:i key occurrence:i task agent mode attempt:i lease state handoff_id worker reused_from created_ns:i"      \
     " finished_ns:i"
@@ -28,7 +28,8 @@ static int run_open(struct store *s, const char *run, struct err *err)
     enum run_state state;
     if (r == 0)
         r = err_set(err, ERR_NOT_FOUND, "run '%s' does not exist", run);
-    else if (r == 1 && run_state_from_name((const char *)sqlite3_column_text(stmt, 0), &state) && run_state_final(state))
+    else if (r == 1 && run_state_from_name((const char *)sqlite3_column_text(stmt, 0), &state) &&
+             run_state_final(state))
         r = err_set(err, ERR_STATE, "run '%s' is finished (%s)", run, run_state_name(state));
     sql_done(stmt);
     return r < 0 ? r : 0;
@@ -51,8 +52,8 @@ static int check_lease(struct store *s, const char *run, int seq, const char *le
         if (!stage_state_from_name(name, &state) || stage_state_final(state))
             r = err_set(err, ERR_STATE, "stage %d of run '%s' has a result (%s); it is not replaced", seq, run, name);
         else if (lease && !str_eq(lease, present))
-            r = err_set(err, ERR_CONFLICT, "the lease of stage %d of run '%s' ended: attempt %d has another one", seq, run,
-                        sqlite3_column_int(stmt, 2));
+            r = err_set(err, ERR_CONFLICT, "the lease of stage %d of run '%s' ended: attempt %d has another one", seq,
+                        run, sqlite3_column_int(stmt, 2));
         else if (ret_attempt)
             *ret_attempt = sqlite3_column_int(stmt, 2);
     }
@@ -65,16 +66,18 @@ static int put_result(struct store *s, const struct store_result *result, struct
     if (!stage_state_final(result->state))
         return err_set(err, ERR_INVALID, "'%s' is no final state of a stage", stage_state_name(result->state));
     if ((result->handoff != NULL) != (result->handoff_id != NULL))
-        return err_set(err, ERR_INVALID, "stage %d of run '%s': a handoff and its id come together", result->seq, result->run);
+        return err_set(err, ERR_INVALID, "stage %d of run '%s': a handoff and its id come together", result->seq,
+                       result->run);
     int r = run_open(s, result->run, err);
     if (r >= 0)
         r = check_lease(s, result->run, result->seq, result->lease ? result->lease : "", NULL, err);
     if (r >= 0)
-        r = sql_run(s, err, "write to",
-                    "UPDATE stages SET state = ?, handoff_id = ?, receipts = ?, worker = ?, reused_from = ?, finished = ?"
-                    " WHERE run = ? AND seq = ?",
-                    "ssjssisi", stage_state_name(result->state), result->handoff_id, result->receipts, result->worker,
-                    result->reused_from, clock_wall_ns(), result->run, (int64_t)result->seq);
+        r = sql_run(
+            s, err, "write to",
+            "UPDATE stages SET state = ?, handoff_id = ?, receipts = ?, worker = ?, reused_from = ?, finished = ?"
+            " WHERE run = ? AND seq = ?",
+            "ssjssisi", stage_state_name(result->state), result->handoff_id, result->receipts, result->worker,
+            result->reused_from, clock_wall_ns(), result->run, (int64_t)result->seq);
     if (r >= 0 && result->handoff)
         r = store_handoff_put(s, result->run, result->handoff_id, result->seq, result->handoff, err);
     return r < 0 ? r : 0;
@@ -93,19 +96,20 @@ static int reserve(struct store *s, const struct store_stage *stage, struct err 
         return err_set(err, ERR_INVALID, "stage %d of run '%s' has no request", stage->seq, stage->run);
     if (r < 0)
         return r;
-    r = sql_run(s, err, "write to",
-                "INSERT INTO stages (run, seq, key, occurrence, task, agent, mode, attempt, lease, request, state, created)"
-                " VALUES (?,?,?,?,?,?,?,1,?,?,'reserved',?)",
-                "sisissssji", stage->run, (int64_t)stage->seq, stage->key, (int64_t)stage->occurrence, stage->task,
-                stage->agent, stage->mode, stage->lease, stage->request, clock_wall_ns());
+    r = sql_run(
+        s, err, "write to",
+        "INSERT INTO stages (run, seq, key, occurrence, task, agent, mode, attempt, lease, request, state, created)"
+        " VALUES (?,?,?,?,?,?,?,1,?,?,'reserved',?)",
+        "sisissssji", stage->run, (int64_t)stage->seq, stage->key, (int64_t)stage->occurrence, stage->task,
+        stage->agent, stage->mode, stage->lease, stage->request, clock_wall_ns());
     if (r == -ERR_EXISTS)
-        return err_set(err, ERR_EXISTS, "run '%s' has stage %d, or its key for the %d. time, already", stage->run, stage->seq,
-                       stage->occurrence + 1);
+        return err_set(err, ERR_EXISTS, "run '%s' has stage %d, or its key for the %d. time, already", stage->run,
+                       stage->seq, stage->occurrence + 1);
     return r < 0 ? r : 0;
 }
 
-int store_commit_stage(struct store *s, const struct store_result *result, const struct store_stage *next, size_t n_next,
-                       struct err *err)
+int store_commit_stage(struct store *s, const struct store_result *result, const struct store_stage *next,
+                       size_t n_next, struct err *err)
 {
     struct err own = {0};
     if (!err)
@@ -148,8 +152,8 @@ json_t *store_stage_get_new(struct store *s, const char *run, int seq, struct er
     char name[32];
     snprintf(name, sizeof(name), "%d", seq);
     return sql_row_new(s,
-                       sql_bind(s, err, "read", "SELECT " COLUMNS BODIES JOIN " WHERE t.run = ? AND t.seq = ?", "si", run,
-                                (int64_t)seq),
+                       sql_bind(s, err, "read", "SELECT " COLUMNS BODIES JOIN " WHERE t.run = ? AND t.seq = ?", "si",
+                                run, (int64_t)seq),
                        &FULL_FORM, "stage", name, err);
 }
 
@@ -157,8 +161,8 @@ json_t *store_stage_find_new(struct store *s, const char *run, const char *key, 
 {
     return sql_row_new(s,
                        sql_bind(s, err, "read",
-                                "SELECT " COLUMNS BODIES JOIN " WHERE t.key = ? AND t.run = ? AND t.occurrence = ?", "ssi",
-                                key, run, (int64_t)occurrence),
+                                "SELECT " COLUMNS BODIES JOIN " WHERE t.key = ? AND t.run = ? AND t.occurrence = ?",
+                                "ssi", key, run, (int64_t)occurrence),
                        &FULL_FORM, "a stage with the key", key, err);
 }
 

@@ -22,15 +22,18 @@ int sql_fail(struct store *s, struct err *err, const char *what)
                        s->db_path);
     case SQLITE_READONLY:
     case SQLITE_PERM:
-        return err_set(err, ERR_DENIED, "cannot %s the journal '%s': it is read-only for this user; check its owner and mode",
-                       what, s->db_path);
+        return err_set(err, ERR_DENIED,
+                       "cannot %s the journal '%s': it is read-only for this user; check its owner and mode", what,
+                       s->db_path);
     case SQLITE_CANTOPEN:
-        return err_set(err, ERR_IO, "cannot %s the journal '%s': the file cannot be opened; check that its folder exists and is writable",
-                       what, s->db_path);
+        return err_set(
+            err, ERR_IO,
+            "cannot %s the journal '%s': the file cannot be opened; check that its folder exists and is writable", what,
+            s->db_path);
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
-        return err_set(err, ERR_UNAVAILABLE, "cannot %s the journal '%s': another process kept it locked for %d s", what,
-                       s->db_path, STORE_BUSY_MS / 1000);
+        return err_set(err, ERR_UNAVAILABLE, "cannot %s the journal '%s': another process kept it locked for %d s",
+                       what, s->db_path, STORE_BUSY_MS / 1000);
     case SQLITE_CORRUPT:
     case SQLITE_NOTADB:
         return err_set(err, ERR_PARSE, "cannot %s the journal '%s': the file is damaged (%s)", what, s->db_path,
@@ -72,8 +75,9 @@ static int bind_json(sqlite3_stmt *stmt, int at, const json_t *v, struct err *er
     size_t len = strlen(text);
     if (len > STORE_TEXT_MAX) {
         mem_free(text);
-        return err_set(err, ERR_LIMIT, "a record of %zu bytes is larger than the journal takes (%zu); put it into an artifact",
-                       len, STORE_TEXT_MAX);
+        return err_set(err, ERR_LIMIT,
+                       "a record of %zu bytes is larger than the journal takes (%zu); put it into an artifact", len,
+                       STORE_TEXT_MAX);
     }
     return sqlite3_bind_text(stmt, at, text, (int)len, mem_free) == SQLITE_OK ? 0 : -1;
 }
@@ -92,7 +96,8 @@ sqlite3_stmt *sql_bind(struct store *s, struct err *err, const char *what, const
         switch (types[i - 1]) {
         case 's': {
             const char *text = va_arg(args, const char *);
-            ok = (text ? sqlite3_bind_text(stmt, i, text, -1, SQLITE_TRANSIENT) : sqlite3_bind_null(stmt, i)) == SQLITE_OK;
+            ok = (text ? sqlite3_bind_text(stmt, i, text, -1, SQLITE_TRANSIENT) : sqlite3_bind_null(stmt, i)) ==
+                 SQLITE_OK;
             break;
         }
         case 'i':

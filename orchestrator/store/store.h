@@ -37,7 +37,8 @@ int store_open(const char *state_dir, struct store **ret, struct err *err);
 struct store *store_close(struct store *s); // NULL allowed; an open batch is rolled back; returns NULL
 const char *store_dir(const struct store *s);
 
-// --- batches: several writing calls, one fsync (group commit). They hold the write lock of all processes: keep them short.
+// --- batches: several writing calls, one fsync (group commit). They hold the write lock of all processes: keep them
+// short.
 int store_begin(struct store *s, struct err *err);
 int store_commit(struct store *s, struct err *err); // on failure the whole batch is undone
 void store_rollback(struct store *s);               // no-op without a batch
@@ -58,10 +59,12 @@ struct store_run {
     const json_t *agents;    // name -> artifact hash of the agent file
     const json_t *options;   // whatever else the engine must find again (budgets, rules), or NULL
 };
-// 0: created (state queued). 1: a run with the same key and the same workflow, project and params is there: ret_id is its id.
+// 0: created (state queued). 1: a run with the same key and the same workflow, project and params is there: ret_id is
+// its id.
 // ERR_CONFLICT: the key belongs to another request. ERR_EXISTS: the id is taken (choose another one).
 int store_run_create(struct store *s, const struct store_run *run, char ret_id[STORE_NAME_MAX], struct err *err);
-// {id, workflow, script_hash, project, key, caller, parent, params, agents, options, state, result, cancel (reason or null),
+// {id, workflow, script_hash, project, key, caller, parent, params, agents, options, state, result, cancel (reason or
+// null),
 //  created_ns, updated_ns, finished_ns (or null)}. NULL with ERR_NOT_FOUND.
 json_t *store_run_get_new(struct store *s, const char *id, struct err *err);
 struct store_run_filter {
@@ -114,7 +117,8 @@ struct store_result {
 // (run, key, occurrence) is reserved. ERR_NOT_FOUND: no such run or stage.
 int store_commit_stage(struct store *s, const struct store_result *result, const struct store_stage *next, size_t n_next,
                        struct err *err);
-// Ends the present lease and begins attempt + 1 (lost worker, retry, recovery). old_lease NULL: whatever it is (only the
+// Ends the present lease and begins attempt + 1 (lost worker, retry, recovery). old_lease NULL: whatever it is (only
+// the
 // owner of the run may). ERR_STATE: finished. ERR_CONFLICT: old_lease is not the present one.
 int store_stage_lease(struct store *s, const char *run, int seq, const char *old_lease, const char *new_lease,
                       int *ret_attempt, struct err *err);
@@ -128,7 +132,8 @@ json_t *store_stage_reusable_new(struct store *s, const char *key, const char *n
 json_t *store_stage_list_new(struct store *s, const char *run, bool bodies, struct err *err);
 
 // --- journal of script calls (now, random, sleep, approve, …) ---
-// 0: written. 1: the same call with the same op and request hash is there (its answer stays). ERR_CONFLICT: another op or
+// 0: written. 1: the same call with the same op and request hash is there (its answer stays). ERR_CONFLICT: another
+// op or
 // request is journaled at this place; the text shows both sides: the run diverged.
 int store_call_put(struct store *s, const char *run, const char *task, unsigned n, const char *op,
                    const char *request_hash, const json_t *answer, struct err *err);
@@ -144,14 +149,16 @@ json_t *store_handoff_list_new(struct store *s, const char *run, struct err *err
 // run NULL: of the service. body NULL: {}. ret_id may be NULL. Ids grow in commit order.
 int store_event_add(struct store *s, const char *run, enum event_kind kind, const json_t *body, int64_t *ret_id,
                     struct err *err);
-// [{id, run, kind, at_ns, body}] with id > since, oldest first. run NULL: of all runs and the service. limit 0: STORE_LIST_MAX.
+// [{id, run, kind, at_ns, body}] with id > since, oldest first. run NULL: of all runs and the service. limit 0:
+// STORE_LIST_MAX.
 json_t *store_event_list_new(struct store *s, const char *run, int64_t since, int limit, struct err *err);
 int64_t store_event_last(struct store *s); // 0 when there is none
 
 // --- inbox: what other processes tell the owner of a run (approval, signal, query) ---
 int store_inbox_put(struct store *s, const char *run, const char *kind, const json_t *body, int64_t *ret_id,
                     struct err *err);
-json_t *store_inbox_list_new(struct store *s, const char *run, int64_t since, struct err *err); // [{id, kind, at_ns, body}]
+// [{id, kind, at_ns, body}]
+json_t *store_inbox_list_new(struct store *s, const char *run, int64_t since, struct err *err);
 
 // --- artifacts: content-addressed, durable before the call returns, stored once however often they are put ---
 int store_artifact_put(struct store *s, const void *data, size_t len, char ret_hash[HASH_TEXT], struct err *err);

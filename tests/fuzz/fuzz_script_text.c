@@ -7,8 +7,8 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static int on_call(void *ctx, uint64_t id, const char *task, unsigned n, const char *op, const json_t *args, json_t **ret,
-                   struct err *err)
+static int on_call(void *ctx, uint64_t id, const char *task, unsigned n, const char *op, const json_t *args,
+                   json_t **ret, struct err *err)
 {
     (void)id;
     (void)task;

@@ -1,4 +1,5 @@
-// Any JSON value within the limits comes back from Lua unchanged; what passes the limits is refused and changes nothing.
+// Any JSON value within the limits comes back from Lua unchanged; what passes the limits is refused and changes
+// nothing.
 #include "support/support.h"
 
 #include "base/mem.h"

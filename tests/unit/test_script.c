@@ -42,8 +42,8 @@ static json_t *echo(const char *op, const json_t *args)
     return json_null();
 }
 
-static int on_call(void *ctx, uint64_t id, const char *task, unsigned n, const char *op, const json_t *args, json_t **ret,
-                   struct err *err)
+static int on_call(void *ctx, uint64_t id, const char *task, unsigned n, const char *op, const json_t *args,
+                   json_t **ret, struct err *err)
 {
     struct world *w = ctx;
     struct asked a = {.id = id, .n = n, .line = script_line(w->s, id), .args = json_incref((json_t *)(uintptr_t)args)};
@@ -51,7 +51,7 @@ static int on_call(void *ctx, uint64_t id, const char *task, unsigned n, const c
     snprintf(a.op, sizeof(a.op), "%s", op);
     vec_push(&w->calls, a);
     if (w->refuse)
-        return err_set(err, (enum err_code)-w->refuse, "refused by the host");
+        return err_set(err, (enum err_code) - w->refuse, "refused by the host");
     if (w->at_once)
         *ret = echo(op, args);
     if (w->answer_inside) {
@@ -270,8 +270,10 @@ static void test_script_wide_and_nested_parallel(void **state)
              "  local items = {}\n"
              "  for i = 1, 1000 do items[i] = i end\n"
              "  local sum = 0\n"
-             "  for _, v in ipairs(parallel(items, function(i) return stage { agent = 'e', input = { i = i } }.output.i end)) do sum = sum + v end\n"
-             "  local inner = parallel({ 1, 2 }, function(i) return parallel({ 1, 2 }, function(j) now() return i * 10 + j end) end)\n"
+             "  for _, v in ipairs(parallel(items, function(i) return stage { agent = 'e', input = { i = i } "
+             "}.output.i end)) do sum = sum + v end\n"
+             "  local inner = parallel({ 1, 2 }, function(i) return parallel({ 1, 2 }, function(j) now() return i * 10 "
+             "+ j end) end)\n"
              "  return { sum = sum, inner = inner[2][1] }\n"
              "end }");
     assert_string_equal(outcome(w), "accepted");
@@ -301,7 +303,8 @@ static void test_script_params(void **state)
     assert_int_equal(json_array_size(json_list(d, "agents")), 3);
     assert_string_equal(json_str(json_obj(json_obj(d, "params"), "rounds"), "type", ""), "integer");
 
-    AUTO_JSON json_t *text = json_pack("{s:s, s:s, s:s, s:s}", "rounds", "5", "name", "n", "ratio", "0.5", "fast", "true");
+    AUTO_JSON json_t *text =
+        json_pack("{s:s, s:s, s:s, s:s}", "rounds", "5", "name", "n", "ratio", "0.5", "fast", "true");
     AUTO_JSON json_t *full = script_params_new(d, text, true, &w->err);
     assert_non_null(full);
     assert_int_equal(json_int(full, "rounds", 0), 5);
@@ -338,7 +341,8 @@ static void test_script_messages_name_the_place_and_what_is_known(void **state)
         {"local a = 1", "t.lua declares no workflow"},
         {"workflow 't' {}", "t.lua:1: workflow \"t\": 'run' is missing"},
         {"workflow 't' { run = 1 }", "'run' must be a function, not a number"},
-        {"workflow 't' { run = print, rum = 1 }", "unknown key 'rum'; known keys: about, agents, chain, limits, params, run"},
+        {"workflow 't' { run = print, rum = 1 }",
+         "unknown key 'rum'; known keys: about, agents, chain, limits, params, run"},
         {"workflow 't' { run = print }\nworkflow 'u' { run = print }", "t.lua:2: a file declares one workflow"},
         {"workflow 't' { run = print, chain = 'a -> b c' }", "step 2 'b c' is no agent name"},
         {"workflow 't' { run = print, params = { A = 1 } }", "param 'A': a name has small letters"},
@@ -353,8 +357,9 @@ static void test_script_messages_name_the_place_and_what_is_known(void **state)
             fail_msg("case %zu: expected '%s', got '%s'", i, CASES[i][1], r < 0 ? w->err.text : "success");
     }
     static const char *const RUNS[][2] = {
-        {"stage { agnet = 'x' }", "t.lua:2: stage: unknown key 'agnet'; known keys: after, agent, input, mode, retries, reuse, "
-                                  "task, timeout"},
+        {"stage { agnet = 'x' }",
+         "t.lua:2: stage: unknown key 'agnet'; known keys: after, agent, input, mode, retries, reuse, "
+         "task, timeout"},
         {"stage {}", "t.lua:2: stage: 'agent' is missing"},
         {"stage 'x'", "t.lua:2: stage: expected a table, got string"},
         {"stage { agent = 'x', after = 5 }", "'after' must be a table or string, not a number"},
@@ -377,7 +382,8 @@ static void test_script_messages_name_the_place_and_what_is_known(void **state)
         {"local x = nil; x.y = 1", "t.lua:2: attempt to index a nil value (local 'x')"},
     };
     for (size_t i = 0; i < ARRAY_LEN(RUNS); i++) {
-        AUTO_FREE char *text = str_printf("workflow 't' { params = { focus = 'a' }, run = function(p)\n%s\nend }", RUNS[i][0]);
+        AUTO_FREE char *text =
+            str_printf("workflow 't' { params = { focus = 'a' }, run = function(p)\n%s\nend }", RUNS[i][0]);
         start(w, text);
         const char *got = outcome(w);
         if (script_state(w->s) != SCRIPT_FAILED || !strstr(got, RUNS[i][1]))
@@ -390,7 +396,8 @@ static void test_script_messages_name_the_place_and_what_is_known(void **state)
 static void test_script_log_has_the_task(void **state)
 {
     struct world *w = *state;
-    start(w, "workflow 't' { run = function() log('a', 1, {}, null, print, nil) parallel { function() print('x\\ny') end } end }");
+    start(w, "workflow 't' { run = function() log('a', 1, {}, null, print, nil) parallel { function() print('x\\ny') "
+             "end } end }");
     assert_string_equal(buf_str(&w->log), "0:a 1 table null function nil\n0.1:x y\n");
 }
 

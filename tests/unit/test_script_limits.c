@@ -1,4 +1,5 @@
-// orchestrator/script: what a script cannot do. Each of these would run for minutes, take all memory, or show an address.
+// orchestrator/script: what a script cannot do. Each of these would run for minutes, take all memory, or show an
+// address.
 #include "support/support.h"
 
 #include "base/mem.h"
@@ -7,8 +8,8 @@
 
 #include <string.h>
 
-static int no_call(void *ctx, uint64_t id, const char *task, unsigned n, const char *op, const json_t *args, json_t **ret,
-                   struct err *err)
+static int no_call(void *ctx, uint64_t id, const char *task, unsigned n, const char *op, const json_t *args,
+                   json_t **ret, struct err *err)
 {
     (void)ctx;
     (void)id;
@@ -41,6 +42,8 @@ static struct err run(const char *body)
 static void test_script_endless_work_ends(void **state)
 {
     (void)state;
+    static const char INDEX_LOOP[] = "local m = setmetatable({}, { __index = function(t, k) return t[k + 1] end })\n"
+                                     "while true do pcall(function() return m[1] end) end";
     static const char *const CASES[] = {
         "while true do end",
         "while true do pcall(function() while true do end end) end",
@@ -54,7 +57,7 @@ static void test_script_endless_work_ends(void **state)
         "local t = {} for i = 1, 20000 do t[i] = -i end while true do table.sort(t) end",
         "local t = {} for i = 1, 1000 do t[i] = i end while true do table.concat(t, ',') end",
         "table.move({}, 1, 9000000, 2) table.move({}, 1, 9000000, 2)",
-        "local m = setmetatable({}, { __index = function(t, k) return t[k + 1] end }) while true do pcall(function() return m[1] end) end",
+        INDEX_LOOP,
         "local s = ('x'):rep(4000000) while true do text.find(s, 'y') end",
     };
     for (size_t i = 0; i < ARRAY_LEN(CASES); i++) {
@@ -98,7 +101,8 @@ static void test_script_hard_patterns_are_refused(void **state)
         {"('x'):rep(1 << 40)", "would be larger than 16 MiB"},
         {"(''):rep(1 << 60)", "would be larger than 16 MiB"},
         {"table.move({}, 1, 1 << 60, 2)", "more than 10 million"},
-        {"table.insert(setmetatable({}, { __len = function() return 1 << 60 end }), 1, 'x')", "do not take a table with __len"},
+        {"table.insert(setmetatable({}, { __len = function() return 1 << 60 end }), 1, 'x')",
+         "do not take a table with __len"},
         {"setmetatable({}, { __gc = print })", "__gc is not allowed"},
         {"setmetatable({}, { __mode = 'k' })", "__mode is not allowed"},
         {"setmetatable(list {}, {})", "metatable is protected"},
@@ -127,11 +131,12 @@ static void test_script_hard_patterns_are_refused(void **state)
 static void test_script_never_shows_addresses(void **state)
 {
     (void)state;
-    struct err err = run("local texts = { tostring({}), tostring(print), ('%s'):format({}), ('%s'):format(print),\n"
-                         "  tostring(null), tostring(setmetatable({}, { __name = 'x' })), tostring(list {}), ('%10s'):format(null) }\n"
-                         "for _, t in ipairs(texts) do assert(not t:find('0x', 1, true), t) end\n"
-                         "local _, m = pcall(error, setmetatable({}, { __tostring = function() return 'own' end }))\n"
-                         "assert(tostring(m) == 'own')");
+    struct err err = run(
+        "local texts = { tostring({}), tostring(print), ('%s'):format({}), ('%s'):format(print),\n"
+        "  tostring(null), tostring(setmetatable({}, { __name = 'x' })), tostring(list {}), ('%10s'):format(null) }\n"
+        "for _, t in ipairs(texts) do assert(not t:find('0x', 1, true), t) end\n"
+        "local _, m = pcall(error, setmetatable({}, { __tostring = function() return 'own' end }))\n"
+        "assert(tostring(m) == 'own')");
     assert_string_equal(err.text, "");
 }
 
@@ -141,7 +146,8 @@ static void test_script_stack_overflow_is_an_error(void **state)
     struct err deep = run("local function f(n) return 1 + f(n + 1) end f(1)");
     assert_true(strstr(deep.text, "stack overflow") || strstr(deep.text, "not enough memory"));
     assert_true(strlen(deep.text) < 800);
-    struct err err = run("local t = setmetatable({}, {}) getmetatable(t).__index = function(t, k) return t[k] end return t.x");
+    struct err err =
+        run("local t = setmetatable({}, {}) getmetatable(t).__index = function(t, k) return t[k] end return t.x");
     assert_non_null(strstr(err.text, "overflow"));
 }
 
@@ -167,12 +173,9 @@ static void test_script_load_is_limited_too(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_script_endless_work_ends),
-        cmocka_unit_test(test_script_memory_is_capped),
-        cmocka_unit_test(test_script_hard_patterns_are_refused),
-        cmocka_unit_test(test_script_never_shows_addresses),
-        cmocka_unit_test(test_script_stack_overflow_is_an_error),
-        cmocka_unit_test(test_script_load_is_limited_too),
+        cmocka_unit_test(test_script_endless_work_ends),          cmocka_unit_test(test_script_memory_is_capped),
+        cmocka_unit_test(test_script_hard_patterns_are_refused),  cmocka_unit_test(test_script_never_shows_addresses),
+        cmocka_unit_test(test_script_stack_overflow_is_an_error), cmocka_unit_test(test_script_load_is_limited_too),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -103,8 +103,10 @@ static void test_check_finds_mistakes(void **state)
 {
     (void)state;
     static const char *const CASES[][2] = {
-        {"workflow 'w' {\n run = function()\n stage { agent = 'nobody' } end }", "3 error agent 'nobody' does not exist"},
-        {"workflow 'w' {\n agents = { 'echo' }, run = function()\n local r = stage { agent = 'echo' }\n if r.ok then finish('accepted')\n"
+        {"workflow 'w' {\n run = function()\n stage { agent = 'nobody' } end }",
+         "3 error agent 'nobody' does not exist"},
+        {"workflow 'w' {\n agents = { 'echo' }, run = function()\n local r = stage { agent = 'echo' }\n if r.ok then "
+         "finish('accepted')\n"
          " else finish('rejected') end\n do return end\n finish('failed')\n end }",
          "7 warning this finish was not reached by any of "},
         {"workflow 'w' { params = { focus = 'a' }, run = function(p)\n print(p.bench) end }",
@@ -115,12 +117,16 @@ static void test_check_finds_mistakes(void **state)
         {"workflow 'w' { run = function()\n local r = nil\n print(r.x) end }", "3 error attempt to index"},
         {"workflow 'w' { run = function(p\n end }", "2 error "},
         {"workflow 'w' { run = function() end }", "0 note run can end without finish()"},
-        {"workflow 'w' { run = function() while true do now() end end }", "0 warning a dry run was ended after 5000 calls"},
-        {"workflow 'w' {\n agents = { 'echo' }, run = function() finish 'accepted' end }", "2 warning agent 'echo' is declared but"},
-        {"workflow 'w' { run = function() stage { agent = 'echo' } finish 'accepted' end }", "1 warning agent 'echo' is used but"},
+        {"workflow 'w' { run = function() while true do now() end end }",
+         "0 warning a dry run was ended after 5000 calls"},
+        {"workflow 'w' {\n agents = { 'echo' }, run = function() finish 'accepted' end }",
+         "2 warning agent 'echo' is declared but"},
+        {"workflow 'w' { run = function() stage { agent = 'echo' } finish 'accepted' end }",
+         "1 warning agent 'echo' is used but"},
         {"workflow 'w' { run = function()\n if not gate(stage { agent = 'echo' }) then\n finish('acepted') end end }",
          "3 error finish: unknown outcome 'acepted'"},
-        {"workflow 'w' { params = { n = { one_of = { 'a', 'b' } } }, run = function(p)\n if p.n == 'b' then\n error('bad') end end }",
+        {"workflow 'w' { params = { n = { one_of = { 'a', 'b' } } }, run = function(p)\n if p.n == 'b' then\n "
+         "error('bad') end end }",
          "3 error bad"},
     };
     for (size_t i = 0; i < ARRAY_LEN(CASES); i++) {
@@ -130,7 +136,8 @@ static void test_check_finds_mistakes(void **state)
         const json_t *d;
         json_array_foreach(json_list(r, "diagnostics"), j, d)
         {
-            AUTO_FREE char *text = str_printf("%d %s %s", (int)json_int(d, "line", 0), json_str(d, "level", ""), json_str(d, "text", ""));
+            AUTO_FREE char *text =
+                str_printf("%d %s %s", (int)json_int(d, "line", 0), json_str(d, "level", ""), json_str(d, "text", ""));
             found = found || str_starts(text, CASES[i][1]);
         }
         if (!found) {
@@ -144,8 +151,9 @@ static void test_check_finds_mistakes(void **state)
 static void test_check_ignores_finish_in_comments_and_texts(void **state)
 {
     (void)state;
-    AUTO_JSON json_t *r = check("-- finish('x')\n--[[ finish('y') ]] --[==[\nfinish(1) ]] ]==]\n"
-                                "workflow 'w' { run = function() local t = [[ finish('z') ]] .. \"finish('q')\" finish('accepted', t) end }");
+    AUTO_JSON json_t *r = check(
+        "-- finish('x')\n--[[ finish('y') ]] --[==[\nfinish(1) ]] ]==]\n"
+        "workflow 'w' { run = function() local t = [[ finish('z') ]] .. \"finish('q')\" finish('accepted', t) end }");
     assert_int_equal(json_array_size(json_list(r, "diagnostics")), 0);
 }
 

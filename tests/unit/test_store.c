@@ -40,8 +40,13 @@ static int create(struct fixture *f, const char *id, const char *project, const 
 {
     AUTO_JSON json_t *params = json_pack("{s:s}", "focus", "all");
     AUTO_JSON json_t *agents = json_object();
-    struct store_run run = {.id = id, .workflow = "relay", .script_hash = "h", .project = project, .key = key,
-                            .params = params, .agents = agents};
+    struct store_run run = {.id = id,
+                            .workflow = "relay",
+                            .script_hash = "h",
+                            .project = project,
+                            .key = key,
+                            .params = params,
+                            .agents = agents};
     return store_run_create(f->s, &run, ret, &f->err);
 }
 
@@ -56,8 +61,14 @@ static int reserve(struct fixture *f, const struct store_result *result, const c
                    const char *lease)
 {
     AUTO_JSON json_t *request = json_pack("{s:i}", "seq", seq);
-    struct store_stage next = {.run = run, .seq = seq, .key = key, .task = "0", .agent = "echo", .mode = "echo",
-                               .lease = lease, .request = request};
+    struct store_stage next = {.run = run,
+                               .seq = seq,
+                               .key = key,
+                               .task = "0",
+                               .agent = "echo",
+                               .mode = "echo",
+                               .lease = lease,
+                               .request = request};
     return store_commit_stage(f->s, result, &next, 1, &f->err);
 }
 
@@ -102,7 +113,8 @@ static void test_store_run_list_filters_newest_first(void **state)
     assert_string_equal(json_str(json_array_get(all, 0), "id", ""), "c");
     AUTO_JSON json_t *p = store_run_list_new(f->s, &(struct store_run_filter){.project = "/p", .limit = 1}, &f->err);
     assert_int_equal(json_array_size(p), 1);
-    AUTO_JSON json_t *open = store_run_list_new(f->s, &(struct store_run_filter){.project = "/p", .unfinished = true}, &f->err);
+    AUTO_JSON json_t *open =
+        store_run_list_new(f->s, &(struct store_run_filter){.project = "/p", .unfinished = true}, &f->err);
     assert_int_equal(json_array_size(open), 1);
     assert_string_equal(json_str(json_array_get(open, 0), "id", ""), "c");
     AUTO_JSON json_t *done = store_run_list_new(f->s, &(struct store_run_filter){.state = "accepted"}, &f->err);
@@ -155,8 +167,14 @@ static void test_store_result_and_next_are_one_commit(void **state)
     assert_ok(reserve(f, NULL, "r", 1, "k1", "lease-1"), &f->err);
     AUTO_JSON json_t *handoff = json_pack("{s:s}", "summary", "done");
     AUTO_JSON json_t *receipts = json_pack("[{s:i}]", "exit", 0);
-    struct store_result result = {.run = "r", .seq = 1, .lease = "lease-1", .state = STAGE_COMPLETED,
-                                  .handoff_id = "2026-echo", .handoff = handoff, .receipts = receipts, .worker = "w"};
+    struct store_result result = {.run = "r",
+                                  .seq = 1,
+                                  .lease = "lease-1",
+                                  .state = STAGE_COMPLETED,
+                                  .handoff_id = "2026-echo",
+                                  .handoff = handoff,
+                                  .receipts = receipts,
+                                  .worker = "w"};
     // The reservation cannot be made, so the result is not there either.
     assert_int_equal(reserve(f, &result, "r", 1, "k2", "lease-2"), -ERR_EXISTS);
     AUTO_JSON json_t *open = store_stage_get_new(f->s, "r", 1, &f->err);

@@ -26,7 +26,8 @@ static int create(struct store *s, const char *id, struct err *err)
 {
     AUTO_JSON json_t *object = json_object();
     char ret[STORE_NAME_MAX];
-    struct store_run run = {.id = id, .workflow = "w", .script_hash = "h", .project = "/p", .params = object, .agents = object};
+    struct store_run run = {
+        .id = id, .workflow = "w", .script_hash = "h", .project = "/p", .params = object, .agents = object};
     return store_run_create(s, &run, ret, err);
 }
 
@@ -37,11 +38,11 @@ static int advance(struct store *s, const char *run, int seq, struct err *err)
     snprintf(id, sizeof(id), "h-%d", seq);
     snprintf(key, sizeof(key), "k-%d", seq + 1);
     AUTO_JSON json_t *handoff = json_pack("{s:i}", "seq", seq);
-    struct store_result result = {.run = run, .seq = seq, .lease = "l", .state = STAGE_COMPLETED, .handoff_id = id,
-                                  .handoff = handoff};
+    struct store_result result = {
+        .run = run, .seq = seq, .lease = "l", .state = STAGE_COMPLETED, .handoff_id = id, .handoff = handoff};
     AUTO_JSON json_t *request = json_object();
-    struct store_stage next = {.run = run, .seq = seq + 1, .key = key, .task = "0", .agent = "echo", .lease = "l",
-                               .request = request};
+    struct store_stage next = {
+        .run = run, .seq = seq + 1, .key = key, .task = "0", .agent = "echo", .lease = "l", .request = request};
     return store_commit_stage(s, seq > 0 ? &result : NULL, &next, 1, err);
 }
 
@@ -300,7 +301,8 @@ static void test_store_folder_in_the_way_is_an_error_with_a_reason(void **state)
     AUTO_FREE char *sub = path_join(dir, "ro");
     assert_ok(file_make_dirs(sub, &err), &err);
     AUTO_FREE char *db = path_join(sub, "baton.db");
-    assert_ok(file_make_dirs(db, &err), &err); // a folder where the database should be: as unopenable as a read-only disk
+    assert_ok(file_make_dirs(db, &err),
+              &err); // a folder where the database should be: as unopenable as a read-only disk
     assert_true(store_open(sub, &s, &err) < 0);
     assert_non_null(strstr(err.text, "baton.db"));
     assert_null(s);

@@ -1,0 +1,171 @@
+---@meta
+-- Types of what a workflow sees, for editors with the Lua language server. Never executed. README.md explains them.
+
+---@alias Duration number|string seconds, or "90s", "20m", "2h"
+---@alias Outcome "accepted"|"rejected"|"needs_discussion"|"nothing_measurable"|"failed"
+
+---@class Param
+---@field default? any
+---@field type? "string"|"integer"|"number"|"boolean"|"list"|"object"|"any"
+---@field one_of? any[]
+---@field about? string
+---@field required? boolean
+
+---@class Workflow
+---@field run fun(p: table<string, any>): any
+---@field about? string
+---@field params? table<string, Param|string|number|boolean>
+---@field chain? string|string[]
+---@field agents? string[]
+---@field limits? table
+
+---@class Result
+---@field ok boolean status is "completed"
+---@field id string id of the handoff
+---@field agent string
+---@field status "completed"|"blocked"|"needs_discussion"|"failed"|"timed_out"|"cancelled"
+---@field verdict? "approved"|"changes_requested"|string
+---@field summary string
+---@field output table
+---@field artifacts table[]
+---@field next_agent? string
+---@field next_task? string
+---@field key? string
+---@field stage? integer
+
+---@class Stage
+---@field agent string name of an agent file
+---@field task? string what it shall do, one line
+---@field after? Result|string|(Result|string|nil)[] results whose handoffs it gets
+---@field input? table
+---@field mode? string overrules the agent's focus table
+---@field timeout? Duration
+---@field retries? integer
+---@field reuse? boolean a finished stage of another run with the same key may answer
+
+---Declares the workflow of this file.
+---@param name string
+---@return fun(declaration: Workflow)
+function workflow(name) end
+
+---Runs one agent and waits for its result.
+---@param given Stage
+---@return Result
+function stage(given) end
+
+---True when the engine reads the wanted verdict (default "approved") from the result.
+---@param result Result
+---@param want? { verdict: string }
+---@return boolean open
+---@return string reason
+function gate(result, want) end
+
+---Runs functions at the same time: `parallel { f, g, limit = 4 }` or `parallel(list, fn, limit)`.
+---@generic T, R
+---@param given T[]|(fun(index: integer): R)[]
+---@param fn? fun(item: T, index: integer): R
+---@param limit? integer
+---@return R[]
+function parallel(given, fn, limit) end
+
+---Stages in a row, back to the previous place of a reviewer that asks for changes.
+---@param steps string|string[]
+---@param given? { input?: table, task?: string, max_rounds?: integer, timeout?: Duration }
+---@return Result[] results
+---@return boolean open
+function chain(steps, given) end
+
+---Asks people.
+---@param given string|{ question: string, expires?: Duration, about?: any }
+---@return boolean approved
+---@return { approved: boolean, by?: string, note?: string } answer
+function approve(given) end
+
+---@param duration Duration
+function sleep(duration) end
+
+---Seconds since 1970, the same at a replay.
+---@return number
+function now() end
+
+---[0, 1); with one number 1..n; with two a..b. The same at a replay.
+---@param from? integer
+---@param to? integer
+---@return number
+function random(from, to) end
+
+---Ends the run.
+---@param outcome Outcome
+---@param result? any
+function finish(outcome, result) end
+
+---Ends the run as failed.
+---@param reason any
+function fail(reason) end
+
+---@param ... any
+function log(...) end
+
+---@param ... any
+function print(...) end
+
+---Marks a table as a list, so that an empty one stays one.
+---@generic T
+---@param items T[]
+---@return T[]
+function list(items) end
+
+---The value of JSON's null inside lists.
+---@type lightuserdata
+null = nil
+
+text = {}
+
+---@param subject string
+---@param regex string
+---@param init? integer
+---@return integer? first
+---@return integer? last
+function text.find(subject, regex, init) end
+
+---@param subject string
+---@param regex string
+---@param init? integer
+---@return string|false|nil ...
+function text.match(subject, regex, init) end
+
+---@param subject string
+---@param regex string
+---@return any[]
+function text.all(subject, regex) end
+
+---@param subject string
+---@param regex string
+---@param by string|fun(...: string|false): string?
+---@param limit? integer
+---@return string
+---@return integer count
+function text.replace(subject, regex, by, limit) end
+
+---@param subject string
+---@param separator? string plain text, default ","
+---@return string[]
+function text.split(subject, separator) end
+
+---@param subject string
+---@return string
+function text.trim(subject) end
+
+---@param subject string
+---@return string[]
+function text.lines(subject) end
+
+---@param subject string
+---@param prefix string
+---@return boolean
+function text.starts(subject, prefix) end
+
+---@param subject string
+---@param suffix string
+---@return boolean
+function text.ends(subject, suffix) end
