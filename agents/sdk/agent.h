@@ -20,6 +20,7 @@ struct agent {
     // Fills the draft (an object with status "completed" and empty output, sections, artifacts when called).
     // A negative return becomes a `blocked` draft with err as blocker: the stage still leaves a handoff.
     int (*run)(struct job *job, json_t *draft, struct err *err);
+    unsigned jobs; // jobs it may hold at once (it works on one, the others wait in it); 0: one
 };
 
 int agent_main(int argc, char **argv, const struct agent *agent);
@@ -51,5 +52,6 @@ void draft_artifact(json_t *draft, const char *name, const char *path, const cha
 int draft_artifact_bytes(struct job *job, json_t *draft, const char *name, const void *data, size_t len, const char *media,
                          struct err *err);
 
-// --- without a bus, for tests: runs one assignment from a JSON file and prints the draft ---
-// agent_main does this itself with: --once ASSIGNMENT.json
+// --- without a bus ---
+// agent_main itself knows: --once ASSIGNMENT.json  runs one assignment and prints the draft, receipts included
+//                          --describe              prints {"role", "version", "modes"}

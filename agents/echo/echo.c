@@ -1,0 +1,75 @@
+// The smallest worker: gives back what it was given. README.md beside this file walks through it.
+// Input, all optional: "sleep_ms" waits (in small steps, to notice a cancel), "exec" is an argv to run, "size" adds a text of so
+// many bytes to the output, "fail" is an error text to end with.
+#include "base/mem.h"
+#include "base/vec.h"
+#include "sdk/agent.h"
+
+#include <string.h>
+#include <time.h>
+
+enum { STEP_MS = 20, SIZE_MAX_BYTES = 32 * 1024 * 1024 };
+
+static void wait_ms(const struct job *job, int64_t ms)
+{
+    for (; ms > 0 && !job_cancelled(job); ms -= STEP_MS) {
+        const struct timespec step = {.tv_nsec = (ms < STEP_MS ? ms : STEP_MS) * 1000000};
+        nanosleep(&step, NULL);
+    }
+}
+
+static void show_line(void *user, const char *line)
+{
+    job_progress(user, -1, "%s", line);
+}
+
+static int run_tool(struct job *job, const json_t *words, json_t *output, struct err *err)
+{
+    VEC(const char *) argv = {0};
+    size_t i;
+    json_t *word;
+    json_array_foreach (words, i, word)
+        vec_push(&argv, json_string_value(word));
+    vec_push(&argv, NULL);
+    struct exec_result result = {0};
+    const struct exec_call call = {.argv = argv.items, .on_line = show_line, .user = job};
+    int r = exec_check(job_exec(job), &call, &result, err);
+    if (r == 0)
+        json_put(output, "stdout", json_text_new(buf_str(&result.out), result.out.len));
+    exec_result_free(&result);
+    vec_free(&argv);
+    return r;
+}
+
+static int echo_run(struct job *job, json_t *draft, struct err *err)
+{
+    json_t *output = json_obj(draft, "output");
+    const json_t *input = json_obj(job_assignment(job), "input");
+    if (input)
+        json_put(output, "echo", json_deep_copy(input));
+    if (json_int(input, "sleep_ms", 0) > 0) {
+        job_progress(job, 0, "waiting %d ms", (int)json_int(input, "sleep_ms", 0));
+        wait_ms(job, json_int(input, "sleep_ms", 0));
+    }
+    int r = json_list(input, "exec") ? run_tool(job, json_list(input, "exec"), output, err) : 0;
+    if (r < 0)
+        return r;
+    int64_t size = json_int(input, "size", 0);
+    if (size > 0 && size <= SIZE_MAX_BYTES) {
+        AUTO_FREE char *text = mem_alloc((size_t)size + 1);
+        memset(text, 'x', (size_t)size);
+        json_put_str(output, "text", text);
+    }
+    if (json_str(input, "fail", NULL))
+        return err_set(err, ERR_TOOL, "%s", json_str(input, "fail", ""));
+    draft_summary(draft, "echoed %zu values", json_object_size(input));
+    return 0;
+}
+
+static const char *const MODES[] = {"echo", NULL};
+static const struct agent ECHO = {.role = "echo", .version = "0.1.0", .modes = MODES, .run = echo_run};
+
+int main(int argc, char **argv)
+{
+    return agent_main(argc, argv, &ECHO);
+}
