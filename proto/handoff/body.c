@@ -75,8 +75,12 @@ static bool toggle_fence(const char **open, const char *s, size_t n, struct line
     return *open != NULL;
 }
 
+static void finish_criterion(struct body *b);
+
 static void finish(struct body *b)
 {
+    if (b->part == PART_ACCEPTANCE)
+        finish_criterion(b);
     AUTO_FREE char *text = text_block_new(buf_str(&b->text));
     buf_clear(&b->text);
     switch (b->part) {
@@ -102,6 +106,13 @@ static void finish(struct body *b)
     str_set(&b->label, NULL);
 }
 
+static void finish_criterion(struct body *b)
+{
+    if (b->text.len > 0)
+        json_array_append_new(b->acceptance, json_text_new(buf_str(&b->text), b->text.len));
+    buf_clear(&b->text);
+}
+
 static void add_criterion(struct body *b, const char *s, size_t n)
 {
     AUTO_FREE char *copy = str_ndup(s, n);
@@ -115,15 +126,13 @@ static void add_criterion(struct body *b, const char *s, size_t n)
         item = str_trim(item + digits + 2);
     if (*item == '[' && item[1] && item[2] == ']' && strchr(" xX", item[1]))
         item = str_trim(item + 3);
-    size_t count = json_array_size(b->acceptance);
     if (!*item)
         return;
-    if (bullet || numbered || count == 0 || b->ours) {
-        json_array_append_new(b->acceptance, json_text_new(item, strlen(item)));
-    } else { // a line that goes on
-        AUTO_FREE char *joined = str_printf("%s %s", json_string_value(json_array_get(b->acceptance, count - 1)), item);
-        json_array_set_new(b->acceptance, count - 1, json_text_new(joined, strlen(joined)));
-    }
+    if (bullet || numbered || b->ours)
+        finish_criterion(b);
+    if (b->text.len > 0) // a line that goes on
+        buf_char(&b->text, ' ');
+    buf_str_add(&b->text, item);
 }
 
 static void begin_heading(struct body *b, const char *s, size_t n)

@@ -268,8 +268,9 @@ static json_t *block_new(struct line_reader *r, size_t indent, int depth)
 static json_t *lines_parse_new(const char *yaml, size_t len, int first_line, json_t *numbers)
 {
     VEC(struct line) lines = {0};
-    const char *end = yaml + len;
-    for (const char *p = yaml; p < end; p = next_line(p, end), first_line++) {
+    AUTO_FREE char *copy = str_ndup(yaml, len); // scalar_new() looks for the end of blanks
+    const char *end = copy + len;
+    for (const char *p = copy; p < end; p = next_line(p, end), first_line++) {
         struct line l = {.text = p, .len = (size_t)(next_line(p, end) - p), .number = first_line};
         while (l.len > 0 && (l.text[l.len - 1] == '\n' || l.text[l.len - 1] == '\r'))
             l.len--;

@@ -67,6 +67,7 @@ static uint32_t decode(const char *s, size_t *ret_len)
     unsigned char c = (unsigned char)*s;
     size_t n = c < 0x80 ? 1 : c < 0xE0 ? 2 : c < 0xF0 ? 3 : 4;
     uint32_t v = n == 1 ? c : c & (0x3Fu >> (n - 1));
+    n = strnlen(s, n); // never beyond the end, should the text be no UTF-8 after all
     for (size_t i = 1; i < n; i++)
         v = v << 6 | ((unsigned char)s[i] & 0x3F);
     *ret_len = n;

@@ -5,6 +5,7 @@
 #include "base/buf.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "handoff/handoff_id.h"
 #include "handoff/text.h"
 #include "json/json.h"
 
@@ -164,13 +165,13 @@ static json_t *next_new(const json_t *h)
 
 static void add_stamp(struct buf *b, const json_t *h)
 {
-    const char *id = json_str(h, "id", "");
-    AUTO_FREE char *stamp = str_ndup(id, strnlen(id, 19));
-    for (size_t i = 11; i < strlen(stamp); i++)
+    const char *id = json_str(h, "id", NULL), *given = json_str(h, "created", NULL);
+    AUTO_FREE char *stamp = handoff_id_valid(id) ? str_ndup(id, HANDOFF_STAMP_LEN) : NULL;
+    for (size_t i = 11; stamp && stamp[i]; i++)
         if (stamp[i] == '-')
             stamp[i] = ':';
     buf_str_add(b, "timestamp: ");
-    text_yaml_quoted(b, stamp);
+    text_yaml_quoted(b, json_str(h, "timestamp", stamp ? stamp : given ? given : ""));
     buf_char(b, '\n');
 }
 
