@@ -35,7 +35,7 @@ int branch_reset(struct exec_context *exec, const char *work_dir, const char *co
 {
     int r = git(exec, work_dir, (const char *const[]){"reset", "-q", "--hard", commit, NULL}, NULL, err);
     if (r == 0)
-        r = git(exec, work_dir, (const char *const[]){"clean", "-q", "-f", "-d", NULL}, NULL, err);
+        r = git(exec, work_dir, (const char *const[]){"clean", "-q", "-f", "-d", "-e", "Cargo.lock", NULL}, NULL, err);
     return r;
 }
 
@@ -44,22 +44,26 @@ int branch_head(struct exec_context *exec, const char *work_dir, char **ret_comm
     return git(exec, work_dir, (const char *const[]){"rev-parse", "HEAD", NULL}, ret_commit, err);
 }
 
-int branch_commit(struct exec_context *exec, const char *work_dir, const char *message, char **ret_commit, struct err *err)
+int branch_commit(struct exec_context *exec, const char *work_dir, const json_t *files, const char *message,
+                  char **ret_commit, struct err *err)
 {
-    char *status = NULL;
-    int r = git(exec, work_dir, (const char *const[]){"add", "-A", NULL}, NULL, err);
-    if (r == 0)
-        r = git(exec, work_dir, (const char *const[]){"status", "--porcelain", NULL}, &status, err);
-    bool nothing = status && !*status;
-    mem_free(status);
+    int r = git(exec, work_dir, (const char *const[]){"add", "-u", NULL}, NULL, err);
+    size_t i;
+    json_t *file;
+    json_array_foreach (files, i, file)
+        if (r == 0)
+            r = git(exec, work_dir, (const char *const[]){"add", "--", json_string_value(file), NULL}, NULL, err);
     if (r < 0)
         return r;
-    if (nothing) {
+    char *staged = NULL;
+    r = git(exec, work_dir, (const char *const[]){"diff", "--cached", "--name-only", NULL}, &staged, err);
+    bool nothing = staged && !*staged;
+    mem_free(staged);
+    if (r == 0 && !nothing)
+        r = git(exec, work_dir, (const char *const[]){"commit", "-q", "--no-verify", "-m", message, NULL}, NULL, err);
+    if (r == 0 && nothing)
         *ret_commit = NULL;
-        return 0;
-    }
-    r = git(exec, work_dir, (const char *const[]){"commit", "-q", "--no-verify", "-m", message, NULL}, NULL, err);
-    return r < 0 ? r : branch_head(exec, work_dir, ret_commit, err);
+    return r < 0 || nothing ? r : branch_head(exec, work_dir, ret_commit, err);
 }
 
 char *branch_message(const json_t *candidate, const char *run)
@@ -89,8 +93,9 @@ int branch_rebuild(struct exec_context *exec, const char *base_dir, const char *
         if (r < 0)
             break;
         AUTO_FREE char *message = branch_message(c, run);
+        AUTO_JSON json_t *files = change_files(c);
         char *commit = NULL;
-        r = branch_commit(exec, work_dir, message, &commit, err);
+        r = branch_commit(exec, work_dir, files, message, &commit, err);
         mem_free(commit);
     }
     return r < 0 ? r : branch_head(exec, work_dir, ret_head, err);

@@ -6,10 +6,13 @@
 #include "json/json.h"
 #include "sandbox/exec.h"
 
-// Brings checkout and branch to `commit` and removes everything untracked that git does not ignore.
+// Brings checkout and branch to `commit` and removes everything untracked that git does not ignore, but for a Cargo.lock:
+// a project that does not track it still wants every build of a run to use the same one.
 int branch_reset(struct exec_context *exec, const char *work_dir, const char *commit, struct err *err);
-// Commits everything that differs. *ret_commit (owned by the caller) is NULL when nothing differs.
-int branch_commit(struct exec_context *exec, const char *work_dir, const char *message, char **ret_commit, struct err *err);
+// Commits what differs in tracked files and in `files` (array of paths, may be new ones). *ret_commit (owned by the caller) is NULL
+// when nothing differs.
+int branch_commit(struct exec_context *exec, const char *work_dir, const json_t *files, const char *message,
+                  char **ret_commit, struct err *err);
 // Full hash of HEAD; owned by the caller.
 int branch_head(struct exec_context *exec, const char *work_dir, char **ret_commit, struct err *err);
 // Commit message of a candidate: title, why, evidence, id. Owned by the caller.

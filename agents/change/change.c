@@ -76,6 +76,25 @@ int change_check(const json_t *candidate, struct err *err)
     return r;
 }
 
+json_t *change_files(const json_t *candidate)
+{
+    json_t *files = json_array();
+    const char *const lists[] = {"set", "edits"};
+    for (size_t l = 0; l < ARRAY_LEN(lists); l++) {
+        size_t i, k;
+        json_t *item, *have;
+        json_array_foreach (json_list(candidate, lists[l]), i, item) {
+            const char *file = json_str(item, "file", "");
+            bool known = false;
+            json_array_foreach (files, k, have)
+                known = known || str_eq(json_string_value(have), file);
+            if (!known)
+                json_add_str(files, file);
+        }
+    }
+    return files;
+}
+
 static int by_place(const void *a, const void *b)
 {
     const struct edit *x = a, *y = b;

@@ -19,6 +19,9 @@
 // Whether the candidate has the shape above; the text names what is wrong.
 int change_check(const json_t *candidate, struct err *err);
 
+// Files a candidate touches, each once. New reference.
+json_t *change_files(const json_t *candidate);
+
 // New text of every file that the candidates touch: object {file: text}. Reads the base files below base_dir.
 // ERR_CONFLICT: two edits overlap (the text names both candidates). ERR_NOT_FOUND: a file to edit is missing (a TOML file to set
 // a value in may be missing: it is created).

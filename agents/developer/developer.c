@@ -7,7 +7,7 @@
 //   what the reviewer objects to.
 // - Running a stage again gives the same branch: it starts from the base commit each time.
 //
-// output: { "changes": [{id, kind, scope, title, commit, files, candidate}], "skipped": [{id, title, reason}],
+// output: { "changed": n, "changes": [{id, kind, scope, title, commit, files, candidate}], "skipped": [{id, title, reason}],
 //           "files_changed": [path] }
 #include "base/mem.h"
 #include "base/str.h"
@@ -62,25 +62,6 @@ static int check_tree(struct work *w, const json_t *candidate, struct err *err)
     return r;
 }
 
-static json_t *files_of(const json_t *candidate)
-{
-    json_t *files = json_array();
-    const char *const lists[] = {"set", "edits"};
-    for (size_t l = 0; l < ARRAY_LEN(lists); l++) {
-        size_t i, k;
-        json_t *item, *have;
-        json_array_foreach (json_list(candidate, lists[l]), i, item) {
-            const char *file = json_str(item, "file", "");
-            bool known = false;
-            json_array_foreach (files, k, have)
-                known = known || str_eq(json_string_value(have), file);
-            if (!known)
-                json_add_str(files, file);
-        }
-    }
-    return files;
-}
-
 static void record(struct work *w, json_t *candidate, const char *commit)
 {
     json_t *change = json_object();
@@ -88,7 +69,7 @@ static void record(struct work *w, json_t *candidate, const char *commit)
     for (size_t i = 0; i < ARRAY_LEN(keys); i++)
         json_put_str(change, keys[i], json_str(candidate, keys[i], NULL));
     json_put_str(change, "commit", commit);
-    json_put(change, "files", files_of(candidate));
+    json_put(change, "files", change_files(candidate));
     json_put(change, "candidate", json_incref(candidate));
     json_array_append_new(w->changes, change);
 }
@@ -98,7 +79,6 @@ static void record(struct work *w, json_t *candidate, const char *commit)
 static int implement(struct work *w, json_t *candidate, struct err *err)
 {
     struct err why;
-    const char *commit_text = NULL;
     json_array_append(w->accepted, candidate);
     int r = change_lay(w->base, w->root, w->accepted, w->touched, &why);
     if (r == 0)
@@ -112,12 +92,12 @@ static int implement(struct work *w, json_t *candidate, struct err *err)
     }
     AUTO_FREE char *message = branch_message(candidate, w->run);
     char *commit = NULL;
-    r = branch_commit(job_exec(w->job), w->root, message, &commit, err);
+    AUTO_JSON json_t *files = change_files(candidate);
+    r = branch_commit(job_exec(w->job), w->root, files, message, &commit, err);
     if (r < 0)
         return r;
-    commit_text = commit;
-    if (commit_text) {
-        record(w, candidate, commit_text);
+    if (commit) {
+        record(w, candidate, commit);
     } else {
         skip(w, candidate, "the project has this setting already");
         json_array_remove(w->accepted, json_array_size(w->accepted) - 1);
@@ -240,6 +220,7 @@ static int develop(struct job *job, json_t *draft, struct err *err)
                        : err_set(err, ERR_NOT_FOUND, "no parent handoff has 'candidates': there is nothing to implement");
     if (r == 0) {
         json_t *output = json_obj(draft, "output");
+        json_put_int(output, "changed", (int64_t)json_array_size(w.changes)); // survives when the list moves to an artifact
         json_put(output, "changes", json_incref(w.changes));
         json_put(output, "skipped", json_incref(w.skipped));
         json_put(output, "files_changed", all_files(w.changes));

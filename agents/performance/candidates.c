@@ -149,3 +149,15 @@ json_t *candidates_new(const struct candidate_facts *facts)
         add_build_configuration(list, facts);
     return list;
 }
+
+json_t *release_profile_new(const char *workspace_root)
+{
+    AUTO_FREE char *path = path_join(workspace_root, "Cargo.toml");
+    struct manifest m;
+    if (manifest_read(path, &m, NULL) < 0)
+        return json_object();
+    const json_t *release = json_obj(json_obj(m.root, "profile"), "release");
+    json_t *copy = release ? json_deep_copy(release) : json_object();
+    manifest_free(&m);
+    return copy;
+}

@@ -21,3 +21,6 @@ struct candidate_facts {
 
 // Array of candidates, in the order they should be tried (lint fixes by share, then settings, then build configuration).
 json_t *candidates_new(const struct candidate_facts *facts);
+
+// [profile.release] of the workspace's root manifest as written; an empty object when there is none.
+json_t *release_profile_new(const char *workspace_root);

@@ -19,7 +19,6 @@
 #include "performance/harness.h"
 #include "performance/record.h"
 #include "performance/subject.h"
-#include "rust/manifest.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -121,6 +120,7 @@ static int record(struct stage *s, struct err *err)
 {
     AUTO_FREE char *target = path_join(s->cache, "target-symbols");
     struct recording recording = {.job = s->job,
+                                  .checkout = s->checkout,
                                   .root = s->metadata.workspace_root,
                                   .spool = s->spool,
                                   .target_dir = target,
@@ -212,13 +212,7 @@ static void analyse_build(struct stage *s)
     json_decref(tools);
     json_put(s->build, "toolchain", toolchain);
     json_put(s->build, "duplicates", duplicates_new(&s->metadata));
-    AUTO_FREE char *path = path_join(s->metadata.workspace_root, "Cargo.toml");
-    struct manifest m;
-    if (manifest_read(path, &m, NULL) < 0)
-        return;
-    json_t *release = json_object_get(json_obj(m.root, "profile"), "release");
-    json_put(s->build, "release_profile", release ? json_deep_copy(release) : json_object());
-    manifest_free(&m);
+    json_put(s->build, "release_profile", release_profile_new(s->metadata.workspace_root));
 }
 
 // --- handing over ---

@@ -131,7 +131,7 @@ int record_subjects(const struct recording *rec, const json_t *subjects, const j
             break;
     }
     if (r == 0) {
-        const char *roots[] = {rec->root, NULL}, *targets[] = {rec->target_dir, NULL};
+        const char *roots[] = {rec->checkout, NULL}, *targets[] = {rec->target_dir, NULL};
         struct profile_options options = {.project_roots = roots, .target_dirs = targets, .crates = rec->crates};
         r = profile_load((const char *const *)t.scripts.items, t.scripts.len, &options, ret, err);
     }

@@ -9,6 +9,7 @@
 
 struct recording {
     struct job *job;
+    const char *checkout;   // root that findings' files are relative to
     const char *root;       // workspace root in the checkout
     const char *spool;      // folder for perf.data and scripts
     const char *target_dir; // where the programs were built

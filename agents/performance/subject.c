@@ -14,8 +14,6 @@
 
 #include <string.h>
 
-#define BATON_TOML_MAX ((size_t)1 << 20)
-
 // --- words ---
 
 // One word from *at: blanks part words, '…' and "…" group. NULL at the end; refusals go to err.

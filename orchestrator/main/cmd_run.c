@@ -110,9 +110,8 @@ static int open_session(struct session *s, const char *project, bool json, bool 
 // Runs the loop until the run has ended or somebody interrupts.
 static int wait_for_end(struct session *s)
 {
-    struct err err;
-    if (!s->ended && loop_run(s->loop, &err) < 0)
-        return cli_fail(&err);
+    if (!s->ended)
+        loop_run(s->loop);
     if (!s->ended || s->state == RUN_RUNNING) {
         s->progress = progress_free(s->progress);
         if (s->ended)

@@ -1,0 +1,214 @@
+#include "door/control.h"
+
+#include "base/mem.h"
+#include "base/str.h"
+#include "base/vec.h"
+
+#include <string.h>
+#include <unistd.h>
+
+#define LINE_MAX_BYTES  ((size_t)1 << 20)
+#define QUEUE_MAX_BYTES ((size_t)4 << 20)
+#define CLIENTS_MAX     64
+#define WORDS_MAX       64
+
+struct client {
+    struct control *control;
+    struct loop_stream *stream;
+    bool follows;
+    char *run; // NULL: all
+};
+
+struct control {
+    struct control_options options;
+    struct loop_listener *listener;
+    VEC(struct client *) clients;
+};
+
+static void client_free(struct client *c)
+{
+    struct control *control = c->control;
+    for (size_t i = 0; i < control->clients.len; i++)
+        if (control->clients.items[i] == c)
+            control->clients.items[i] = control->clients.items[--control->clients.len];
+    mem_free(c->run);
+    mem_free(c);
+}
+
+static void send_line(struct client *c, json_t *value_consumed)
+{
+    char *text = json_compact(value_consumed);
+    loop_stream_write(c->stream, text, strlen(text));
+    loop_stream_write(c->stream, "\n", 1);
+    mem_free(text);
+    json_decref(value_consumed);
+}
+
+static json_t *ok_new(void)
+{
+    json_t *v = json_object();
+    json_put_flag(v, "ok", true);
+    return v;
+}
+
+static json_t *refusal_new(const struct err *err)
+{
+    json_t *v = json_object();
+    json_put_flag(v, "ok", false);
+    json_put_str(v, "code", err_name(err->code));
+    json_put_str(v, "error", err->text);
+    return v;
+}
+
+// Strings of an array as a NULL-terminated list; the strings are borrowed.
+static void words(const json_t *array, const char *list[WORDS_MAX + 1])
+{
+    size_t i, n = 0;
+    json_t *item;
+    json_array_foreach (array, i, item)
+        if (n < WORDS_MAX && json_is_string(item))
+            list[n++] = json_string_value(item);
+    list[n] = NULL;
+}
+
+static int start(struct control *c, const json_t *request, json_t *answer, struct err *err)
+{
+    const char *agents[WORDS_MAX + 1], *allow[WORDS_MAX + 1], *workflow = NULL, *project = NULL;
+    int r = json_need_str(request, "workflow", "the request", &workflow, err);
+    if (r == 0)
+        r = json_need_str(request, "project", "the request", &project, err);
+    if (r == 0 && project[0] != '/')
+        r = err_set(err, ERR_INVALID, "'project' must be an absolute path");
+    if (r == 0 && engine_run_count(c->options.engine) >= c->options.max_runs)
+        r = err_set(err, ERR_LIMIT, "%zu runs are at work, which is the limit; try again when one has ended", c->options.max_runs);
+    if (r < 0)
+        return r;
+    words(json_list(request, "agents"), agents);
+    words(json_list(request, "allow"), allow);
+    struct engine_request q = {.workflow = workflow,
+                               .project = project,
+                               .params = json_obj(request, "params"),
+                               .agent_dirs = agents,
+                               .operator_rules = allow,
+                               .key = json_str(request, "key", NULL),
+                               .caller = "control socket"};
+    char run[STORE_NAME_MAX];
+    r = engine_start(c->options.engine, &q, run, err);
+    if (r < 0)
+        return r;
+    json_put_str(answer, "run", run);
+    json_put_flag(answer, "existing", r == 1);
+    return 0;
+}
+
+static int answer_request(struct client *client, const json_t *request, json_t *answer, struct err *err)
+{
+    struct control *c = client->control;
+    const char *op = NULL, *run = json_str(request, "run", NULL);
+    int r = json_need_str(request, "op", "the request", &op, err);
+    if (r < 0)
+        return r;
+    if (str_eq(op, "ping")) {
+        json_put_int(answer, "pid", getpid());
+        json_put_str(answer, "version", BATON_VERSION);
+        json_put_int(answer, "runs", (int64_t)engine_run_count(c->options.engine));
+        return 0;
+    }
+    if (str_eq(op, "start"))
+        return start(c, request, answer, err);
+    if (str_eq(op, "list")) {
+        json_t *runs = store_run_list_new(c->options.store, &(struct store_run_filter){.limit = 100}, err);
+        if (runs)
+            json_put(answer, "runs", runs);
+        return runs ? 0 : -(int)err->code;
+    }
+    if (str_eq(op, "cancel"))
+        return run ? engine_cancel(c->options.engine, run, json_str(request, "reason", "cancelled through the control socket"), err)
+                   : err_set(err, ERR_INVALID, "'cancel' needs 'run'");
+    if (str_eq(op, "follow")) {
+        client->follows = true;
+        str_set(&client->run, run);
+        return 0;
+    }
+    return err_set(err, ERR_UNSUPPORTED, "unknown op '%s': there are ping, start, list, cancel and follow", op);
+}
+
+static void on_line(void *user, struct loop_stream *stream, char *line, size_t len)
+{
+    struct client *client = user;
+    struct err err;
+    (void)stream;
+    AUTO_JSON json_t *request = json_parse_new(line, len, "the request", &err);
+    json_t *answer = ok_new();
+    int r = !request ? -(int)err.code
+            : json_is_object(request) ? answer_request(client, request, answer, &err)
+                                      : err_set(&err, ERR_INVALID, "the request must be a JSON object");
+    if (r < 0) {
+        json_decref(answer);
+        answer = refusal_new(&err);
+    }
+    send_line(client, answer);
+}
+
+static void on_end(void *user, struct loop_stream *stream, const struct err *why)
+{
+    (void)stream;
+    (void)why;
+    client_free(user);
+}
+
+static void on_accept(void *user, struct loop_stream *stream)
+{
+    struct control *c = user;
+    static const struct loop_stream_events EVENTS = {.on_line = on_line, .on_end = on_end};
+    uid_t uid = loop_stream_peer_uid(stream);
+    if (c->clients.len >= CLIENTS_MAX || (uid != geteuid() && uid != 0)) {
+        loop_stream_close(stream);
+        return;
+    }
+    struct client *client = mem_alloc(sizeof(*client));
+    *client = (struct client){.control = c, .stream = stream};
+    vec_push(&c->clients, client);
+    loop_stream_watch(stream, &EVENTS, client, LINE_MAX_BYTES, QUEUE_MAX_BYTES);
+}
+
+int control_new(const struct control_options *options, struct control **ret, struct err *err)
+{
+    struct control *c = mem_alloc(sizeof(*c));
+    c->options = *options;
+    int r = loop_listen_unix(options->loop, options->path, on_accept, c, &c->listener, err);
+    if (r < 0) {
+        mem_free(c);
+        return r;
+    }
+    *ret = c;
+    return 0;
+}
+
+struct control *control_free(struct control *c)
+{
+    if (!c)
+        return NULL;
+    loop_listener_close(c->listener);
+    while (c->clients.len) {
+        loop_stream_close(c->clients.items[0]->stream);
+        client_free(c->clients.items[0]);
+    }
+    vec_free(&c->clients);
+    mem_free(c);
+    return NULL;
+}
+
+void control_event(struct control *c, const char *run, enum event_kind kind, const json_t *body)
+{
+    for (size_t i = 0; c && i < c->clients.len; i++) {
+        struct client *client = c->clients.items[i];
+        if (!client->follows || (client->run && !str_eq(client->run, run)))
+            continue;
+        json_t *event = json_object();
+        json_put_str(event, "event", event_kind_name(kind));
+        json_put_str(event, "run", run);
+        json_put(event, "body", body ? json_deep_copy(body) : json_object());
+        send_line(client, event);
+    }
+}

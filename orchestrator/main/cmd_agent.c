@@ -1,0 +1,146 @@
+// baton agent list, show, lint: what agent files say, read by the same loader that runs use.
+#include "main/commands.h"
+
+#include "agentfile/agentdir.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "base/vec.h"
+#include "json/json.h"
+
+#include <string.h>
+
+// The set the arguments name; without arguments the agents that ship.
+static struct agentset *load(const struct cli *cli, struct err *err)
+{
+    VEC(const char *) paths = {0};
+    for (size_t i = 0; i < cli_arg_count(cli); i++)
+        vec_push(&paths, cli_arg(cli, i));
+    struct places places;
+    AUTO_FREE char *shipped = NULL;
+    if (paths.len == 0) {
+        if (places_find(&places, err) < 0)
+            return NULL;
+        shipped = str_printf("%s/agents", places.data);
+        places_free(&places);
+        vec_push(&paths, shipped);
+    }
+    struct agentset *set = agentset_load(paths.items, paths.len);
+    vec_free(&paths);
+    return set;
+}
+
+static size_t count_level(const struct agentset *set, enum agent_level level)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < set->files.len; i++)
+        for (size_t d = 0; d < set->files.items[i]->diagnostics.len; d++)
+            n += set->files.items[i]->diagnostics.items[d].level == level;
+    return n;
+}
+
+static json_t *set_to_json(const struct agentset *set, bool files)
+{
+    json_t *list = json_array();
+    size_t n = files ? set->files.len : set->agents.len;
+    for (size_t i = 0; i < n; i++)
+        json_array_append_new(list, agentfile_to_json(files ? set->files.items[i] : set->agents.items[i]));
+    return list;
+}
+
+static void print_diagnostics(const struct agentfile *f)
+{
+    for (size_t d = 0; d < f->diagnostics.len; d++) {
+        const struct agent_diagnostic *x = &f->diagnostics.items[d];
+        printf("%s:%d: %s: %s\n", f->file, x->line, agent_level_name(x->level), x->text);
+    }
+}
+
+// Everything that was looked at, one object each: a file without an agent is in the list too, with its diagnostic.
+int cmd_agent_list(const struct cli *cli)
+{
+    struct err err;
+    struct agentset *set = load(cli, &err);
+    if (!set)
+        return cli_fail(&err);
+    if (cli_flag(cli, "json")) {
+        commands_print_json(set_to_json(set, true));
+    } else {
+        for (size_t i = 0; i < set->agents.len; i++) {
+            const struct agentfile *f = set->agents.items[i];
+            char tools[32];
+            snprintf(tools, sizeof(tools), "%zu tools", f->tools.len);
+            printf("%-32s %-9s %2zu delegates  %-9s %s\n", f->name,
+                   f->tools_state == AGENT_TOOLS_LIST ? tools : agent_tools_state_name(f->tools_state), f->delegates.len,
+                   agent_mode_name(f->mode), f->file);
+        }
+        size_t bad = set->files.len - set->agents.len;
+        if (bad)
+            fprintf(stderr, "%zu file%s without a usable agent; 'baton agent lint' says why\n", bad, bad == 1 ? "" : "s");
+    }
+    agentset_free(set);
+    return 0;
+}
+
+static void print_agent(const struct agentfile *f)
+{
+    printf("name         %s%s\nfile         %s (%s)\ndescription  %s\nmodel        %s\ntools        %s\n", f->name,
+           f->name_declared ? "" : " (from the file name)", f->file, agent_mode_name(f->mode), f->description ? f->description : "-",
+           f->model ? f->model : "-", f->tools_state == AGENT_TOOLS_LIST ? "" : agent_tools_state_name(f->tools_state));
+    for (size_t i = 0; i < f->tools.len; i++)
+        printf("  %4d  %s\n", f->tools.items[i].line, f->tools.items[i].text);
+    for (size_t i = 0; i < f->disallowed.len; i++)
+        printf("  %4d  not %s\n", f->disallowed.items[i].line, f->disallowed.items[i].text);
+    if (f->focus.len)
+        printf("when called after\n");
+    for (size_t i = 0; i < f->focus.len; i++)
+        printf("  %4d  %s: expects '%s', then '%s'\n", f->focus.items[i].line, f->focus.items[i].previous,
+               f->focus.items[i].expected_context, f->focus.items[i].focus);
+    for (size_t i = 0; i < f->chains.len; i++) {
+        printf("chain%s%s  ", f->chains.items[i].title ? " " : "", f->chains.items[i].title ? f->chains.items[i].title : "");
+        for (size_t k = 0; k < f->chains.items[i].steps.len; k++)
+            printf("%s%s%s%s", k ? " -> " : "", f->chains.items[i].steps.items[k].self ? "[" : "",
+                   f->chains.items[i].steps.items[k].agent, f->chains.items[i].steps.items[k].self ? "]" : "");
+        printf("\n");
+    }
+}
+
+int cmd_agent_show(const struct cli *cli)
+{
+    struct err err;
+    struct agentset *set = load(cli, &err);
+    if (!set)
+        return cli_fail(&err);
+    int status = set->agents.len ? 0 : 2;
+    if (cli_flag(cli, "json")) {
+        commands_print_json(set_to_json(set, true));
+    } else {
+        for (size_t i = 0; i < set->files.len; i++) {
+            if (set->files.items[i]->mode != AGENT_MODE_NONE)
+                print_agent(set->files.items[i]);
+            print_diagnostics(set->files.items[i]);
+            printf("%s", i + 1 < set->files.len ? "\n" : "");
+        }
+    }
+    agentset_free(set);
+    return status;
+}
+
+int cmd_agent_lint(const struct cli *cli)
+{
+    struct err err;
+    struct agentset *set = load(cli, &err);
+    if (!set)
+        return cli_fail(&err);
+    AUTO_JSON json_t *relations = agentset_check(set);
+    size_t errors = count_level(set, AGENT_ERROR), warnings = count_level(set, AGENT_WARNING);
+    if (cli_flag(cli, "json")) {
+        commands_print_json(set_to_json(set, true));
+    } else {
+        for (size_t i = 0; i < set->files.len; i++)
+            print_diagnostics(set->files.items[i]);
+        printf("%zu files, %zu agents, %zu edges, %zu errors, %zu warnings\n", set->files.len, set->agents.len,
+               json_array_size(json_list(relations, "edges")), errors, warnings);
+    }
+    agentset_free(set);
+    return errors ? 1 : 0;
+}

@@ -1,0 +1,107 @@
+// baton policy check: one decision, or one for each line of a file of cases. Decisions only, nothing is executed.
+#include "main/commands.h"
+
+#include "agentfile/agentfile.h"
+#include "base/file.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "json/json.h"
+#include "policy/policy_cases.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define CASES_FILE_MAX ((size_t)256 << 20)
+
+static int answer_cases(const char *path, struct err *err)
+{
+    char *text = NULL;
+    size_t len = 0;
+    int r = file_read(path, CASES_FILE_MAX, &text, &len, err);
+    if (r < 0)
+        return r;
+    size_t line = 0;
+    for (char *p = text, *end = text + len; p < end && r == 0;) {
+        char *stop = memchr(p, '\n', (size_t)(end - p));
+        size_t n = stop ? (size_t)(stop - p) : (size_t)(end - p);
+        line++;
+        if (n && n != strspn(p, " \t\r")) {
+            json_t *answer = NULL;
+            r = policy_case_answer_line(p, n, &answer, err);
+            AUTO_FREE char *out = r == 0 ? json_compact(answer) : NULL;
+            if (r < 0)
+                r = err_wrap(err, "%s:%zu", path, line);
+            else
+                printf("%s\n", out);
+            json_decref(answer);
+        }
+        p += n + 1;
+    }
+    mem_free(text);
+    return r;
+}
+
+// The policy of an agent file, each rule with the line it stands on.
+static int policy_of_agent(const char *path, struct policy **ret, struct err *err)
+{
+    struct agentfile *agent = NULL;
+    int r = agentfile_load(path, &agent, err);
+    if (r < 0)
+        return r;
+    struct policy *p = policy_new(agent->name);
+    if (agent->tools_state == AGENT_TOOLS_ABSENT)
+        r = err_set(err, ERR_INVALID, "'%s' declares no tools: what it may do is the deployment's ceiling, which this command does not know", path);
+    else if (agent->tools_state == AGENT_TOOLS_ALL)
+        r = err_set(err, ERR_INVALID, "'%s' declares '*': what it may do is the deployment's ceiling, which this command does not know", path);
+    for (size_t i = 0; i < agent->tools.len && r == 0; i++)
+        r = policy_allow(p, agent->tools.items[i].text, path, agent->tools.items[i].line, err);
+    for (size_t i = 0; i < agent->disallowed.len && r == 0; i++)
+        r = policy_deny(p, agent->disallowed.items[i].text, path, agent->disallowed.items[i].line, err);
+    if (r == 0)
+        r = policy_check_usable(p, err);
+    agentfile_free(agent);
+    if (r < 0)
+        policy_free(p);
+    else
+        *ret = p;
+    return r;
+}
+
+static void print_decision(const struct decision *d, bool json)
+{
+    if (json) {
+        commands_print_json(decision_to_json_new(d));
+        return;
+    }
+    printf("%s\n", d->verdict == POLICY_DENY ? "deny" : d->verdict == POLICY_ALLOW ? "allow" : "allow, in the sandbox only");
+    if (*d->rule)
+        printf("  rule    %s%s%s\n", d->rule, *d->where ? "  " : "", d->where);
+    printf("  reason  %s\n", d->reason);
+    if (*d->needed)
+        printf("  needed  %s\n", d->needed);
+}
+
+int cmd_policy_check(const struct cli *cli)
+{
+    struct err err;
+    struct policy *policy = NULL;
+    const char *cases = cli_value(cli, "cases", NULL), *agent = cli_value(cli, "agent", NULL), *tools = cli_value(cli, "tools", NULL);
+    const char *tool = cli_value(cli, "tool", NULL), *input = cli_value(cli, "input", NULL);
+    if (cases)
+        return answer_cases(cases, &err) < 0 ? cli_fail(&err) : 0;
+    if (!tool || !input || (!agent && !tools)) {
+        err_set(&err, ERR_INVALID, "give --cases FILE, or (--agent FILE or --tools LIST) with --tool T and --input X");
+        return cli_fail(&err);
+    }
+    int r = agent ? policy_of_agent(agent, &policy, &err) : policy_from_list_new("command line", tools, "--tools", &policy, &err);
+    if (r < 0)
+        return cli_fail(&err);
+    AUTO_FREE char *cwd = getcwd(NULL, 0);
+    struct policy_context context = {.workspace = cwd, .cwd = cwd, .home = getenv("HOME"), .fs = policy_real_fs()};
+    struct decision decision;
+    policy_check(policy, &context, tool, input, &decision);
+    print_decision(&decision, cli_flag(cli, "json"));
+    policy_free(policy);
+    return decision.verdict == POLICY_DENY ? err_exit_status(ERR_DENIED) : 0;
+}

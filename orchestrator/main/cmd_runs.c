@@ -1,0 +1,242 @@
+// baton runs, show, logs, cancel, approve, report: looking at runs of any process and telling their owners something.
+#include "main/commands.h"
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "report/model.h"
+#include "report/report.h"
+#include "main/summary.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define FOLLOW_US 200000
+
+struct opened {
+    struct places places;
+    struct store *store;
+    char *run; // NULL when the command names none
+};
+
+static void leave(struct opened *o)
+{
+    mem_free(o->run);
+    commands_close(&o->places, o->store);
+}
+
+// Opens the journal and finds the run of the first argument ("last" when it may be left out and is).
+static int enter(const struct cli *cli, struct opened *o, struct err *err)
+{
+    *o = (struct opened){0};
+    int r = commands_open(&o->places, &o->store, err);
+    if (r < 0)
+        return r;
+    r = commands_find_run(o->store, cli_arg(cli, 0) ? cli_arg(cli, 0) : "last", &o->run, err);
+    if (r < 0)
+        leave(o);
+    return r;
+}
+
+int cmd_runs(const struct cli *cli)
+{
+    struct opened o = {0};
+    struct err err;
+    int64_t limit = 20;
+    if (!str_to_i64(cli_value(cli, "limit", "20"), &limit) || limit < 1 || limit > STORE_LIST_MAX) {
+        err_set(&err, ERR_INVALID, "--limit '%s' must be a number from 1 to %d", cli_value(cli, "limit", ""), STORE_LIST_MAX);
+        return cli_fail(&err);
+    }
+    if (commands_open(&o.places, &o.store, &err) < 0)
+        return cli_fail(&err);
+    struct store_run_filter filter = {.state = cli_value(cli, "state", NULL), .unfinished = cli_flag(cli, "unfinished"), .limit = (int)limit};
+    json_t *runs = store_run_list_new(o.store, &filter, &err);
+    if (!runs) {
+        leave(&o);
+        return cli_fail(&err);
+    }
+    if (cli_flag(cli, "json")) {
+        commands_print_json(runs);
+        leave(&o);
+        return 0;
+    }
+    size_t i;
+    json_t *run;
+    json_array_foreach (runs, i, run) {
+        char when[CLOCK_TEXT_MAX];
+        clock_iso(json_int(run, "created_ns", 0), when);
+        printf("%-22s %-18s %.19sZ  %s\n", json_str(run, "id", ""), json_str(run, "state", ""), when, json_str(run, "project", ""));
+    }
+    if (json_array_size(runs) == 0)
+        fprintf(stderr, "no runs yet; begin with: baton tune DIR\n");
+    json_decref(runs);
+    leave(&o);
+    return 0;
+}
+
+static void print_stages(const json_t *model)
+{
+    size_t i;
+    json_t *s;
+    printf("stages\n");
+    json_array_foreach (json_list(model, "stages"), i, s) {
+        char spent[CLOCK_TEXT_MAX];
+        clock_human(json_int(s, "elapsed_ms", 0) * NS_PER_MS, spent);
+        printf("  %-3d %-26s %-10s %-10s %-9s %s\n", (int)json_int(s, "seq", 0), json_str(s, "agent", ""), json_str(s, "mode", ""),
+               json_str(s, "state", ""), json_int(s, "elapsed_ms", 0) ? spent : "", json_str(s, "summary", ""));
+        if (json_str(s, "blockers", NULL))
+            printf("      %s\n", json_str(s, "blockers", ""));
+    }
+}
+
+int cmd_show(const struct cli *cli)
+{
+    struct opened o;
+    struct err err;
+    if (enter(cli, &o, &err) < 0)
+        return cli_fail(&err);
+    json_t *model = report_model_new(o.store, o.run, &err);
+    int status = 0;
+    if (!model) {
+        status = cli_fail(&err);
+    } else if (cli_flag(cli, "json")) {
+        commands_print_json(model);
+    } else {
+        printf("run      %s (%s)\nstate    %s%s%s\nproject  %s\n", o.run, json_str(model, "workflow", ""), json_str(model, "state", ""),
+               json_str(model, "reason", NULL) ? ": " : "", json_str(model, "reason", ""), json_str(model, "project", ""));
+        print_stages(model);
+        json_decref(model);
+        if (summary_print(o.store, o.run, stdout, &err) < 0)
+            status = cli_fail(&err);
+    }
+    leave(&o);
+    return status;
+}
+
+// One event for people; its members in the order they were written.
+static void print_event(const json_t *event)
+{
+    char when[CLOCK_TEXT_MAX];
+    clock_iso(json_int(event, "at_ns", 0), when);
+    printf("%s %-18s", when, json_str(event, "kind", ""));
+    const char *key;
+    json_t *value;
+    json_object_foreach (json_obj(event, "body"), key, value) {
+        if (json_is_null(value))
+            continue;
+        AUTO_FREE char *text = json_is_string(value) ? str_dup(json_string_value(value)) : json_compact(value);
+        for (char *c = text; *c; c++)
+            if ((unsigned char)*c < 0x20 || *c == 0x7F)
+                *c = ' ';
+        printf(" %s=%s", key, text);
+    }
+    printf("\n");
+}
+
+static bool is_final(struct store *store, const char *run)
+{
+    AUTO_JSON json_t *record = store_run_get_new(store, run, NULL);
+    enum run_state state = RUN_RUNNING;
+    return !record || (run_state_from_name(json_str(record, "state", ""), &state) && run_state_final(state));
+}
+
+int cmd_logs(const struct cli *cli)
+{
+    struct opened o;
+    struct err err;
+    int status = 0;
+    if (enter(cli, &o, &err) < 0)
+        return cli_fail(&err);
+    int64_t since = 0;
+    for (bool last = false; !last;) {
+        last = !cli_flag(cli, "follow") || is_final(o.store, o.run);
+        AUTO_JSON json_t *events = store_event_list_new(o.store, o.run, since, 0, &err);
+        if (!events) {
+            status = cli_fail(&err);
+            break;
+        }
+        size_t i;
+        json_t *event;
+        json_array_foreach (events, i, event) {
+            since = json_int(event, "id", since);
+            AUTO_FREE char *line = cli_flag(cli, "json") ? json_compact(event) : NULL;
+            if (line)
+                printf("%s\n", line);
+            else
+                print_event(event);
+        }
+        fflush(stdout);
+        if (!last)
+            usleep(FOLLOW_US);
+    }
+    leave(&o);
+    return status;
+}
+
+// A run that no live process has is ended here; else its owner is asked and ends it within a second.
+int cmd_cancel(const struct cli *cli)
+{
+    struct opened o;
+    struct err err;
+    if (enter(cli, &o, &err) < 0)
+        return cli_fail(&err);
+    const char *reason = cli_value(cli, "reason", "cancelled from the command line");
+    int status = 0;
+    if (store_run_request_cancel(o.store, o.run, reason, &err) < 0) {
+        status = cli_fail(&err);
+    } else {
+        struct store_lock *lock = NULL;
+        for (int i = 0; i < 50 && !is_final(o.store, o.run) && !lock; i++) {
+            if (store_run_lock(o.store, o.run, &lock, NULL) == 0 && !is_final(o.store, o.run) &&
+                store_run_set_state(o.store, o.run, RUN_CANCELLED, NULL, &err) < 0)
+                status = cli_fail(&err);
+            if (!lock)
+                usleep(100000);
+        }
+        store_lock_release(lock);
+        printf("%s %s\n", o.run, is_final(o.store, o.run) ? "is cancelled" : "was asked to end; it is still closing down");
+    }
+    leave(&o);
+    return status;
+}
+
+int cmd_approve(const struct cli *cli)
+{
+    struct opened o;
+    struct err err;
+    if (enter(cli, &o, &err) < 0)
+        return cli_fail(&err);
+    AUTO_JSON json_t *body = json_object();
+    const char *user = getenv("USER");
+    json_put_flag(body, "approved", !cli_flag(cli, "deny"));
+    json_put_str(body, "by", user ? user : "command line");
+    json_put_str(body, "note", cli_value(cli, "note", ""));
+    int status = 0;
+    if (is_final(o.store, o.run)) {
+        err_set(&err, ERR_STATE, "run '%s' is finished: there is nothing to approve", o.run);
+        status = cli_fail(&err);
+    } else if (store_inbox_put(o.store, o.run, "approval", body, NULL, &err) < 0) {
+        status = cli_fail(&err);
+    } else {
+        printf("%s: %s\n", o.run, cli_flag(cli, "deny") ? "denied" : "approved");
+    }
+    leave(&o);
+    return status;
+}
+
+int cmd_report(const struct cli *cli)
+{
+    struct opened o;
+    struct err err;
+    if (enter(cli, &o, &err) < 0)
+        return cli_fail(&err);
+    AUTO_FREE char *dir = store_run_dir(o.store, o.run);
+    int status = 0;
+    if (report_write(o.store, o.run, dir, &err) < 0)
+        status = cli_fail(&err);
+    else
+        printf("%s/report.html\n", dir);
+    leave(&o);
+    return status;
+}

@@ -1,0 +1,91 @@
+// baton workflow list, check.
+#include "main/commands.h"
+
+#include "base/mem.h"
+#include "base/str.h"
+#include "engine/catalog.h"
+#include "json/json.h"
+#include "script/check.h"
+
+#include <string.h>
+
+static bool agent_exists(void *ctx, const char *name)
+{
+    return agentset_find(ctx, name) != NULL;
+}
+
+static void print_check(const json_t *result, const char *path)
+{
+    size_t i;
+    json_t *d;
+    json_array_foreach (json_list(result, "diagnostics"), i, d)
+        printf("%s:%d: %s: %s\n", path, (int)json_int(d, "line", 0), json_str(d, "level", ""), json_str(d, "text", ""));
+    printf("%s: %s, %d dry runs", path, json_flag(result, "ok", false) ? "ok" : "not ok", (int)json_int(result, "runs", 0));
+    const char *outcome;
+    json_t *count;
+    json_object_foreach (json_obj(result, "outcomes"), outcome, count)
+        printf(", %s %d", outcome, (int)json_integer_value(count));
+    printf("\n");
+}
+
+int cmd_workflow_check(const struct cli *cli)
+{
+    struct places places;
+    struct err err;
+    int status = 0;
+    if (places_find(&places, &err) < 0)
+        return cli_fail(&err);
+    struct agentset *agents = catalog_agents(places.data, cli_values(cli, "agents"));
+    struct script_check_host host = {.ctx = agents, .agent_exists = agent_exists};
+    for (size_t i = 0; i < cli_arg_count(cli); i++) {
+        char *text = NULL, *name = NULL;
+        size_t len = 0;
+        if (catalog_workflow(places.data, cli_arg(cli, i), &text, &len, &name, &err) < 0) {
+            status = cli_fail(&err);
+            continue;
+        }
+        AUTO_FREE char *file = str_printf("%s.lua", name);
+        json_t *result = script_check_new(text, len, file, &host);
+        if (!json_flag(result, "ok", false))
+            status = 1;
+        if (cli_flag(cli, "json"))
+            commands_print_json(json_incref(result));
+        else
+            print_check(result, cli_arg(cli, i));
+        json_decref(result);
+        mem_free(text);
+        mem_free(name);
+    }
+    agentset_free(agents);
+    places_free(&places);
+    return status;
+}
+
+int cmd_workflow_list(const struct cli *cli)
+{
+    struct places places;
+    struct err err;
+    if (places_find(&places, &err) < 0)
+        return cli_fail(&err);
+    AUTO_JSON json_t *list = catalog_workflows_new(places.data);
+    size_t i;
+    json_t *row;
+    json_array_foreach (list, i, row) {
+        char *text = NULL, *name = NULL;
+        size_t len = 0;
+        if (catalog_workflow(places.data, json_str(row, "name", ""), &text, &len, &name, NULL) < 0)
+            continue;
+        AUTO_JSON json_t *result = script_check_new(text, len, json_str(row, "name", ""), NULL);
+        json_put_str(row, "about", json_str(result, "about", NULL));
+        json_t *params = json_obj(result, "params");
+        json_put(row, "params", params ? json_incref(params) : json_object());
+        if (!cli_flag(cli, "json"))
+            printf("%-12s %s\n", json_str(row, "name", ""), json_str(row, "about", ""));
+        mem_free(text);
+        mem_free(name);
+    }
+    if (cli_flag(cli, "json"))
+        commands_print_json(json_incref(list));
+    places_free(&places);
+    return 0;
+}

@@ -1,0 +1,74 @@
+// Every command with its options and examples: parser, --help and man page come from here.
+#include "main/commands.h"
+
+#define END {0}
+#define JSON_OPTION {"json", 0, NULL, false, "print JSON, for machines"}
+
+#define RUN_OPTIONS                                                                                                    \
+    {"focus", 0, "WHAT", false, "what to make faster: runtime, build or all (default: all)"},                          \
+        {"bench", 0, "CMD", false, "what to run and measure, as words: 'PROGRAM ARGS' (no shell)"},                    \
+        {"budget", 0, "MINUTES", false, "time for measuring changes (default: 20)"},                                  \
+        {"max-rounds", 0, "N", false, "rounds of review and fixing before people must decide (default: 2)"},          \
+        {"agents", 0, "DIR", true, "agent files of your own (file or folder), before the ones that ship"},             \
+        {"allow", 0, "RULE", true, "grant a rule beside the agent files, e.g. 'Bash(./gen.sh *)'"},                    \
+        {"param", 0, "NAME=VALUE", true, "any parameter of the workflow"},                                             \
+        {"key", 0, "KEY", false, "idempotency key: a second call with it starts nothing"},                             \
+        {"timeout", 0, "MINUTES", false, "end the run after that time"},                                               \
+        {"quiet", 'q', NULL, false, "no progress, only the result"},                                                   \
+        {"json", 0, NULL, false, "every event as one JSON line, the result last"}, END
+
+static const struct cli_option RUN[] = {{"project", 'p', "DIR", false, "the project (default: the current folder)"}, RUN_OPTIONS};
+static const struct cli_option TUNE[] = {RUN_OPTIONS};
+static const struct cli_option RESUME[] = {{"quiet", 'q', NULL, false, "no progress, only the result"}, {"json", 0, NULL, false, "every event as one JSON line, the result last"}, END};
+static const struct cli_option JSON_ONLY[] = {JSON_OPTION, END};
+static const struct cli_option RUNS[] = {{"limit", 'n', "N", false, "at most so many, newest first (default: 20)"},
+                                         {"state", 0, "STATE", false, "only runs in this state"},
+                                         {"unfinished", 0, NULL, false, "only runs that can be resumed"}, JSON_OPTION, END};
+static const struct cli_option LOGS[] = {{"follow", 'f', NULL, false, "wait for more until the run has ended"}, JSON_OPTION, END};
+static const struct cli_option CANCEL[] = {{"reason", 0, "TEXT", false, "why, for the record"}, END};
+static const struct cli_option APPROVE[] = {{"deny", 0, NULL, false, "say no"}, {"note", 0, "TEXT", false, "why, for the record"}, END};
+static const struct cli_option CHECK[] = {{"agents", 0, "DIR", true, "agent files of your own"}, JSON_OPTION, END};
+static const struct cli_option SERVE[] = {{"max-runs", 0, "N", false, "runs at the same time (default: 4)"}, END};
+static const struct cli_option HELP[] = {{"man", 0, NULL, false, "the man page, as roff"}, END};
+static const struct cli_option POLICY[] = {{"agent", 0, "FILE", false, "the rules of an agent file"},
+                                           {"tools", 0, "LIST", false, "a list of rules: 'Read, Bash(cargo *)'"},
+                                           {"tool", 0, "TOOL", false, "the tool that is called: Bash, Read, Edit, WebFetch, Task …"},
+                                           {"input", 0, "TEXT", false, "its input: a command, a JSON list of words, a path, an address, a name"},
+                                           {"cases", 0, "FILE", false, "JSON lines with a case each; one JSON line is answered for each"},
+                                           JSON_OPTION, END};
+
+#define EXAMPLES(...) ((const char *const[]){__VA_ARGS__, NULL})
+
+const struct cli_command CLI_COMMANDS[] = {
+    {"tune", "[DIR]", 0, 1, "make the Rust project in DIR faster: the workflow 'relay'",
+     "Reviews, profiles and benchmarks the project, tries changes one by one on a branch of their own, keeps what measures better "
+     "and still passes the tests, and writes a report. Your working tree is not touched.",
+     TUNE, EXAMPLES("baton tune .", "baton tune ~/src/mytool --bench 'mytool big.txt'", "baton tune . --focus runtime --budget 5"), cmd_tune},
+    {"run", "WORKFLOW", 1, 1, "run a workflow on a project", "WORKFLOW is a name ('baton workflow list') or the path of a .lua file. Exit status: 0 improved or already optimal, "
+     "3 needs discussion, 4 nothing measurable, 8 cancelled, 130 interrupted (resumable), others: error.",
+     RUN, EXAMPLES("baton run relay --project .", "baton run relay --project . --focus build --json", "baton run ./mine.lua --project . --param depth=3"), cmd_run},
+    {"resume", "[RUN]", 0, 1, "continue a run that was interrupted or killed", "Finished stages are taken from the journal and are not executed again.",
+     RESUME, EXAMPLES("baton resume", "baton resume relay-7f3k2q"), cmd_resume},
+    {"apply", "RUN", 1, 1, "bring the accepted changes of a run into the project", "Refuses when the project has uncommitted changes.", NULL,
+     EXAMPLES("baton apply last"), cmd_apply},
+    {"runs", NULL, 0, 0, "list runs", NULL, RUNS, EXAMPLES("baton runs", "baton runs --unfinished", "baton runs --json"), cmd_runs},
+    {"show", "[RUN]", 0, 1, "what a run did and found", NULL, JSON_ONLY, EXAMPLES("baton show last", "baton show relay-7f3k2q --json"), cmd_show},
+    {"report", "[RUN]", 0, 1, "write the report of a run again and say where it is", NULL, NULL, EXAMPLES("baton report last"), cmd_report},
+    {"logs", "[RUN]", 0, 1, "the events of a run", NULL, LOGS, EXAMPLES("baton logs last", "baton logs last --follow"), cmd_logs},
+    {"cancel", "RUN", 1, 1, "end a run; no process, checkout or branch of it stays", NULL, CANCEL, EXAMPLES("baton cancel last --reason 'wrong project'"), cmd_cancel},
+    {"approve", "RUN", 1, 1, "answer the question a run waits with", NULL, APPROVE, EXAMPLES("baton approve last", "baton approve last --deny --note 'not today'"), cmd_approve},
+    {"agent list", "[FILE|DIR...]", 0, 0, "list agent files", "Without arguments: the ones that ship.", JSON_ONLY, EXAMPLES("baton agent list", "baton agent list .claude/agents --json"), cmd_agent_list},
+    {"agent show", "FILE|DIR...", 1, 0, "everything that was read from agent files", NULL, JSON_ONLY, EXAMPLES("baton agent show agents/rust-developer.md"), cmd_agent_show},
+    {"agent lint", "FILE|DIR...", 1, 0, "what is wrong or doubtful in agent files, and between them", NULL, JSON_ONLY, EXAMPLES("baton agent lint .claude/agents"), cmd_agent_lint},
+    {"handoff show", "FILE|RUN...", 1, 0, "a handoff file of any era, or the handoffs of a run", NULL, JSON_ONLY, EXAMPLES("baton handoff show last", "baton handoff show .local/handoff/2026-01-15T10-00-00-review.yaml --json"), cmd_handoff_show},
+    {"handoff lint", "FILE...", 1, 0, "what a strict reader would object to", NULL, JSON_ONLY, EXAMPLES("baton handoff lint .local/handoff/*.md"), cmd_handoff_lint},
+    {"workflow list", NULL, 0, 0, "the workflows that ship", NULL, JSON_ONLY, EXAMPLES("baton workflow list"), cmd_workflow_list},
+    {"workflow check", "FILE|NAME...", 1, 0, "load a workflow and run it dry, all gates both ways", NULL, CHECK, EXAMPLES("baton workflow check relay", "baton workflow check ./mine.lua"), cmd_workflow_check},
+    {"policy check", NULL, 0, 0, "would this tool call be allowed, and by which rule", NULL, POLICY,
+     EXAMPLES("baton policy check --tools 'Bash(cargo *)' --tool Bash --input 'cargo test'", "baton policy check --agent agents/rust-developer.md --tool Edit --input src/lib.rs", "baton policy check --cases cases.jsonl"), cmd_policy_check},
+    {"serve", NULL, 0, 0, "run as a service: takes up unfinished runs and starts those it is asked for", "Listens on the unix socket 'serve.sock' of the state folder, one JSON object per line: "
+     "{\"op\": \"start\", \"workflow\": \"relay\", \"project\": \"/path\", \"params\": {}}, {\"op\": \"list\"}, {\"op\": \"cancel\", \"run\": \"…\"}, {\"op\": \"follow\"}, {\"op\": \"ping\"}.",
+     SERVE, EXAMPLES("baton serve", "systemctl --user start baton"), cmd_serve},
+    {"help", "[COMMAND]", 0, 2, "this text, or that of a command", NULL, HELP, EXAMPLES("baton help run"), cmd_help},
+    {0},
+};
