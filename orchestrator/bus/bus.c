@@ -18,6 +18,9 @@
 #include <sys/stat.h>
 #include <zmq.h>
 
+// Sequence numbers for those who are no peers (any more) start here: above all that was ever sent to a peer, which would drop lower ones.
+#define STRANGER_SEQUENCE (UINT64_C(1) << 62)
+
 enum { TAKE_MAX = 256, LINGER_MS = 200, REASON_MAX = 1000 };
 
 struct bus {
@@ -29,6 +32,7 @@ struct bus {
     struct loop_timer *tick, *doom;
     int64_t heartbeat_ns, lost_ns, last_tick;
     struct peers peers;
+    uint64_t stranger_sent;
     bool taking; // inside take_messages
 };
 
@@ -100,7 +104,7 @@ static void send_refusal(struct bus *bus, const struct sender *to, struct peer *
     char *text = NULL;
     size_t len = 0;
     // A stranger that does not listen is not worth a wait.
-    if (wire_encode(WIRE_REFUSE, lease, 1, body, WIRE_FROM_ENGINE, header, &text, &len, NULL) == 0)
+    if (wire_encode(WIRE_REFUSE, lease, ++bus->stranger_sent, body, WIRE_FROM_ENGINE, header, &text, &len, NULL) == 0)
         (void)send_frames(bus, to->identity, to->len, header, text, len);
     mem_free(text);
     json_decref(body);
@@ -386,6 +390,7 @@ int bus_new(struct loop *loop, const struct bus_options *options, const struct b
     struct bus *bus = mem_alloc(sizeof(*bus));
     bus->events = *events;
     bus->user = user;
+    bus->stranger_sent = STRANGER_SEQUENCE;
     bus->endpoint = str_dup(options->endpoint);
     bus->heartbeat_ns = (options->heartbeat_ms ? options->heartbeat_ms : 1000) * NS_PER_MS;
     bus->lost_ns = (options->lost_ms ? options->lost_ms : 3000) * NS_PER_MS;
