@@ -115,6 +115,11 @@ function print(...) end
 ---@return T[]
 function list(items) end
 
+---Elements of a list in an output, also of one that was too large and moved to an artifact; 0 for nil.
+---@param value any
+---@return integer
+function count(value) end
+
 ---The value of JSON's null inside lists.
 ---@type lightuserdata
 null = nil

@@ -362,6 +362,13 @@ end
 
 list = host.list
 
+-- Elements of a list in an output; a list that was too large is { ["$artifact"] =, count =, head = } there.
+function count(value)
+  if type(value) ~= "table" then return 0 end
+  if value["$artifact"] then return value.count or 0 end
+  return #value
+end
+
 -- Parallel --------------------------------------------------------------------------------------
 
 local function run_all(functions, limit)

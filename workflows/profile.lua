@@ -18,6 +18,6 @@ workflow "profile" {
     if not profile.ok then fail("the profile did not end well: " .. profile.summary) end
     if not profile.output.measurable then finish("nothing_measurable", { reason = profile.summary }) end
 
-    finish("accepted", { reason = profile.summary, candidates = #(profile.output.candidates or {}) })
+    finish("accepted", { reason = profile.summary, candidates = count(profile.output.candidates) })
   end,
 }

@@ -10,6 +10,6 @@ workflow "review" {
   run = function(p)
     local review = stage { agent = "rust-code-reviewer", input = { focus = p.focus } }
     if not review.ok then fail("the review did not end well: " .. review.summary) end
-    finish("accepted", { reason = review.summary, findings = #(review.output.findings or {}) })
+    finish("accepted", { reason = review.summary, findings = count(review.output.findings) })
   end,
 }

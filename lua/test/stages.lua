@@ -16,6 +16,8 @@ workflow "test-stages" {
     local open, reason = gate(a, { verdict = "approved" })
     assert(open and reason == "approved")
 
+    assert(count(nil) == 0 and count({ 1, 2 }) == 2 and count({ ["$artifact"] = "x", count = 70, head = { 1 } }) == 70)
+
     local sum = 0
     for _, n in ipairs(parallel({ 1, 2, 3 }, function(v, i) sleep(0) return v * i end)) do sum = sum + n end
     assert(sum == 14)

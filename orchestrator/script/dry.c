@@ -34,6 +34,7 @@ static json_t *output_new(const struct dry *d)
              d->gate == DRY_GATE_OPEN ? json_array() : need(json_pack("[{s:s, s:s}]", "id", "R1", "text", "made up")));
     json_put(out, "tests", need(json_pack("{s:i, s:i}", "passed", 3, "failed", 0)));
     json_put_str(out, "head", COMMIT);
+    json_put_int(out, "changed", d->changes);
     json_put_int(out, "kept", d->changes);
     json_put_int(out, "dropped", 0);
     if (!d->changes) {
