@@ -291,7 +291,8 @@ static void test_walk_loads_parents_and_ancestors(void **state)
     AUTO_JSON json_t *reversed = walk(dir, "2026-01-10T09-15-00-performance");
     assert_int_equal(json_array_size(json_list(reversed, "parents")), 1);
     struct err err = {0};
-    assert_null(handoff_walk_new("/nonexistent", NULL, &err));
+    AUTO_FREE char *none = path_join(dir, "no-such-folder");
+    assert_null(handoff_walk_new(none, NULL, &err));
     assert_int_equal(err.code, ERR_NOT_FOUND);
 }
 
