@@ -161,6 +161,9 @@ enum name_use name_use_at(const struct rust_tokens *t, uint32_t i)
         return USE_NONE;
     if (rust_is_op(t, i + 1, "::") || (i > 1 && rust_is_op(t, i - 2, "::")) || (rust_is_punct(t, i + 1, '!') && !rust_is_op(t, i + 1, "!=")))
         return USE_NONE;
+    // a closure's parameter `|name|`: a binding, and what is bound there is judged by its own uses
+    if (i > 0 && rust_is_punct(t, i - 1, '|') && (rust_is_punct(t, i + 1, '|') || rust_is_punct(t, i + 1, ',')))
+        return USE_NONE;
     // `&name`: the ampersand must be a borrow or `&&` (a comparison, reads too), never `& mut`
     bool borrowed = i > 0 && rust_is_punct(t, i - 1, '&');
     return chain_reads(t, i, borrowed) ? USE_READ : USE_OTHER;

@@ -1,0 +1,1 @@
+/* /* */ r#"a"## fn f<(){ for x in y { .clone() .collect::<Vec<

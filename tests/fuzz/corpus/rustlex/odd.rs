@@ -1,0 +1,1 @@
+let x = x.clone(); fn a(){loop{let k = b.clone();}} '

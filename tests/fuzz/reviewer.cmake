@@ -1,0 +1,1 @@
+baton_fuzz(gitdiff SOURCES fuzz_gitdiff.c LINK base reviewer_checks)
