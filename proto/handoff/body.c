@@ -1,5 +1,5 @@
-// The Markdown body. Structure is found at column 0 and outside code fences; in our own files the writer has marked every text line
-// that looks like structure with one blank, so fences do not matter there and texts come back exactly.
+// The Markdown body. Structure is found at column 0 and outside code fences; in our own files the writer has marked
+// every text line that looks like structure with one blank, so fences do not matter there and texts come back exactly.
 #include "handoff/read_parts.h"
 
 #include "base/buf.h"
@@ -15,8 +15,8 @@ enum part { PART_START, PART_CONTEXT, PART_OUTPUT, PART_BLOCKERS, PART_ACCEPTANC
 struct body {
     bool ours;
     enum part part;
-    char *label;      // of the paragraph or of the other heading
-    struct buf text;  // of the paragraph so far
+    char *label;     // of the paragraph or of the other heading
+    struct buf text; // of the paragraph so far
     json_t *out, *sections, *acceptance, *headings;
 };
 
@@ -192,8 +192,8 @@ static void unmark(const char **s, size_t *n)
         blanks++;
     const char *p = *s + blanks;
     size_t left = *n - blanks;
-    if (blanks > 0 && (starts(p, left, "#") || starts(p, left, "**") || starts(p, left, "---") || starts(p, left, "```") ||
-                       starts(p, left, "~~~"))) {
+    if (blanks > 0 && (starts(p, left, "#") || starts(p, left, "**") || starts(p, left, "---") ||
+                       starts(p, left, "```") || starts(p, left, "~~~"))) {
         ++*s;
         --*n;
     }
@@ -201,7 +201,8 @@ static void unmark(const char **s, size_t *n)
 
 void body_parse(const char *body, size_t len, bool ours, json_t *out, json_t *headings)
 {
-    struct body b = {.ours = ours, .out = out, .sections = json_array(), .acceptance = json_array(), .headings = headings};
+    struct body b = {
+        .ours = ours, .out = out, .sections = json_array(), .acceptance = json_array(), .headings = headings};
     struct lines l = {body, body + len};
     const char *s = NULL, *fence = NULL;
     size_t n = 0;
@@ -233,7 +234,8 @@ static const char *verdict_value(const char *line)
     size_t marks = (size_t)(p - line);
     if (!memchr(line, '#', marks) && !memmem(line, marks, "**", 2) && !memmem(line, marks, "__", 2))
         return NULL;
-    static const char *const words[] = {"Review Status", "Review Verdict", "Final Verdict", "Overall Verdict", "Verdict"};
+    static const char *const words[] = {"Review Status", "Review Verdict", "Final Verdict", "Overall Verdict",
+                                        "Verdict"};
     for (size_t i = 0; i < ARRAY_LEN(words); i++) {
         size_t n = strlen(words[i]);
         if (strncasecmp(p, words[i], n) == 0 && !((p[n] | 0x20) >= 'a' && (p[n] | 0x20) <= 'z'))

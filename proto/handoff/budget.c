@@ -1,5 +1,5 @@
-// What goes first: values of output, largest first, because a worker reads them back without noticing; then texts, which only
-// people read; then lists. Small values stay, so that scripts can look at them.
+// What goes first: values of output, largest first, because a worker reads them back without noticing; then texts,
+// which only people read; then lists. Small values stay, so that scripts can look at them.
 #include "handoff/budget.h"
 
 #include "base/mem.h"
@@ -53,7 +53,8 @@ static json_t *head_new(const json_t *value)
 static int store_text(const struct handoff_store *store, const char *text, size_t len, char hash[65], struct err *err)
 {
     if (!store || !store->put)
-        return err_set(err, ERR_LIMIT, "the handoff is larger than %zu bytes and there is no store for the rest", HANDOFF_BYTES_MAX);
+        return err_set(err, ERR_LIMIT, "the handoff is larger than %zu bytes and there is no store for the rest",
+                       HANDOFF_BYTES_MAX);
     int r = store->put(store->context, text, len, hash, err);
     return r < 0 ? err_wrap(err, "cannot move %zu bytes of the handoff out", len) : 0;
 }
@@ -174,8 +175,8 @@ static int cut_sections(json_t *handoff, size_t keep, const struct handoff_store
 }
 
 // Keeps the first entries of a list and moves the whole list out.
-static int cut_list(json_t *handoff, const char *key, size_t keep_bytes, const struct handoff_store *store, bool artifacts,
-                    struct err *err)
+static int cut_list(json_t *handoff, const char *key, size_t keep_bytes, const struct handoff_store *store,
+                    bool artifacts, struct err *err)
 {
     json_t *list = json_list(handoff, key);
     if (budget_size(list) <= keep_bytes + WORTH_MOVING)
@@ -212,8 +213,8 @@ static int merge_sections(json_t *handoff, const struct handoff_store *store, st
     int r = store_text(store, text, strlen(text), hash, err);
     if (r < 0)
         return r;
-    AUTO_FREE char *note =
-        str_printf("%zu sections, %zu bytes: artifact `%s`", json_array_size(json_list(handoff, "sections")), strlen(text), hash);
+    AUTO_FREE char *note = str_printf("%zu sections, %zu bytes: artifact `%s`",
+                                      json_array_size(json_list(handoff, "sections")), strlen(text), hash);
     json_t *section = json_object(), *list = json_array();
     json_put_str(section, "label", "Sections");
     json_put_str(section, "text", note);
@@ -256,7 +257,9 @@ int budget_fit(json_t *handoff, const struct handoff_store *store, struct err *e
         r = fit_rest(handoff, store, err);
     if (r < 0)
         return r;
-    return fits(handoff) ? 0
-                         : err_set(err, ERR_LIMIT, "the handoff needs %zu bytes after everything movable was moved; expected at most %zu",
-                                   budget_size(handoff), HANDOFF_BYTES_MAX);
+    return fits(handoff)
+               ? 0
+               : err_set(err, ERR_LIMIT,
+                         "the handoff needs %zu bytes after everything movable was moved; expected at most %zu",
+                         budget_size(handoff), HANDOFF_BYTES_MAX);
 }

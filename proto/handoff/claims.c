@@ -1,5 +1,5 @@
-// A claim counts when something that our own runner recorded stands behind it. Only claims that a machine can recognise for sure
-// are looked at: too many false alarms would teach people to ignore the list.
+// A claim counts when something that our own runner recorded stands behind it. Only claims that a machine can recognise
+// for sure are looked at: too many false alarms would teach people to ignore the list.
 #include "handoff/handoff.h"
 
 #include "base/buf.h"
@@ -58,8 +58,9 @@ static bool text_claims_speed(const char *text)
 
 static bool key_claims_speed(const char *key)
 {
-    return strcasestr(key, "percent") || str_ends(key, "_pct") || str_eq(key, "pct") || strcasestr(key, "improvement") ||
-           strcasestr(key, "speedup") || str_eq_nocase(key, "faster") || str_eq_nocase(key, "change");
+    return strcasestr(key, "percent") || str_ends(key, "_pct") || str_eq(key, "pct") ||
+           strcasestr(key, "improvement") || strcasestr(key, "speedup") || str_eq_nocase(key, "faster") ||
+           str_eq_nocase(key, "change");
 }
 
 static bool entry_claims_speed(const json_t *entry)
@@ -76,7 +77,8 @@ static bool entry_claims_speed(const json_t *entry)
     return false;
 }
 
-// Does `evidence` name something of the draft: an artifact by name or hash, a receipt by index, or a list or object of these?
+// Does `evidence` name something of the draft: an artifact by name or hash, a receipt by index, or a list or object of
+// these?
 static bool names_evidence(const json_t *draft, const json_t *evidence)
 {
     const json_t *artifacts = json_list(draft, "artifacts");
@@ -118,7 +120,8 @@ static const json_t *evidence_in(const json_t *object)
     return v;
 }
 
-static void check_entry(const json_t *draft, const char *list, const json_t *entry, size_t i, const char *key, json_t *claims)
+static void check_entry(const json_t *draft, const char *list, const json_t *entry, size_t i, const char *key,
+                        json_t *claims)
 {
     if (!entry_claims_speed(entry))
         return;
@@ -126,9 +129,11 @@ static void check_entry(const json_t *draft, const char *list, const json_t *ent
     const json_t *common = json_object_get(json_obj(draft, "output"), "evidence");
     if (names_evidence(draft, own ? own : common))
         return;
-    const char *name = json_is_object(entry) ? json_str(entry, "name", json_str(entry, "id", key)) : json_string_value(entry);
+    const char *name =
+        json_is_object(entry) ? json_str(entry, "name", json_str(entry, "id", key)) : json_string_value(entry);
     add_claim(claims, "output.%s[%zu] '%.120s' states a change of speed, but %s", list, i, name ? name : "",
-              own ? "its evidence is no artifact or receipt of this stage" : "names no artifact or receipt of this stage as evidence");
+              own ? "its evidence is no artifact or receipt of this stage"
+                  : "names no artifact or receipt of this stage as evidence");
 }
 
 static void check_speed(const json_t *draft, json_t *claims)
@@ -145,7 +150,8 @@ static void check_speed(const json_t *draft, json_t *claims)
     }
 }
 
-// `test` as a word of the command: "cargo test", "cargo nextest run", "ctest", "pytest", "./run-test"; not the value of an option.
+// `test` as a word of the command: "cargo test", "cargo nextest run", "ctest", "pytest", "./run-test"; not the value of
+// an option.
 static bool runs_tests(const json_t *receipt)
 {
     const json_t *argv = json_list(receipt, "argv");
@@ -167,7 +173,8 @@ static bool tests_are_grounded(const json_t *draft, const json_t *evidence)
     if (json_is_object(evidence) && json_object_get(evidence, "receipt"))
         evidence = json_object_get(evidence, "receipt");
     if (json_is_integer(evidence))
-        return names_evidence(draft, evidence) && runs_tests(json_array_get(receipts, (size_t)json_integer_value(evidence)));
+        return names_evidence(draft, evidence) &&
+               runs_tests(json_array_get(receipts, (size_t)json_integer_value(evidence)));
     if (json_is_array(evidence) && json_array_size(evidence) > 0 && json_is_integer(json_array_get(evidence, 0))) {
         for (size_t i = 0; i < json_array_size(evidence); i++)
             if (json_is_integer(json_array_get(evidence, i)) && tests_are_grounded(draft, json_array_get(evidence, i)))
@@ -189,18 +196,24 @@ static void check_tests(const json_t *draft, json_t *claims)
         passed = json_object_get(tests, "passed");
     }
     if ((json_is_true(passed) || json_number_value(passed) > 0) && !tests_are_grounded(draft, evidence_in(tests)))
-        add_claim(claims, "output.tests says that tests passed, but no receipt of this stage shows a test command that ended with 0");
+        add_claim(
+            claims,
+            "output.tests says that tests passed, but no receipt of this stage shows a test command that ended with 0");
     const char *summary = json_str(draft, "summary", "");
-    bool said = strcasestr(summary, "tests pass") || strcasestr(summary, "tests green") || strcasestr(summary, "tests are green");
+    bool said = strcasestr(summary, "tests pass") || strcasestr(summary, "tests green") ||
+                strcasestr(summary, "tests are green");
     if (said && !tests_are_grounded(draft, NULL))
-        add_claim(claims, "the summary says that tests pass, but no receipt of this stage shows a test command that ended with 0");
+        add_claim(
+            claims,
+            "the summary says that tests pass, but no receipt of this stage shows a test command that ended with 0");
 }
 
 static void check_summary(const json_t *draft, json_t *claims)
 {
     const char *summary = json_str(draft, "summary", "");
     bool claims_speed = (has_word(summary, "faster") || has_word(summary, "slower")) && strpbrk(summary, "0123456789");
-    if (claims_speed && json_array_size(json_list(draft, "artifacts")) == 0 && json_array_size(json_list(draft, "receipts")) == 0)
+    if (claims_speed && json_array_size(json_list(draft, "artifacts")) == 0 &&
+        json_array_size(json_list(draft, "receipts")) == 0)
         add_claim(claims, "the summary states a change of speed, but this stage has no artifact and no receipt");
 }
 

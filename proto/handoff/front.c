@@ -1,5 +1,5 @@
-// Frontmatter. YAML first; when that fails, a reader that goes line by line and understands what handoffs are made of: keys at
-// column 0, indented maps and lists below them. It never fails.
+// Frontmatter. YAML first; when that fails, a reader that goes line by line and understands what handoffs are made of:
+// keys at column 0, indented maps and lists below them. It never fails.
 #include "handoff/read_parts.h"
 
 #include "base/buf.h"
@@ -14,7 +14,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define LINE_DEPTH_MAX 12
+#define LINE_DEPTH_MAX  12
 #define DIAGNOSTICS_MAX 100
 
 void diag_add(json_t *diagnostics, int line, const char *level, const char *fmt, ...)
@@ -59,7 +59,8 @@ void front_split(const char *text, size_t len, struct front *ret, json_t *diagno
     int line = 1;
     *ret = (struct front){.body = text, .body_len = len, .body_line = 1};
     if (len >= 3 && memcmp(p, "\xEF\xBB\xBF", 3) == 0) {
-        diag_add(diagnostics, 1, "warning", "a byte order mark stands before the first '---'; line-based readers miss the frontmatter");
+        diag_add(diagnostics, 1, "warning",
+                 "a byte order mark stands before the first '---'; line-based readers miss the frontmatter");
         p += 3;
     }
     while (p < end && (*p == '\n' || *p == '\r')) {
@@ -79,7 +80,8 @@ void front_split(const char *text, size_t len, struct front *ret, json_t *diagno
         if (!closing && *p != '#')
             continue;
         if (!closing)
-            diag_add(diagnostics, line, "error", "the frontmatter is not closed; expected a line '---' before the first heading");
+            diag_add(diagnostics, line, "error",
+                     "the frontmatter is not closed; expected a line '---' before the first heading");
         ret->yaml_len = (size_t)(p - ret->yaml);
         ret->body = closing ? next_line(p, end) : p;
         ret->body_line = line + (closing ? 1 : 0);
@@ -169,7 +171,10 @@ static size_t key_length(const struct line *l)
     for (size_t i = 0; i < l->len; i++) {
         char c = l->text[i];
         if (c == ':')
-            return i > 0 && (i + 1 == l->len || l->text[i + 1] == ' ' || l->text[i + 1] == '\t' || l->text[i + 1] == '\r') ? i : 0;
+            return i > 0 && (i + 1 == l->len || l->text[i + 1] == ' ' || l->text[i + 1] == '\t' ||
+                             l->text[i + 1] == '\r')
+                       ? i
+                       : 0;
         if (strchr(" \t\"'{}[],#&*!|>%@`", c) || i > 64)
             return 0;
     }
@@ -202,7 +207,8 @@ static json_t *value_new(struct line_reader *r, const char *rest, size_t len, si
     bool literal = s && (*s == '|' || *s == '>') && strlen(s) <= 3;
     bool deeper = r->next < r->count && r->lines[r->next].indent > indent;
     // A list may stand at the same indentation as its key.
-    bool level_list = json_is_null(v) && r->next < r->count && r->lines[r->next].indent == indent && is_item(&r->lines[r->next]);
+    bool level_list =
+        json_is_null(v) && r->next < r->count && r->lines[r->next].indent == indent && is_item(&r->lines[r->next]);
     if (!deeper && !(level_list && rest[-1] == ':'))
         return v;
     if (json_is_null(v) || literal) {
@@ -226,7 +232,8 @@ static json_t *list_new(struct line_reader *r, size_t indent, int depth)
     while (r->next < r->count && r->lines[r->next].indent == indent && is_item(&r->lines[r->next])) {
         struct line *l = &r->lines[r->next];
         size_t skip = l->len > 1 ? 2 : 1;
-        struct line inner = {.text = l->text + skip, .len = l->len - skip, .indent = l->indent + skip, .number = l->number};
+        struct line inner = {
+            .text = l->text + skip, .len = l->len - skip, .indent = l->indent + skip, .number = l->number};
         if (key_length(&inner) > 0 && depth <= LINE_DEPTH_MAX) { // "- key: value" begins a map
             *l = inner;
             json_array_append_new(list, block_new(r, inner.indent, depth + 1));

@@ -23,8 +23,8 @@ static bool parse_stamp(const char *s, struct tm *ret)
     struct tm copy = t;
     timegm(&copy); // normalises, so that a date which does not exist comes out changed
     *ret = t;
-    return copy.tm_mon == t.tm_mon && copy.tm_mday == t.tm_mday && copy.tm_hour == t.tm_hour && copy.tm_min == t.tm_min &&
-           copy.tm_sec == t.tm_sec;
+    return copy.tm_mon == t.tm_mon && copy.tm_mday == t.tm_mday && copy.tm_hour == t.tm_hour &&
+           copy.tm_min == t.tm_min && copy.tm_sec == t.tm_sec;
 }
 
 bool handoff_id_valid(const char *id)

@@ -25,12 +25,14 @@ static void lint_values(const json_t *values, const json_t *lines, json_t *out)
         AUTO_FREE char *pointer = str_printf("/%s", key);
         int line = (int)json_int(lines, pointer, 0);
         if ((json_is_object(v) || json_is_array(v)) && !str_eq(key, "parent"))
-            diag_add(out, line, "warning", "'%s' is not a flat value; 'parent' is the only list a strict reader knows", key);
+            diag_add(out, line, "warning", "'%s' is not a flat value; 'parent' is the only list a strict reader knows",
+                     key);
         if (json_is_string(v) && strchr(json_string_value(v), '\n') && !str_eq(key, "next_task"))
             diag_add(out, line, "warning", "'%s' has several lines; expected one", key);
     }
     if (strlen(json_str(values, "summary", "")) > HANDOFF_SUMMARY_MAX)
-        diag_add(out, (int)json_int(lines, "/summary", 0), "info", "the summary is longer than %d bytes", HANDOFF_SUMMARY_MAX);
+        diag_add(out, (int)json_int(lines, "/summary", 0), "info", "the summary is longer than %d bytes",
+                 HANDOFF_SUMMARY_MAX);
 }
 
 // grep '^parent:' must find the ids, so a list has to stand on that line.

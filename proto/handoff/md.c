@@ -1,5 +1,5 @@
-// Readers find the structure at column 0: `## Heading` and `**Label**`. A text line that would look like it gets one blank in
-// front, which Markdown does not show and which body.c takes away again.
+// Readers find the structure at column 0: `## Heading` and `**Label**`. A text line that would look like it gets one
+// blank in front, which Markdown does not show and which body.c takes away again.
 #include "handoff/handoff_md.h"
 
 #include "base/buf.h"
@@ -15,7 +15,7 @@
 #define MIN_LINES     2
 
 static const struct role_labels labels[] = {
-    {"performance", "Performance Summary", NULL}, {"review", "Review Summary", "Review Status"},
+    {"performance", "Performance Summary", NULL},  {"review", "Review Summary", "Review Status"},
     {"developer", "Implementation Summary", NULL}, {"critic", NULL, "Verdict"},
     {"testing", "Testing Summary", NULL},          {"debug", "Debug Summary", NULL},
     {"security", "Security Summary", NULL},        {"cicd", "CI/CD Summary", NULL},
@@ -99,7 +99,8 @@ static void add_frontmatter(struct buf *b, const json_t *h)
         add_scalar(b, "verdict", json_str(h, "verdict", NULL));
     if (json_str(h, "run", NULL)) {
         add_scalar(b, "run", json_str(h, "run", NULL));
-        buf_printf(b, "stage: %lld\nattempt: %lld\n", (long long)json_int(h, "stage", 0), (long long)json_int(h, "attempt", 0));
+        buf_printf(b, "stage: %lld\nattempt: %lld\n", (long long)json_int(h, "stage", 0),
+                   (long long)json_int(h, "attempt", 0));
     }
     json_t *extra = json_obj(h, "extra");
     for (void *it = json_object_iter(extra); it; it = json_object_iter_next(extra, it))
@@ -112,7 +113,8 @@ static void add_frontmatter(struct buf *b, const json_t *h)
 static bool needs_blank(const char *line)
 {
     line += strspn(line, " ");
-    return *line == '#' || str_starts(line, "**") || str_starts(line, "---") || str_starts(line, "```") || str_starts(line, "~~~");
+    return *line == '#' || str_starts(line, "**") || str_starts(line, "---") || str_starts(line, "```") ||
+           str_starts(line, "~~~");
 }
 
 // At most `max` lines; what is cut is said. Fences that the cut leaves open are closed.

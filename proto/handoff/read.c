@@ -1,5 +1,5 @@
-// Every era is brought to a map of values (from YAML, frontmatter or JSON) and, for Markdown, a body; then one function makes
-// the normalized object of it.
+// Every era is brought to a map of values (from YAML, frontmatter or JSON) and, for Markdown, a body; then one function
+// makes the normalized object of it.
 #include "handoff/handoff_read.h"
 
 #include "base/file.h"
@@ -10,16 +10,16 @@
 #include "handoff/read_parts.h"
 #include "handoff/text.h"
 #include "handoff/verdict.h"
-#include "json/json.h"
 #include "roles/roles.h"
+#include "json/json.h"
 
 #include <string.h>
 
 static const char *const known_keys[] = {
-    "id",       "parent",  "parents",    "agent",      "agent_name", "status",        "summary", "verdict",
-    "run",      "stage",   "attempt",    "timestamp",  "context",    "review_status", "output",  "next",
-    "sections", "created", "next_agent", "next_task",  "priority",   "next_priority", "blockers", "acceptance",
-    "artifacts", "next_role", "status_raw", "era", "file", "diagnostics", "extra"};
+    "id",        "parent",    "parents",    "agent",     "agent_name", "status",        "summary",  "verdict",
+    "run",       "stage",     "attempt",    "timestamp", "context",    "review_status", "output",   "next",
+    "sections",  "created",   "next_agent", "next_task", "priority",   "next_priority", "blockers", "acceptance",
+    "artifacts", "next_role", "status_raw", "era",       "file",       "diagnostics",   "extra"};
 
 static int line_of(const struct read_source *s, const char *key)
 {
@@ -27,7 +27,8 @@ static int line_of(const struct read_source *s, const char *key)
     return (int)json_int(s->lines, pointer, 0);
 }
 
-// Text of a scalar whatever its type: summaries may look like numbers. NULL for null, lists and maps. Owned by the caller.
+// Text of a scalar whatever its type: summaries may look like numbers. NULL for null, lists and maps. Owned by the
+// caller.
 static char *scalar_text(const json_t *v)
 {
     if (json_is_string(v))
@@ -61,7 +62,8 @@ static bool is_reversed(const char *stem)
     size_t n = strlen(stem);
     if (n < HANDOFF_STAMP_LEN + 2 || n > HANDOFF_ID_MAX - 1 || stem[n - HANDOFF_STAMP_LEN - 1] != '-')
         return false;
-    AUTO_FREE char *turned = str_printf("%s-%.*s", stem + n - HANDOFF_STAMP_LEN, (int)(n - HANDOFF_STAMP_LEN - 1), stem);
+    AUTO_FREE char *turned =
+        str_printf("%s-%.*s", stem + n - HANDOFF_STAMP_LEN, (int)(n - HANDOFF_STAMP_LEN - 1), stem);
     return handoff_id_valid(turned);
 }
 
@@ -93,7 +95,8 @@ static json_t *parents_new(const struct read_source *s)
         add_parent(list, parts[i]);
     str_list_free(parts);
     if (json_is_object(v))
-        diag_add(s->diagnostics, line_of(s, "parent"), "warning", "'parent' is a map; expected null, an id or a list of ids");
+        diag_add(s->diagnostics, line_of(s, "parent"), "warning",
+                 "'parent' is a map; expected null, an id or a list of ids");
     return list;
 }
 
@@ -111,7 +114,8 @@ static void put_identity(const struct read_source *s, json_t *out)
     } else if (!handoff_id_valid(id) && !is_reversed(id)) {
         diag_add(s->diagnostics, line_of(s, "id"), "error", "id '%s' is not of the form YYYY-MM-DDTHH-MM-SS-role", id);
     } else if (*stem && !str_eq(stem, id)) {
-        diag_add(s->diagnostics, line_of(s, "id"), "warning", "id '%s' differs from the file's name '%s'; parent links may dangle", id, stem);
+        diag_add(s->diagnostics, line_of(s, "id"), "warning",
+                 "id '%s' differs from the file's name '%s'; parent links may dangle", id, stem);
     }
     json_put(out, "parent", parents_new(s));
 }
@@ -122,14 +126,17 @@ static void put_agent(const struct read_source *s, json_t *out)
     const char *id = json_str(out, "id", NULL), *name = written ? str_trim(written) : NULL;
     const char *suffix = handoff_id_valid(id) ? handoff_id_suffix(id) : NULL;
     if (is_nothing(name)) {
-        diag_add(s->diagnostics, 0, "error", "the handoff has no 'agent'%s", suffix ? "; the id's suffix is taken" : "");
+        diag_add(s->diagnostics, 0, "error", "the handoff has no 'agent'%s",
+                 suffix ? "; the id's suffix is taken" : "");
         name = suffix;
     }
-    const char *role = role_of_agent(name), *bare = name ? role_bare_name(name) : NULL, *of_suffix = role_of_agent(suffix);
+    const char *role = role_of_agent(name), *bare = name ? role_bare_name(name) : NULL,
+               *of_suffix = role_of_agent(suffix);
     if (name && !role)
         diag_add(s->diagnostics, line_of(s, "agent"), "info", "agent '%s' is not a known one", name);
     if (role && of_suffix && !str_eq(role, of_suffix))
-        diag_add(s->diagnostics, line_of(s, "agent"), "warning", "agent '%s' does not fit the id's suffix '%s'", name, suffix);
+        diag_add(s->diagnostics, line_of(s, "agent"), "warning", "agent '%s' does not fit the id's suffix '%s'", name,
+                 suffix);
     json_put_str(out, "agent", role ? role : bare);
     put_scalar(out, "agent_name", json_object_get(s->values, "agent_name"));
     if (!json_str(out, "agent_name", NULL))
@@ -138,9 +145,10 @@ static void put_agent(const struct read_source *s, json_t *out)
 
 static const char *known_status(const char *word)
 {
-    static const char *const words[][2] = {{"completed", "completed"}, {"complete", "completed"}, {"done", "completed"},
-        {"success", "completed"}, {"blocked", "blocked"}, {"failed", "blocked"}, {"partial", "blocked"},
-        {"needs_discussion", "needs_discussion"}};
+    static const char *const words[][2] = {{"completed", "completed"}, {"complete", "completed"},
+                                           {"done", "completed"},      {"success", "completed"},
+                                           {"blocked", "blocked"},     {"failed", "blocked"},
+                                           {"partial", "blocked"},     {"needs_discussion", "needs_discussion"}};
     for (size_t i = 0; i < ARRAY_LEN(words); i++)
         if (str_eq_nocase(word, words[i][0]))
             return words[i][1];
@@ -159,15 +167,18 @@ static void put_status(const struct read_source *s, json_t *out)
         json_put_str(out, "status", status);
     } else if (word && verdict_word(role, word)) {
         json_put_str(out, "status", "completed");
-        diag_add(s->diagnostics, line_of(s, "status"), "info", "status '%s' is a verdict; read as completed with that verdict", word);
+        diag_add(s->diagnostics, line_of(s, "status"), "info",
+                 "status '%s' is a verdict; read as completed with that verdict", word);
     } else {
         json_put_str(out, "status", "needs_discussion");
-        diag_add(s->diagnostics, line_of(s, "status"), "error", "status '%s' is not completed, blocked or needs_discussion", word ? word : "");
+        diag_add(s->diagnostics, line_of(s, "status"), "error",
+                 "status '%s' is not completed, blocked or needs_discussion", word ? word : "");
     }
     if (word && !str_eq(word, json_str(out, "status", NULL)))
         json_put_str(out, "status_raw", word);
     if (word && str_eq_nocase(word, "partial"))
-        diag_add(s->diagnostics, line_of(s, "status"), "info", "status 'partial' is read as blocked: the work is not complete");
+        diag_add(s->diagnostics, line_of(s, "status"), "info",
+                 "status 'partial' is read as blocked: the work is not complete");
 }
 
 static void put_text(const struct read_source *s, json_t *out)
@@ -265,14 +276,16 @@ static void put_rest(const struct read_source *s, json_t *out, json_t *extra)
 }
 
 // A key that should hold a verdict: 1 with *ret set when there is such a key (NULL: unknown word).
-static int keyed_verdict(const struct read_source *s, const json_t *object, const char *key, const char *role, const char **ret)
+static int keyed_verdict(const struct read_source *s, const json_t *object, const char *key, const char *role,
+                         const char **ret)
 {
     AUTO_FREE char *text = scalar_text(json_object_get(object, key));
     if (!text || is_nothing(str_trim(text)))
         return 0;
     *ret = verdict_word(role, text);
     if (!*ret)
-        diag_add(s->diagnostics, line_of(s, key), "warning", "'%s' is '%s', which is no verdict of this role: the gate stays closed", key, text);
+        diag_add(s->diagnostics, line_of(s, key), "warning",
+                 "'%s' is '%s', which is no verdict of this role: the gate stays closed", key, text);
     return 1;
 }
 
@@ -280,8 +293,10 @@ static void put_verdict(const struct read_source *s, json_t *out)
 {
     const char *role = json_str(out, "agent", NULL), *verdict = NULL;
     const json_t *output = json_obj(s->values, "output");
-    bool known = keyed_verdict(s, s->values, "verdict", role, &verdict) || keyed_verdict(s, s->values, "review_status", role, &verdict) ||
-                 keyed_verdict(s, output, "review_status", role, &verdict) || keyed_verdict(s, output, "verdict", role, &verdict);
+    bool known = keyed_verdict(s, s->values, "verdict", role, &verdict) ||
+                 keyed_verdict(s, s->values, "review_status", role, &verdict) ||
+                 keyed_verdict(s, output, "review_status", role, &verdict) ||
+                 keyed_verdict(s, output, "verdict", role, &verdict);
     if (!known) {
         AUTO_FREE char *status = scalar_text(json_object_get(s->values, "status"));
         verdict = status && !known_status(status) ? verdict_word(role, status) : NULL;
@@ -311,8 +326,9 @@ static const char *find_era(const struct read_source *s, const json_t *out)
     const char *agent = json_str(s->values, "agent", ""), *status = json_str(s->values, "status", "");
     const json_t *output = json_obj(s->values, "output"), *bench = json_list(output, "benchmarks");
     const json_t *before = json_object_get(json_array_get(bench, 0), "before");
-    bool old = str_eq(agent, "code-reviewer") || str_eq(agent, "debugger") || str_eq(status, "partial") || json_is_string(before) ||
-               json_object_get(output, "files_modified") || str_eq(json_str(json_obj(s->values, "next"), "priority", ""), "critical");
+    bool old = str_eq(agent, "code-reviewer") || str_eq(agent, "debugger") || str_eq(status, "partial") ||
+               json_is_string(before) || json_object_get(output, "files_modified") ||
+               str_eq(json_str(json_obj(s->values, "next"), "priority", ""), "critical");
     return old ? "A" : "B";
 }
 
@@ -323,7 +339,8 @@ static void drop_own_labels(json_t *out)
     AUTO_FREE char *verdict = str_printf("`%s`", json_str(out, "verdict", ""));
     json_t *sections = json_list(out, "sections");
     for (size_t i = 0; i < json_array_size(sections);) {
-        const char *label = json_str(json_array_get(sections, i), "label", ""), *text = json_str(json_array_get(sections, i), "text", "");
+        const char *label = json_str(json_array_get(sections, i), "label", ""),
+                   *text = json_str(json_array_get(sections, i), "text", "");
         bool own = (str_eq(label, labels->summary) && str_eq(text, json_str(out, "summary", ""))) ||
                    (str_eq(label, labels->verdict) && str_eq(text, verdict));
         if (own)
@@ -400,7 +417,8 @@ json_t *handoff_read_new(const char *text, size_t len, const char *file_name, st
         s.body_len = f.body_len;
     }
     if (values && json_object_size(values) == 0)
-        err_set(err, ERR_PARSE, "'%s' holds no handoff: no key was found; expected 'id:', 'agent:', 'status:' and others", what);
+        err_set(err, ERR_PARSE,
+                "'%s' holds no handoff: no key was found; expected 'id:', 'agent:', 'status:' and others", what);
     if (!values || json_object_size(values) == 0)
         return NULL;
     s.values = values;
@@ -411,5 +429,6 @@ json_t *handoff_read_file_new(const char *path, struct err *err)
 {
     AUTO_FREE char *text = NULL;
     size_t len = 0;
-    return file_read(path, HANDOFF_FILE_MAX, &text, &len, err) < 0 ? NULL : handoff_read_new(text, len, path_base(path), err);
+    return file_read(path, HANDOFF_FILE_MAX, &text, &len, err) < 0 ? NULL
+                                                                   : handoff_read_new(text, len, path_base(path), err);
 }

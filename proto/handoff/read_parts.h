@@ -25,10 +25,11 @@ void front_split(const char *text, size_t len, struct front *ret, json_t *diagno
 // An object, always. `lines` receives "/key" -> line.
 json_t *front_parse_new(const char *yaml, size_t len, int first_line, json_t *lines, json_t *diagnostics);
 
-// Body of a Markdown handoff into `out`: context, sections, blockers, acceptance. `ours`: it was written by handoff_md_new.
-// `headings` receives the level-2 headings.
+// Body of a Markdown handoff into `out`: context, sections, blockers, acceptance. `ours`: it was written by
+// handoff_md_new. `headings` receives the level-2 headings.
 void body_parse(const char *body, size_t len, bool ours, json_t *out, json_t *headings);
-// The value behind a "Review Status" or "Verdict" line (bold or heading) of the body. Owned by the caller, NULL without one.
+// The value behind a "Review Status" or "Verdict" line (bold or heading) of the body. Owned by the caller, NULL without
+// one.
 char *body_verdict_new(const char *body, size_t len);
 
 // Values of a frontmatter or YAML file (consumed) into the normalized object. `body` may be NULL.

@@ -23,7 +23,8 @@ static size_t line_length(const char *p, const char *end)
     return q ? (size_t)(q - p) + 1 : (size_t)(end - p);
 }
 
-// Key and value of `**Key:** value`, `**Key**: value`, `Key: value` and `| Key | value |`. Both in the given line, changed.
+// Key and value of `**Key:** value`, `**Key**: value`, `Key: value` and `| Key | value |`. Both in the given line,
+// changed.
 static bool split_pair(char *line, char **ret_key, char **ret_value)
 {
     char *s = str_trim(line);
@@ -48,9 +49,10 @@ static bool split_pair(char *line, char **ret_key, char **ret_value)
 
 static void take_pair(struct reply *r, char *line)
 {
-    static const char *const names[][2] = {{"Status", "status"}, {"Recommended next", "next_agent"}, {"Next agent", "next_agent"},
-        {"Task for next agent", "next_task"}, {"Next task", "next_task"}, {"Summary", "summary"}, {"Verdict", "verdict"},
-        {"Review Status", "review_status"}};
+    static const char *const names[][2] = {{"Status", "status"},         {"Recommended next", "next_agent"},
+                                           {"Next agent", "next_agent"}, {"Task for next agent", "next_task"},
+                                           {"Next task", "next_task"},   {"Summary", "summary"},
+                                           {"Verdict", "verdict"},       {"Review Status", "review_status"}};
     char *key = NULL, *value = NULL;
     if (!split_pair(line, &key, &value) || !*value)
         return;
@@ -149,7 +151,8 @@ json_t *handoff_read_reply_new(const char *text, size_t len, struct err *err)
         return NULL;
     }
     AUTO_FREE char *copy = str_ndup(text, len); // strspn() below needs an end
-    AUTO_JSON json_t *values = json_object(), *lines = json_object(), *diagnostics = json_array(), *headings = json_array();
+    AUTO_JSON json_t *values = json_object(), *lines = json_object(), *diagnostics = json_array(),
+                     *headings = json_array();
     struct reply r = {.values = values};
     int line = 0;
     size_t at = find_heading(copy, len, &line);
@@ -158,12 +161,15 @@ json_t *handoff_read_reply_new(const char *text, size_t len, struct err *err)
     else
         find_incoming(&r, copy, len);
     AUTO_FREE char *path = r.path;
-    AUTO_JSON json_t *front = r.yaml ? front_parse_new(r.yaml, r.yaml_len, r.yaml_line, lines, diagnostics) : json_object();
+    AUTO_JSON json_t *front =
+        r.yaml ? front_parse_new(r.yaml, r.yaml_len, r.yaml_line, lines, diagnostics) : json_object();
     json_object_update(values, front);
     if (!is_handoff(values)) {
-        err_set(err, ERR_NOT_FOUND, "no handoff found; expected frontmatter between '---' lines, or '## Handoff' with a yaml block");
+        err_set(err, ERR_NOT_FOUND,
+                "no handoff found; expected frontmatter between '---' lines, or '## Handoff' with a yaml block");
         return NULL;
     }
-    struct read_source s = {.values = values, .lines = lines, .diagnostics = diagnostics, .file_name = path, .era = "reply"};
+    struct read_source s = {
+        .values = values, .lines = lines, .diagnostics = diagnostics, .file_name = path, .era = "reply"};
     return read_normalize_new(&s, headings);
 }

@@ -1,5 +1,6 @@
-// Text from a worker is cleaned, never trusted: what ends in the frontmatter is one line, what ends in the body has no control
-// characters. A worker's mistake in form refuses the draft (the engine then writes a blocked one); too much of it is cut.
+// Text from a worker is cleaned, never trusted: what ends in the frontmatter is one line, what ends in the body has no
+// control characters. A worker's mistake in form refuses the draft (the engine then writes a blocked one); too much of
+// it is cut.
 #include "handoff/handoff.h"
 
 #include "base/clock.h"
@@ -17,7 +18,8 @@
 static const char *const draft_keys[] = {"status",   "summary",  "verdict",    "next_agent", "next_task", "output",
                                          "sections", "blockers", "acceptance", "artifacts",  "receipts",  "worker"};
 
-static int refuse_unknown(const json_t *object, const char *const *keys, size_t count, const char *what, struct err *err)
+static int refuse_unknown(const json_t *object, const char *const *keys, size_t count, const char *what,
+                          struct err *err)
 {
     void *it = json_object_iter((json_t *)(uintptr_t)object);
     for (; it; it = json_object_iter_next((json_t *)(uintptr_t)object, it)) {
@@ -33,7 +35,8 @@ static int refuse_unknown(const json_t *object, const char *const *keys, size_t 
 }
 
 // Member that is a string, null or absent (then NULL).
-static int read_text(const json_t *object, const char *key, const char *what, size_t max, const char **ret, struct err *err)
+static int read_text(const json_t *object, const char *key, const char *what, size_t max, const char **ret,
+                     struct err *err)
 {
     const json_t *v = json_object_get(object, key);
     if (v && !json_is_null(v) && !json_is_string(v))
@@ -50,7 +53,8 @@ static int read_list(const json_t *draft, const char *key, size_t max, json_t **
     if (v && !json_is_null(v) && !json_is_array(v))
         return err_set(err, ERR_INVALID, "draft: '%s' must be a list", key);
     if (json_array_size(v) > max)
-        return err_set(err, ERR_LIMIT, "draft: '%s' has %zu entries; expected at most %zu", key, json_array_size(v), max);
+        return err_set(err, ERR_LIMIT, "draft: '%s' has %zu entries; expected at most %zu", key, json_array_size(v),
+                       max);
     *ret = json_is_array(v) ? v : NULL;
     return 0;
 }
@@ -70,7 +74,8 @@ static int put_status(json_t *h, const json_t *draft, struct err *err)
             json_put_str(h, "status", status);
             return 0;
         }
-    return err_set(err, ERR_INVALID, "draft: 'status' is '%.40s'; expected completed, blocked or needs_discussion", status ? status : "");
+    return err_set(err, ERR_INVALID, "draft: 'status' is '%.40s'; expected completed, blocked or needs_discussion",
+                   status ? status : "");
 }
 
 static int put_verdict(json_t *h, const json_t *draft, const char *role, struct err *err)
@@ -100,7 +105,8 @@ static int put_summary(json_t *h, const json_t *draft, struct err *err)
         line = text_line_new(blockers, HANDOFF_SUMMARY_MAX);
     }
     if (!*line)
-        return err_set(err, ERR_INVALID, "draft: 'summary' is empty; expected one line that says what was found or done");
+        return err_set(err, ERR_INVALID,
+                       "draft: 'summary' is empty; expected one line that says what was found or done");
     json_put_str(h, "summary", line);
     return 0;
 }
@@ -122,7 +128,8 @@ static int put_sections(json_t *h, const json_t *draft, struct err *err)
             return r;
         AUTO_FREE char *clean = text_line_new(label ? label : "", HANDOFF_LABEL_MAX);
         if (!*clean || strchr(clean, '*') || str_ends(clean, ":") || !str_eq(clean, label))
-            return err_set(err, ERR_INVALID, "draft: the label of section %zu must be one line without '*', not ending in ':'", i + 1);
+            return err_set(err, ERR_INVALID,
+                           "draft: the label of section %zu must be one line without '*', not ending in ':'", i + 1);
         AUTO_FREE char *block = text_block_new(text ? text : "");
         json_t *entry = json_object();
         json_put_str(entry, "label", clean);
@@ -183,7 +190,8 @@ static int put_artifact(json_t *out, const json_t *a, const struct handoff_store
     const char *name = NULL, *media = NULL, *path = NULL, *given = NULL;
     if (r < 0 || (r = read_text(a, "name", "artifact", NAME_MAX_BYTES, &name, err)) < 0 ||
         (r = read_text(a, "media", "artifact", NAME_MAX_BYTES, &media, err)) < 0 ||
-        (r = read_text(a, "path", "artifact", 4096, &path, err)) < 0 || (r = read_text(a, "hash", "artifact", 64, &given, err)) < 0)
+        (r = read_text(a, "path", "artifact", 4096, &path, err)) < 0 ||
+        (r = read_text(a, "hash", "artifact", 64, &given, err)) < 0)
         return r;
     AUTO_FREE char *clean = text_line_new(name ? name : "", NAME_MAX_BYTES);
     if (!*clean || !str_eq(clean, name))
@@ -196,7 +204,8 @@ static int put_artifact(json_t *out, const json_t *a, const struct handoff_store
     } else if (is_hash(given) && bytes >= 0) {
         memcpy(hash, given, sizeof(hash));
     } else {
-        return err_set(err, ERR_INVALID, "draft: artifact '%s' must name a file as 'path', or 'hash' and 'bytes'", name);
+        return err_set(err, ERR_INVALID, "draft: artifact '%s' must name a file as 'path', or 'hash' and 'bytes'",
+                       name);
     }
     json_t *entry = json_object();
     json_put_str(entry, "name", name);
@@ -273,11 +282,13 @@ static int check_shape(const json_t *draft, struct err *err)
     for (size_t i = 0; i < json_array_size(receipts); i++)
         if (!json_is_object(json_array_get(receipts, i)))
             return err_set(err, ERR_INVALID, "draft: receipt %zu is not an object", i);
-    return !worker || json_is_object(worker) || json_is_null(worker) ? 0 : err_set(err, ERR_INVALID, "draft: 'worker' must be an object");
+    return !worker || json_is_object(worker) || json_is_null(worker)
+               ? 0
+               : err_set(err, ERR_INVALID, "draft: 'worker' must be an object");
 }
 
-int handoff_seal(const json_t *draft, const struct handoff_facts *facts, const struct handoff_store *store, json_t **ret,
-                 struct err *err)
+int handoff_seal(const json_t *draft, const struct handoff_facts *facts, const struct handoff_store *store,
+                 json_t **ret, struct err *err)
 {
     struct err inner = {0};
     if (!err)
@@ -292,8 +303,8 @@ int handoff_seal(const json_t *draft, const struct handoff_facts *facts, const s
         return r;
     const json_t *output = json_obj(draft, "output");
     json_put(h, "output", output ? json_deep_copy(output) : json_object());
-    if ((r = put_sections(h, draft, err)) < 0 || (r = put_blockers(h, draft, err)) < 0 || (r = put_acceptance(h, draft, err)) < 0 ||
-        (r = put_artifacts(h, draft, store, err)) < 0)
+    if ((r = put_sections(h, draft, err)) < 0 || (r = put_blockers(h, draft, err)) < 0 ||
+        (r = put_acceptance(h, draft, err)) < 0 || (r = put_artifacts(h, draft, store, err)) < 0)
         return r;
     char created[CLOCK_TEXT_MAX];
     clock_iso(facts->wall_ns, created);

@@ -77,7 +77,8 @@ static uint32_t decode(const char *s, size_t *ret_len)
 // YAML readers refuse some characters and take others for line ends.
 static bool must_escape(uint32_t c)
 {
-    return c < 0x20 || (c >= 0x7F && c < 0xA0) || c == 0x2028 || c == 0x2029 || c == 0xFEFF || c == 0xFFFE || c == 0xFFFF;
+    return c < 0x20 || (c >= 0x7F && c < 0xA0) || c == 0x2028 || c == 0x2029 || c == 0xFEFF || c == 0xFFFE ||
+           c == 0xFFFF;
 }
 
 void text_yaml_quoted(struct buf *b, const char *s)

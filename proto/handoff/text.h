@@ -6,7 +6,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-// One line: control characters and line ends become single blanks, blanks at the ends go, "…" marks a cut. Owned by the caller.
+// One line: control characters and line ends become single blanks, blanks at the ends go, "…" marks a cut. Owned by the
+// caller.
 char *text_line_new(const char *s, size_t max);
 // Many lines: LF only, no control characters but tabs, no blank lines at the ends, no blanks at the very end.
 char *text_block_new(const char *s);

@@ -12,7 +12,8 @@ struct verdict_set {
     const char *words[6];
 };
 
-// The reviewer also consolidates debugging; "needs_changes" is said of single files and means changes_requested at a gate.
+// The reviewer also consolidates debugging; "needs_changes" is said of single files and means changes_requested at a
+// gate.
 static const struct verdict_set sets[] = {
     {"review", true, {"approved", "changes_requested", "no_fixes_needed", "fixes_required", "needs_changes"}},
     {"critic", true, {"approved", "minor", "significant", "critical"}},
@@ -96,7 +97,8 @@ const char *verdict_word(const char *role, const char *text)
 // "Approved once the tests are fixed" is no approval yet.
 static bool is_conditional(const char *rest)
 {
-    static const char *const words[] = {"with", "after", "if", "once", "pending", "subject", "except", "but", "when", "provided", "unless"};
+    static const char *const words[] = {"with",   "after", "if",   "once",     "pending", "subject",
+                                        "except", "but",   "when", "provided", "unless"};
     rest += strspn(rest, " \t`*_,;:-");
     for (size_t i = 0; i < ARRAY_LEN(words); i++)
         if (match(rest, words[i]) > 0)

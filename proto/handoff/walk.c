@@ -1,5 +1,5 @@
-// Breadth-first over parent links. Files are found by name first; an id that no file name has is looked for inside the files of
-// the folder once (older files diverge from their names).
+// Breadth-first over parent links. Files are found by name first; an id that no file name has is looked for inside the
+// files of the folder once (older files diverge from their names).
 #include "handoff/handoff_read.h"
 
 #include "base/file.h"
@@ -17,10 +17,10 @@
 
 struct walk {
     const char *dir;
-    json_t *seen;    // id -> index into order
-    json_t *order;   // normalized objects, or null for what could not be loaded
-    json_t *depths;  // parallel to order
-    json_t *by_id;   // id inside -> file name, filled on first need
+    json_t *seen;   // id -> index into order
+    json_t *order;  // normalized objects, or null for what could not be loaded
+    json_t *depths; // parallel to order
+    json_t *by_id;  // id inside -> file name, filled on first need
     json_t *diagnostics;
 };
 
@@ -121,7 +121,8 @@ static void find_cycles(struct walk *w, size_t at, char *colour)
 
 static json_t *digest_new(const json_t *h, int64_t depth)
 {
-    static const char *const keys[] = {"id", "parent", "agent", "status", "summary", "verdict", "next_agent", "next_task"};
+    static const char *const keys[] = {"id",      "parent",  "agent",      "status",
+                                       "summary", "verdict", "next_agent", "next_task"};
     json_t *out = json_object();
     for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
         json_t *v = json_object_get(h, keys[i]);

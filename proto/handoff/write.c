@@ -37,7 +37,8 @@ static bool same_bytes(const char *path, const char *text)
 {
     AUTO_FREE char *there = NULL;
     size_t len = 0;
-    return file_read(path, strlen(text) + 1, &there, &len, NULL) >= 0 && len == strlen(text) && memcmp(there, text, len) == 0;
+    return file_read(path, strlen(text) + 1, &there, &len, NULL) >= 0 && len == strlen(text) &&
+           memcmp(there, text, len) == 0;
 }
 
 // 1: the file is there with this text, 0: the name is taken by another.
@@ -84,8 +85,8 @@ static int write_as(const char *dir, const json_t *h, enum handoff_format format
     return 1;
 }
 
-int handoff_write(const char *dir, const json_t *handoff, enum handoff_format format, json_t **ret_handoff, char **ret_path,
-                  struct err *err)
+int handoff_write(const char *dir, const json_t *handoff, enum handoff_format format, json_t **ret_handoff,
+                  char **ret_path, struct err *err)
 {
     if (!handoff_id_valid(json_str(handoff, "id", NULL)))
         return err_set(err, ERR_INVALID, "the handoff has no valid id");
@@ -106,6 +107,6 @@ int handoff_write(const char *dir, const json_t *handoff, enum handoff_format fo
         handoff_id_next(json_str(h, "id", ""), next);
         json_put_str(h, "id", next);
     }
-    return err_set(err, ERR_EXISTS, "no free name for handoff '%s' in '%s' within %d seconds", json_str(handoff, "id", ""), dir,
-                   ATTEMPTS_MAX);
+    return err_set(err, ERR_EXISTS, "no free name for handoff '%s' in '%s' within %d seconds",
+                   json_str(handoff, "id", ""), dir, ATTEMPTS_MAX);
 }

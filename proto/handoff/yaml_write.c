@@ -1,5 +1,5 @@
-// Era B: block style, so that people and line-based readers cope; every string that is not a plain word is quoted or, when it
-// has several lines, a literal block.
+// Era B: block style, so that people and line-based readers cope; every string that is not a plain word is quoted or,
+// when it has several lines, a literal block.
 #include "handoff/handoff_md.h"
 
 #include "base/buf.h"
@@ -145,7 +145,8 @@ static json_t *output_new(const json_t *h)
     const json_t *given = json_obj(h, "output");
     if (!json_object_get(given, "summary"))
         json_put_str(output, "summary", json_str(h, "summary", ""));
-    if (str_eq(json_str(h, "agent", NULL), "review") && json_str(h, "verdict", NULL) && !json_object_get(given, "review_status"))
+    if (str_eq(json_str(h, "agent", NULL), "review") && json_str(h, "verdict", NULL) &&
+        !json_object_get(given, "review_status"))
         json_put_str(output, "review_status", json_str(h, "verdict", NULL));
     json_object_update(output, (json_t *)(uintptr_t)given);
     return output;

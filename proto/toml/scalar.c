@@ -149,7 +149,8 @@ static int read_number(struct scan *s, const char *t, json_t **ret)
     if (r == 1)
         *ret = json_integer(i);
     else if (shape != 2)
-        return scan_fail(s, "'%s' is not a value; expected a string, number, true, false, date, array or inline table", t);
+        return scan_fail(s, "'%s' is not a value; expected a string, number, true, false, date, array or inline table",
+                         t);
     else if (!str_to_double(clean, &d))
         return scan_fail(s, "number '%s' is out of range", t);
     else

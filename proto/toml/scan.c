@@ -1,5 +1,5 @@
-// Strings carry the awkward rules: a multi-line string may end in up to two quotes of its own, a newline directly behind the
-// opening delimiter is dropped, and a backslash at a line's end swallows all white space that follows.
+// Strings carry the awkward rules: a multi-line string may end in up to two quotes of its own, a newline directly
+// behind the opening delimiter is dropped, and a backslash at a line's end swallows all white space that follows.
 #include "toml/scan.h"
 
 #include "base/str.h"
@@ -191,7 +191,8 @@ static int escape(struct scan *s, bool multi, struct buf *ret)
     return scan_fail(s, "unknown escape; expected one of \\b \\t \\n \\f \\r \\\" \\\\ \\uXXXX \\UXXXXXXXX");
 }
 
-// At a quote inside a multi-line string: up to two stay text, three close, and so do four or five, whose first ones are text.
+// At a quote inside a multi-line string: up to two stay text, three close, and so do four or five, whose first ones are
+// text.
 static bool multi_quotes(struct scan *s, char quote, struct buf *ret)
 {
     size_t n = 0;
@@ -232,11 +233,13 @@ int scan_string(struct scan *s, bool multi_line_allowed, struct buf *ret)
         } else if (at_newline(s)) {
             break;
         } else if (is_control((unsigned char)c)) {
-            return scan_fail(s, "control character 0x%02X in a string; write it as an escape", (unsigned)(unsigned char)c);
+            return scan_fail(s, "control character 0x%02X in a string; write it as an escape",
+                             (unsigned)(unsigned char)c);
         } else {
             buf_char(ret, c);
             s->pos++;
         }
     }
-    return scan_fail(s, "the string is not closed; expected %s", multi ? (quote == '"' ? "\"\"\"" : "'''") : (quote == '"' ? "\"" : "'"));
+    return scan_fail(s, "the string is not closed; expected %s",
+                     multi ? (quote == '"' ? "\"\"\"" : "'''") : (quote == '"' ? "\"" : "'"));
 }

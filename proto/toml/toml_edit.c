@@ -1,5 +1,5 @@
-// Every edit is one splice of the text. The tree says where; the check at the end says whether the splice did what was asked,
-// so that a case nobody thought of becomes an error and never a damaged file.
+// Every edit is one splice of the text. The tree says where; the check at the end says whether the splice did what was
+// asked, so that a case nobody thought of becomes an error and never a damaged file.
 #include "toml/toml_edit.h"
 
 #include "base/buf.h"
@@ -167,8 +167,8 @@ static void append_table(const char *text, const char *const *path, size_t end, 
     buf_printf(&out->text, " = %s%s", value, newline);
 }
 
-static int plan_set(const char *text, struct toml_node *root, const char *const *path, const char *value, struct splice *out,
-                    struct err *err)
+static int plan_set(const char *text, struct toml_node *root, const char *const *path, const char *value,
+                    struct splice *out, struct err *err)
 {
     AUTO_BUF struct buf name = BUF_INIT;
     size_t found = 0, end = 0;
@@ -203,7 +203,8 @@ static int plan_set(const char *text, struct toml_node *root, const char *const 
 
 static bool stands_alone(const struct toml_node *node)
 {
-    return node->parent == NULL || node->kind != TOML_TABLE || (node->origin != TOML_DOTTED && node->origin != TOML_IMPLICIT);
+    return node->parent == NULL || node->kind != TOML_TABLE ||
+           (node->origin != TOML_DOTTED && node->origin != TOML_IMPLICIT);
 }
 
 static void plan_remove(const struct toml_node *node, struct splice *out)
@@ -245,7 +246,8 @@ static void change(json_t *v, const char *const *path, size_t at, size_t end, js
 {
     for (; at + 1 < end; at++) {
         int64_t i = 0;
-        json_t *next = json_is_array(v) && str_to_i64(path[at], &i) ? json_array_get(v, (size_t)i) : json_object_get(v, path[at]);
+        json_t *next =
+            json_is_array(v) && str_to_i64(path[at], &i) ? json_array_get(v, (size_t)i) : json_object_get(v, path[at]);
         if (!next) {
             next = json_object();
             json_put(v, path[at], next);
@@ -271,7 +273,8 @@ static int finish(const char *text, const struct splice *splice, const json_t *e
     struct err inner = {0};
     AUTO_JSON json_t *got = toml_parse_new(buf_str(&b), b.len, "the changed text", &inner);
     if (!got || !json_equal(got, expected))
-        return err_set(err, ERR_UNSUPPORTED, "'%s' cannot be changed without changing more of the text%s%s; edit it by hand",
+        return err_set(err, ERR_UNSUPPORTED,
+                       "'%s' cannot be changed without changing more of the text%s%s; edit it by hand",
                        path_text(path, &name), got ? "" : ": ", got ? "" : inner.text);
     *ret_text = buf_steal(&b);
     return 0;
@@ -296,7 +299,8 @@ static json_t *parse_one_value_new(const char *toml_value, struct err *err)
         return NULL;
     const struct toml_node *v = tree->kids.items[0];
     if (tree->kids.len != 1 || v->val_start != 4 || v->val_end != b.len) {
-        err_set(err, ERR_INVALID, "'%s' is not one TOML value; expected no blanks around it and no comment", toml_value);
+        err_set(err, ERR_INVALID, "'%s' is not one TOML value; expected no blanks around it and no comment",
+                toml_value);
         return NULL;
     }
     return toml_tree_json_new(v);
@@ -341,7 +345,8 @@ int toml_edit_remove(const char *text, const char *const *path, char **ret_text,
         return 0;
     }
     if (node->parent->kind == TOML_ARRAY || (node->kind != TOML_SCALAR && node->origin != TOML_INLINE))
-        return err_set(err, ERR_UNSUPPORTED, "'%s' in line %d is a table or an array's element; expected a key with a value",
+        return err_set(err, ERR_UNSUPPORTED,
+                       "'%s' in line %d is a table or an array's element; expected a key with a value",
                        path_text(path, &name), node->line);
     struct splice splice = {0};
     plan_remove(node, &splice);

@@ -1,6 +1,6 @@
-// The document grammar. What may be extended later: a header may pass through every table that is not inline and through the
-// last element of an array of tables, and may name a table that was only implicit; a dotted key may pass through tables made
-// by dotted keys or left implicit; inline tables and arrays are complete.
+// The document grammar. What may be extended later: a header may pass through every table that is not inline and
+// through the last element of an array of tables, and may name a table that was only implicit; a dotted key may pass
+// through tables made by dotted keys or left implicit; inline tables and arrays are complete.
 #include "toml/tree.h"
 
 #include "base/mem.h"
@@ -65,7 +65,8 @@ static int attach(struct scan *s, struct toml_node *parent, struct toml_node *ch
     if (key) {
         child->key = str_ndup(buf_str(key), key->len);
         child->key_len = key->len;
-        must(json_object_setn_new(parent->index, buf_str(key), key->len, json_integer((json_int_t)parent->kids.len)) == 0);
+        must(json_object_setn_new(parent->index, buf_str(key), key->len, json_integer((json_int_t)parent->kids.len)) ==
+             0);
     }
     vec_push(&parent->kids, child);
     return child->depth > TOML_DEPTH_MAX ? scan_fail(s, "more than %d levels of nesting", TOML_DEPTH_MAX) : 0;
@@ -98,7 +99,8 @@ static int parse_value(struct scan *s, struct toml_node *parent, const struct bu
                        struct toml_node **ret);
 
 // One step of a dotted key, not the last one.
-static int dotted_step(struct scan *s, struct toml_node **table, const struct buf *key, struct toml_node *section, size_t start)
+static int dotted_step(struct scan *s, struct toml_node **table, const struct buf *key, struct toml_node *section,
+                       size_t start)
 {
     char name[QUOTED_KEY_MAX];
     struct toml_node *next = toml_tree_child(*table, buf_str(key), key->len);
@@ -116,7 +118,8 @@ static int dotted_step(struct scan *s, struct toml_node **table, const struct bu
         next->origin = TOML_DOTTED;
         next->section = section;
     } else if (next->origin != TOML_DOTTED) {
-        return scan_fail(s, "table '%s' is complete since line %d and cannot be extended here", key_text(key, name), next->line);
+        return scan_fail(s, "table '%s' is complete since line %d and cannot be extended here", key_text(key, name),
+                         next->line);
     }
     *table = next;
     return 0;
@@ -200,7 +203,7 @@ static int parse_value(struct scan *s, struct toml_node *parent, const struct bu
     int r = attach(s, parent, n, key);
     if (r < 0)
         return r;
-    r = kind == TOML_TABLE ? parse_inline_table(s, n, section)
+    r = kind == TOML_TABLE   ? parse_inline_table(s, n, section)
         : kind == TOML_ARRAY ? parse_array(s, n, section)
                              : scan_scalar(s, &n->scalar);
     n->val_end = s->pos;
@@ -222,21 +225,24 @@ static int header_step(struct scan *s, struct toml_node **table, const struct bu
     } else if (next->kind == TOML_ARRAY && next->origin == TOML_TABLES) {
         next = next->kids.items[next->kids.len - 1];
     } else if (next->kind != TOML_TABLE || next->origin == TOML_INLINE) {
-        return scan_fail(s, "'%s' has a value since line %d and cannot get a table of that name", key_text(key, name), next->line);
+        return scan_fail(s, "'%s' has a value since line %d and cannot get a table of that name", key_text(key, name),
+                         next->line);
     }
     *table = next;
     return 0;
 }
 
 // The table that a header's last key names: new, or an implicit one that becomes explicit.
-static int header_table(struct scan *s, struct toml_node *parent, const struct buf *key, bool array, struct toml_node **ret)
+static int header_table(struct scan *s, struct toml_node *parent, const struct buf *key, bool array,
+                        struct toml_node **ret)
 {
     char name[QUOTED_KEY_MAX];
     struct toml_node *n = toml_tree_child(parent, buf_str(key), key->len);
     int r = 0;
     if (array) {
         if (n && (n->kind != TOML_ARRAY || n->origin != TOML_TABLES))
-            return scan_fail(s, "'%s' is not an array of tables, line %d made it something else", key_text(key, name), n->line);
+            return scan_fail(s, "'%s' is not an array of tables, line %d made it something else", key_text(key, name),
+                             n->line);
         if (!n) {
             n = node_new(TOML_ARRAY, TOML_TABLES);
             n->line = s->line;

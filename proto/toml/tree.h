@@ -27,19 +27,20 @@ struct toml_node {
     size_t key_len;
     json_t *scalar;
     VEC(struct toml_node *) kids;
-    json_t *index;              // key -> position in kids
-    int depth;                  // document: 0
-    int line;                   // first line that names it
-    size_t key_start;           // of the whole dotted key that made it
-    size_t val_start, val_end;  // scalars, inline tables and arrays
+    json_t *index;               // key -> position in kids
+    int depth;                   // document: 0
+    int line;                    // first line that names it
+    size_t key_start;            // of the whole dotted key that made it
+    size_t val_start, val_end;   // scalars, inline tables and arrays
     size_t stmt_start, stmt_end; // the lines of the statement, with its newline
-    size_t body_end;            // TOML_HEADER: behind its header line or its last statement
-    size_t last_stmt;           // TOML_HEADER: start of its last statement, SIZE_MAX without one
+    size_t body_end;             // TOML_HEADER: behind its header line or its last statement
+    size_t last_stmt;            // TOML_HEADER: start of its last statement, SIZE_MAX without one
 };
 
 struct toml_node *toml_tree_new(const char *text, size_t len, const char *what, struct err *err);
 struct toml_node *toml_tree_free(struct toml_node *node); // NULL allowed; returns NULL
-struct toml_node *toml_tree_child(const struct toml_node *node, const char *key, size_t len); // keys, or a number in arrays
+struct toml_node *toml_tree_child(const struct toml_node *node, const char *key,
+                                  size_t len); // keys, or a number in arrays
 json_t *toml_tree_json_new(const struct toml_node *node);
 
 void toml_tree_auto_free(struct toml_node **node);

@@ -24,7 +24,8 @@ static void write_again(const json_t *h)
 {
     struct err err = {0};
     char *md = handoff_md_new(h), *yaml = handoff_yaml_new(h);
-    json_t *a = handoff_read_new(md, strlen(md), "x.md", &err), *b = handoff_read_new(yaml, strlen(yaml), "x.yaml", &err);
+    json_t *a = handoff_read_new(md, strlen(md), "x.md", &err),
+           *b = handoff_read_new(yaml, strlen(yaml), "x.yaml", &err);
     if (strlen(md) <= HANDOFF_FILE_MAX && strlen(yaml) <= HANDOFF_FILE_MAX)
         must(a && b && str_eq(json_str(a, "agent", NULL), json_str(b, "agent", NULL)));
     mem_free(md);
@@ -35,7 +36,8 @@ static void write_again(const json_t *h)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static const char *const names[] = {"2026-01-01T00-00-00-review.md", "review-2026-01-01T00-00-00.yaml", NULL, "a.json"};
+    static const char *const names[] = {"2026-01-01T00-00-00-review.md", "review-2026-01-01T00-00-00.yaml", NULL,
+                                        "a.json"};
     const char *text = (const char *)data;
     struct err err = {0};
     for (size_t i = 0; i < ARRAY_LEN(names); i++) {

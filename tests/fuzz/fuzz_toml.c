@@ -12,7 +12,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static const char *const paths[][4] = {{"profile", "release", "lto", NULL}, {"a", NULL}, {"a", "b", NULL}, {"a", "0", "b", NULL}};
+    static const char *const paths[][4] = {
+        {"profile", "release", "lto", NULL}, {"a", NULL}, {"a", "b", NULL}, {"a", "0", "b", NULL}};
     struct err err = {0};
     json_t *v = toml_parse_new((const char *)data, size, "input", &err);
     if (!v) {

@@ -1,4 +1,5 @@
-// Random drafts seal within the byte budget and resolve back to what they were; random handoffs survive Markdown and YAML.
+// Random drafts seal within the byte budget and resolve back to what they were; random handoffs survive Markdown and
+// YAML.
 #include "support/support.h"
 
 #include "base/buf.h"
@@ -24,10 +25,66 @@ static unsigned pick(unsigned n)
 }
 
 static const char *const PIECES[] = {
-    "a", "fast", " ", "  ", "ü", "→", "😀", "\"", "'", "\\", "\\n", ":", ": ", " #", "#", "## ", "**", "**Label**", "---", "- ", "* ", "1. ",
-    "[x", "]", "{", "}", "```", "`", "|", ">", "%", "&a", "*a", "!t", "null", "true", "12", "1e3", "~", "\n", "\n\n", "\t", "\r\n",
-    "\n## Output\n", "\n**Review Status**: approved\n", "\n---\n", "\n    code\n", "\xC2\x85", "\xE2\x80\xA8", "\xEF\xBB\xBF", "\x01", "\x7F",
-    "Approved", "changes_requested", ",", "@", "=", "\n ", "\n- [ ] x", "2026-01-01T00-00-00-review",
+    "a",
+    "fast",
+    " ",
+    "  ",
+    "ü",
+    "→",
+    "😀",
+    "\"",
+    "'",
+    "\\",
+    "\\n",
+    ":",
+    ": ",
+    " #",
+    "#",
+    "## ",
+    "**",
+    "**Label**",
+    "---",
+    "- ",
+    "* ",
+    "1. ",
+    "[x",
+    "]",
+    "{",
+    "}",
+    "```",
+    "`",
+    "|",
+    ">",
+    "%",
+    "&a",
+    "*a",
+    "!t",
+    "null",
+    "true",
+    "12",
+    "1e3",
+    "~",
+    "\n",
+    "\n\n",
+    "\t",
+    "\r\n",
+    "\n## Output\n",
+    "\n**Review Status**: approved\n",
+    "\n---\n",
+    "\n    code\n",
+    "\xC2\x85",
+    "\xE2\x80\xA8",
+    "\xEF\xBB\xBF",
+    "\x01",
+    "\x7F",
+    "Approved",
+    "changes_requested",
+    ",",
+    "@",
+    "=",
+    "\n ",
+    "\n- [ ] x",
+    "2026-01-01T00-00-00-review",
 };
 
 static char *random_text(unsigned max_pieces)
@@ -70,7 +127,8 @@ static json_t *random_value(int depth)
 
 static json_t *random_sections(unsigned max_pieces)
 {
-    static const char *const labels[] = {"Findings", "Benchmarks", "Review Status", "Verdict", "Memory / Build Time", "x: y", "# odd", "Größe"};
+    static const char *const labels[] = {"Findings", "Benchmarks", "Review Status", "Verdict", "Memory / Build Time",
+                                         "x: y",     "# odd",      "Größe"};
     json_t *list = json_array();
     for (unsigned n = pick(5); n > 0; n--) {
         json_t *section = json_object();
@@ -83,7 +141,8 @@ static json_t *random_sections(unsigned max_pieces)
 
 static const char *random_role(void)
 {
-    static const char *const roles[] = {"review", "performance", "developer", "testing", "critic", "debug", "live-tester", "sdd", "echo"};
+    static const char *const roles[] = {"review", "performance", "developer", "testing", "critic",
+                                        "debug",  "live-tester", "sdd",       "echo"};
     return roles[pick(ARRAY_LEN(roles))];
 }
 
@@ -138,8 +197,12 @@ static json_t *seal(json_t *draft, const char *role, json_t *store)
 {
     struct err err = {0};
     const char *parents[] = {pick(2) ? "2026-01-02T03-04-05-review" : NULL, "2026-01-02T03-04-05-live-tester", NULL};
-    struct handoff_facts facts = {.wall_ns = (int64_t)pick(2000000000) * INT64_C(1000000000), .role = role, .parents = parents,
-                                  .run = "relay-7f3k2q", .stage = pick(9), .attempt = 1 + pick(2)};
+    struct handoff_facts facts = {.wall_ns = (int64_t)pick(2000000000) * INT64_C(1000000000),
+                                  .role = role,
+                                  .parents = parents,
+                                  .run = "relay-7f3k2q",
+                                  .stage = pick(9),
+                                  .attempt = 1 + pick(2)};
     struct handoff_store s = {put, NULL, store};
     json_t *h = NULL;
     assert_ok(handoff_seal(draft, &facts, &s, &h, &err), &err);
@@ -153,7 +216,8 @@ static void test_random_drafts_fit_and_resolve(void **state)
     for (unsigned i = 0; i < ROUNDS; i++) {
         struct err err = {0};
         const char *role = random_role();
-        AUTO_JSON json_t *store = json_object(), *draft = random_draft(role, false), *before = json_deep_copy(draft), *back = NULL;
+        AUTO_JSON json_t *store = json_object(), *draft = random_draft(role, false), *before = json_deep_copy(draft),
+                         *back = NULL;
         AUTO_JSON json_t *h = seal(draft, role, store);
         AUTO_FREE char *text = json_canonical(h);
         assert_true(strlen(text) <= HANDOFF_BYTES_MAX);
@@ -169,8 +233,9 @@ static void test_random_drafts_fit_and_resolve(void **state)
 
 static void check_same(const json_t *got, const json_t *h, const char *text)
 {
-    static const char *const keys[] = {"id", "parent", "agent", "status", "verdict", "summary", "next_agent", "next_task", "sections",
-                                       "blockers", "acceptance", "run", "stage", "attempt"};
+    static const char *const keys[] = {"id",         "parent",     "agent",     "status",   "verdict",
+                                       "summary",    "next_agent", "next_task", "sections", "blockers",
+                                       "acceptance", "run",        "stage",     "attempt"};
     for (size_t i = 0; i < ARRAY_LEN(keys); i++)
         if (!json_equal(json_object_get(got, keys[i]), json_object_get(h, keys[i]))) {
             AUTO_FREE char *a = json_dumps(json_object_get(got, keys[i]), JSON_ENCODE_ANY);
@@ -221,7 +286,8 @@ static void test_random_handoffs_survive_their_files(void **state)
         AUTO_JSON json_t *store = json_object(), *draft = random_draft(role, true);
         AUTO_JSON json_t *h = seal(draft, role, store);
         // Without a verdict a reader looks for one in the text, which here is random.
-        if (!json_str(h, "verdict", NULL) && (str_eq(role, "review") || str_eq(role, "critic") || str_eq(role, "debug")))
+        if (!json_str(h, "verdict", NULL) &&
+            (str_eq(role, "review") || str_eq(role, "critic") || str_eq(role, "debug")))
             continue;
         AUTO_FREE char *yaml = handoff_yaml_new(h);
         AUTO_JSON json_t *b = read_back(yaml, h, ".yaml");

@@ -1,5 +1,5 @@
-// Random documents and random edits: the edited text means the same with that one value changed, and every comment line and
-// every line that the edit does not concern is still there.
+// Random documents and random edits: the edited text means the same with that one value changed, and every comment line
+// and every line that the edit does not concern is still there.
 #include "support/support.h"
 
 #include "base/buf.h"
@@ -26,8 +26,20 @@ static unsigned pick(unsigned n)
 static const char *const KEYS[] = {"a", "b", "c", "lto", "x y", "0"};
 static const char *const WRITTEN[] = {"a", "b", "\"c\"", "lto", "'x y'", "0"};
 static const char *const VALUES[] = {
-    "1", "-0x0", "\"s\"", "'l # no comment'", "true", "[1, 2]", "[\n  1, # inside\n  2,\n]", "{}", "{ a = 1, b.c = 2 }", "{a={b={}}}",
-    "\"\"\"\nm\n\"\"\"", "1979-05-27 07:32:00Z", "1.5", "[{ a = 1 }, { lto = 2 }]",
+    "1",
+    "-0x0",
+    "\"s\"",
+    "'l # no comment'",
+    "true",
+    "[1, 2]",
+    "[\n  1, # inside\n  2,\n]",
+    "{}",
+    "{ a = 1, b.c = 2 }",
+    "{a={b={}}}",
+    "\"\"\"\nm\n\"\"\"",
+    "1979-05-27 07:32:00Z",
+    "1.5",
+    "[{ a = 1 }, { lto = 2 }]",
 };
 static const char *const NEW_VALUES[] = {"2", "\"thin\"", "true", "[3]", "{ n = 1 }", "2.5", "'''\nx'''"};
 

@@ -14,13 +14,17 @@
 
 static json_t *sample(void)
 {
-    const char *text =
-        "{\"id\":\"2026-11-22T21-30-00-review\",\"parent\":[\"2026-11-22T21-00-00-developer\",\"2026-11-22T21-10-00-testing\"],"
-        "\"agent\":\"review\",\"agent_name\":\"rust-code-reviewer\",\"status\":\"blocked\",\"verdict\":\"changes_requested\","
-        "\"summary\":\"1 \\\"issue\\\": C:\\\\x → fix\",\"next_agent\":\"rust-developer\",\"next_task\":\"first\\nsecond\",\"output\":{\"n\":1},"
-        "\"sections\":[{\"label\":\"Issues\",\"text\":\"- a\\n## not a heading\\n**Not a label**\\n---\\n  # deep\"},{\"label\":\"Empty\",\"text\":\"\"}],"
-        "\"blockers\":\"no cargo\",\"acceptance\":[\"tests pass\"],\"artifacts\":[],\"run\":\"relay-7f3k2q\",\"stage\":4,\"attempt\":1,"
-        "\"created\":\"2026-11-22T20:30:00.000Z\"}";
+    const char *text = "{\"id\":\"2026-11-22T21-30-00-review\",\"parent\":[\"2026-11-22T21-00-00-developer\",\"2026-11-"
+                       "22T21-10-00-testing\"],"
+                       "\"agent\":\"review\",\"agent_name\":\"rust-code-reviewer\",\"status\":\"blocked\",\"verdict\":"
+                       "\"changes_requested\","
+                       "\"summary\":\"1 \\\"issue\\\": C:\\\\x → "
+                       "fix\",\"next_agent\":\"rust-developer\",\"next_task\":\"first\\nsecond\",\"output\":{\"n\":1},"
+                       "\"sections\":[{\"label\":\"Issues\",\"text\":\"- a\\n## not a heading\\n**Not a "
+                       "label**\\n---\\n  # deep\"},{\"label\":\"Empty\",\"text\":\"\"}],"
+                       "\"blockers\":\"no cargo\",\"acceptance\":[\"tests "
+                       "pass\"],\"artifacts\":[],\"run\":\"relay-7f3k2q\",\"stage\":4,\"attempt\":1,"
+                       "\"created\":\"2026-11-22T20:30:00.000Z\"}";
     struct err err = {0};
     json_t *v = json_parse_new(text, strlen(text), "sample", &err);
     assert_non_null(v);
@@ -96,8 +100,9 @@ static void check_same(const json_t *got, const json_t *h, const char *const *ke
 static void test_files_come_back(void **state)
 {
     (void)state;
-    static const char *const md[] = {"id", "parent", "agent", "status", "verdict", "summary", "next_agent", "next_task",
-                                     "sections", "blockers", "acceptance", "run", "stage", "attempt", NULL};
+    static const char *const md[] = {"id",         "parent",     "agent",     "status",   "verdict",
+                                     "summary",    "next_agent", "next_task", "sections", "blockers",
+                                     "acceptance", "run",        "stage",     "attempt",  NULL};
     AUTO_JSON json_t *h = sample();
     AUTO_FREE char *text = handoff_md_new(h), *yaml = handoff_yaml_new(h), *json = json_pretty(h);
     struct err err = {0};

@@ -146,11 +146,12 @@ static void test_read_broken_yaml_line_by_line(void **state)
     check(h, "next_task", "");
     check_json(json_list(h, "parent"), "[\"2026-09-01T12-00-00-review\"]");
 
-    AUTO_JSON json_t *y = read_text("id: 2026-01-01T00-00-00-developer\nparent:\n- 2025-12-31T00-00-00-review # r\nagent: developer\n"
-                                    "status: completed\ncontext:\n  task: a: b: c\noutput:\n  summary: it's: broken\n  files_changed:\n"
-                                    "    - path: src/a.rs\n      action: \"mod\\\"ified\"\n    - path: b\nnext:\n  agent: null\n"
-                                    "  task: go on\n\t and on\n",
-                                    "2026-01-01T00-00-00-developer.yaml");
+    AUTO_JSON json_t *y =
+        read_text("id: 2026-01-01T00-00-00-developer\nparent:\n- 2025-12-31T00-00-00-review # r\nagent: developer\n"
+                  "status: completed\ncontext:\n  task: a: b: c\noutput:\n  summary: it's: broken\n  files_changed:\n"
+                  "    - path: src/a.rs\n      action: \"mod\\\"ified\"\n    - path: b\nnext:\n  agent: null\n"
+                  "  task: go on\n\t and on\n",
+                  "2026-01-01T00-00-00-developer.yaml");
     assert_true(has_diagnostic(y, "not valid YAML"));
     check(y, "summary", "it's: broken");
     check(y, "next_task", "go on and on");
@@ -161,7 +162,8 @@ static void test_read_broken_yaml_line_by_line(void **state)
 
 static json_t *review(const char *front, const char *body)
 {
-    AUTO_FREE char *text = str_printf("---\r\nid: 2026-01-01T00-00-00-review\r\nparent: \"null\"\r\nagent: review\r\n%s---\r\n%s", front, body);
+    AUTO_FREE char *text = str_printf(
+        "---\r\nid: 2026-01-01T00-00-00-review\r\nparent: \"null\"\r\nagent: review\r\n%s---\r\n%s", front, body);
     return read_text(text, "2026-01-01T00-00-00-review.md");
 }
 
@@ -196,9 +198,10 @@ static void test_verdict_resolution_order(void **state)
     check_verdict("status: completed\nverdict: needs_changes\n", approved, "changes_requested");
     AUTO_JSON json_t *none = review("status: completed\n", "");
     assert_true(has_diagnostic(none, "a gate is not passed"));
-    AUTO_JSON json_t *developer = read_text("---\nid: 2026-01-01T00-00-00-developer\nagent: developer\nstatus: completed\n"
-                                            "summary: \"Approved design implemented\"\n---\n",
-                                            NULL);
+    AUTO_JSON json_t *developer =
+        read_text("---\nid: 2026-01-01T00-00-00-developer\nagent: developer\nstatus: completed\n"
+                  "summary: \"Approved design implemented\"\n---\n",
+                  NULL);
     check(developer, "verdict", NULL);
 }
 
@@ -206,7 +209,8 @@ static void test_read_tolerates_odd_files(void **state)
 {
     (void)state;
     struct err err = {0};
-    AUTO_JSON json_t *h = read_text("\xEF\xBB\xBF\n---\nid: 2026-01-01T00-00-00-review\nagent: dev-agents:developer\nstatus: partial\n## Context\nx\n",
+    AUTO_JSON json_t *h = read_text("\xEF\xBB\xBF\n---\nid: 2026-01-01T00-00-00-review\nagent: "
+                                    "dev-agents:developer\nstatus: partial\n## Context\nx\n",
                                     "other.md");
     assert_true(has_diagnostic(h, "byte order mark"));
     assert_true(has_diagnostic(h, "not closed"));
@@ -239,16 +243,18 @@ static void test_read_reply_blocks(void **state)
     check(h, "era", "reply");
     check(h, "file", ".local/handoff/2026-09-01T12-00-00-review.md");
     check(h, "verdict", "approved");
-    const char *table = "Done.\n\n## Handoff Complete\n\n| Field | Value |\n|---|---|\n| Status | blocked |\n"
-                        "| Handoff file | `.local/handoff/2026-01-01T00-00-00-debug.yaml` |\n| Recommended next | none |\n"
-                        "| Task for next agent | look: again |\n";
+    const char *table =
+        "Done.\n\n## Handoff Complete\n\n| Field | Value |\n|---|---|\n| Status | blocked |\n"
+        "| Handoff file | `.local/handoff/2026-01-01T00-00-00-debug.yaml` |\n| Recommended next | none |\n"
+        "| Task for next agent | look: again |\n";
     AUTO_JSON json_t *t = handoff_read_reply_new(table, strlen(table), &err);
     check(t, "status", "blocked");
     check(t, "id", "2026-01-01T00-00-00-debug");
     check(t, "next_agent", NULL);
     check(t, "next_task", "look: again");
-    const char *incoming = "Incoming handoff:\n---\nid: 2026-01-01T00-00-00-debug\nparent: null\nagent: debug\nstatus: completed\n---\n"
-                           "File: .local/handoff/2026-01-01T00-00-00-debug.md\n\nDo it.";
+    const char *incoming =
+        "Incoming handoff:\n---\nid: 2026-01-01T00-00-00-debug\nparent: null\nagent: debug\nstatus: completed\n---\n"
+        "File: .local/handoff/2026-01-01T00-00-00-debug.md\n\nDo it.";
     AUTO_JSON json_t *i = handoff_read_reply_new(incoming, strlen(incoming), &err);
     check(i, "id", "2026-01-01T00-00-00-debug");
     check(i, "file", ".local/handoff/2026-01-01T00-00-00-debug.md");
@@ -301,9 +307,11 @@ static void test_walk_survives_cycles_and_renamed_files(void **state)
     (void)state;
     struct err err = {0};
     char *dir = test_temp_dir();
-    const char *const ids[] = {"2026-01-01T00-00-00-review", "2026-01-01T00-00-01-developer", "2026-01-01T00-00-02-review"};
+    const char *const ids[] = {"2026-01-01T00-00-00-review", "2026-01-01T00-00-01-developer",
+                               "2026-01-01T00-00-02-review"};
     for (size_t i = 0; i < 3; i++) {
-        AUTO_FREE char *text = str_printf("---\nid: %s\nparent: %s\nagent: %s\nstatus: completed\n---\n", ids[i], ids[(i + 1) % 3], ids[i] + 20);
+        AUTO_FREE char *text = str_printf("---\nid: %s\nparent: %s\nagent: %s\nstatus: completed\n---\n", ids[i],
+                                          ids[(i + 1) % 3], ids[i] + 20);
         AUTO_FREE char *name = str_printf("%s.md", i == 1 ? "renamed" : ids[i]);
         AUTO_FREE char *path = path_join(dir, name);
         assert_ok(file_write(path, text, strlen(text), false, &err), &err);
@@ -321,7 +329,8 @@ static void test_lint_names_what_strict_readers_mind(void **state)
     AUTO_FREE char *text = test_read(path);
     AUTO_JSON json_t *d = handoff_lint_new(text, strlen(text), path);
     assert_true(has_diagnostic(d, "'redundancy' is not a flat value"));
-    const char *t = "---\nid: 2026-01-01T00-00-00-debug\nparent:\n  - 2025-01-01T00-00-00-debug\nagent: debug\nstatus: completed\n---\n"
+    const char *t = "---\nid: 2026-01-01T00-00-00-debug\nparent:\n  - 2025-01-01T00-00-00-debug\nagent: debug\nstatus: "
+                    "completed\n---\n"
                     "## Blockers\nx\n";
     AUTO_JSON json_t *e = handoff_lint_new(t, strlen(t), "2026-01-01T00-00-00-debug.md");
     assert_true(has_diagnostic(e, "lacks 'summary'"));

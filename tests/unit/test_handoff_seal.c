@@ -105,11 +105,14 @@ static void test_seal_refuses_bad_drafts(void **state)
     refuse("{\"status\":\"completed\",\"summary\":7}", ERR_INVALID, "'summary' must be a string");
     refuse("{\"status\":\"completed\",\"summary\":\"x\",\"output\":[]}", ERR_INVALID, "'output' must be an object");
     refuse("{\"status\":\"completed\",\"summary\":\"x\",\"verdict\":\"fine\"}", ERR_INVALID, "'verdict' is 'fine'");
-    refuse("{\"status\":\"completed\",\"summary\":\"x\",\"sections\":[{\"label\":\"a*b\",\"text\":\"\"}]}", ERR_INVALID, "label");
-    refuse("{\"status\":\"completed\",\"summary\":\"x\",\"sections\":[{\"label\":\"a\",\"body\":\"\"}]}", ERR_INVALID, "unknown key");
-    refuse("{\"status\":\"completed\",\"summary\":\"x\",\"artifacts\":[{\"name\":\"a\"}]}", ERR_INVALID, "must name a file");
-    refuse("{\"status\":\"completed\",\"summary\":\"x\",\"artifacts\":[{\"name\":\"a\",\"path\":\"/etc/passwd\"}]}", ERR_DENIED,
-           "not in the spool");
+    refuse("{\"status\":\"completed\",\"summary\":\"x\",\"sections\":[{\"label\":\"a*b\",\"text\":\"\"}]}", ERR_INVALID,
+           "label");
+    refuse("{\"status\":\"completed\",\"summary\":\"x\",\"sections\":[{\"label\":\"a\",\"body\":\"\"}]}", ERR_INVALID,
+           "unknown key");
+    refuse("{\"status\":\"completed\",\"summary\":\"x\",\"artifacts\":[{\"name\":\"a\"}]}", ERR_INVALID,
+           "must name a file");
+    refuse("{\"status\":\"completed\",\"summary\":\"x\",\"artifacts\":[{\"name\":\"a\",\"path\":\"/etc/passwd\"}]}",
+           ERR_DENIED, "not in the spool");
     refuse("{\"status\":\"completed\",\"summary\":\"x\",\"acceptance\":[1]}", ERR_INVALID, "acceptance criterion 1");
     refuse("{\"status\":\"completed\",\"summary\":\"x\",\"receipts\":[1]}", ERR_INVALID, "receipt 0");
     AUTO_BUF struct buf b = BUF_INIT;
@@ -140,7 +143,8 @@ static void test_seal_moves_large_values_out_and_resolves_them(void **state)
 {
     (void)state;
     struct err err = {0};
-    AUTO_JSON json_t *store = json_object(), *h = NULL, *draft = json_object(), *output = json_object(), *rows = json_array();
+    AUTO_JSON json_t *store = json_object(), *h = NULL, *draft = json_object(), *output = json_object(),
+                     *rows = json_array();
     for (int i = 0; i < 2000; i++) {
         json_t *row = json_object();
         json_put_int(row, "line", i);
@@ -167,7 +171,8 @@ static void test_seal_moves_large_values_out_and_resolves_them(void **state)
     assert_true(json_equal(one, rows));
     assert_ok(handoff_resolve_new(json_obj(h, "output"), &load, &all, &err), &err);
     assert_true(json_equal(all, output));
-    assert_true(handoff_is_reference(json_object_get(json_obj(h, "output"), "hot_paths"))); // the handoff itself is as it was
+    assert_true(
+        handoff_is_reference(json_object_get(json_obj(h, "output"), "hot_paths"))); // the handoff itself is as it was
 
     json_put_str(store, json_str(ref, "$artifact", ""), "[]");
     json_t *none = NULL;
@@ -180,7 +185,8 @@ static void test_seal_fits_whatever_comes(void **state)
 {
     (void)state;
     struct err err = {0};
-    AUTO_JSON json_t *store = json_object(), *h = NULL, *draft = json_object(), *output = json_object(), *sections = json_array();
+    AUTO_JSON json_t *store = json_object(), *h = NULL, *draft = json_object(), *output = json_object(),
+                     *sections = json_array();
     AUTO_JSON json_t *acceptance = json_array(), *artifacts = json_array();
     AUTO_BUF struct buf big = BUF_INIT;
     for (int i = 0; i < 300; i++)
@@ -190,7 +196,8 @@ static void test_seal_fits_whatever_comes(void **state)
         json_put_str(output, key, "small value");
     }
     for (int i = 0; i < HANDOFF_SECTIONS_MAX; i++) {
-        AUTO_FREE char *label = str_printf("Section with a very long label, as long as is allowed, or nearly so: %d", i);
+        AUTO_FREE char *label =
+            str_printf("Section with a very long label, as long as is allowed, or nearly so: %d", i);
         json_t *section = json_object();
         json_put_str(section, "label", label);
         json_put_str(section, "text", buf_str(&big));
@@ -221,7 +228,9 @@ static void test_seal_fits_whatever_comes(void **state)
     assert_ok(handoff_resolve_new(json_object_get(h, "output"), &load, &back, &err), &err);
     assert_true(json_equal(back, output));
     json_t *none = NULL;
-    assert_int_equal(handoff_seal(draft, &facts, &(struct handoff_store){.put_file = put_file, .context = store}, &none, &err), -ERR_LIMIT);
+    assert_int_equal(
+        handoff_seal(draft, &facts, &(struct handoff_store){.put_file = put_file, .context = store}, &none, &err),
+        -ERR_LIMIT);
     assert_null(none);
 }
 
@@ -230,7 +239,9 @@ static void test_blocked_draft_can_be_sealed(void **state)
     (void)state;
     struct err err = {0};
     AUTO_JSON json_t *store = json_object(), *h = NULL;
-    assert_ok(seal(handoff_blocked_draft_new("worker killed by signal 9", "line 1\n\xFF\x01 line 2\n"), store, &h, &err), &err);
+    assert_ok(
+        seal(handoff_blocked_draft_new("worker killed by signal 9", "line 1\n\xFF\x01 line 2\n"), store, &h, &err),
+        &err);
     assert_string_equal(json_str(h, "status", NULL), "blocked");
     assert_string_equal(json_str(h, "summary", NULL), "Blocked: worker killed by signal 9");
     assert_non_null(strstr(json_str(h, "blockers", ""), "\xEF\xBF\xBD line 2"));
@@ -250,7 +261,7 @@ static void test_claims_need_evidence(void **state)
 {
     (void)state;
 #define BENCH(rest) "{\"output\":{\"benchmarks\":[{\"name\":\"p\",\"improvement_pct\":12.5" rest
-#define PROOF "\"artifacts\":[{\"name\":\"raw.json\"}],\"receipts\":[{\"argv\":[\"cargo\",\"bench\"],\"exit\":0}]"
+#define PROOF       "\"artifacts\":[{\"name\":\"raw.json\"}],\"receipts\":[{\"argv\":[\"cargo\",\"bench\"],\"exit\":0}]"
     assert_int_equal(claims_of(BENCH("}]}}")), 1);
     assert_int_equal(claims_of(BENCH(",\"evidence\":0}]}," PROOF "}")), 0);
     assert_int_equal(claims_of(BENCH(",\"evidence\":1}]}," PROOF "}")), 1);
@@ -274,9 +285,11 @@ static void test_claims_of_tests_need_a_test_run(void **state)
     assert_int_equal(claims_of("{" TESTS ",\"receipts\":[{\"argv\":[\"cargo\",\"test\"],\"exit\":null}]}"), 1);
     assert_int_equal(claims_of("{" TESTS ",\"receipts\":[{\"argv\":[\"cargo\",\"build\"],\"exit\":0}]}"), 1);
     assert_int_equal(claims_of("{" TESTS ",\"receipts\":[{\"argv\":[\"cargo\",\"nextest\",\"run\"],\"exit\":0}]}"), 0);
-    assert_int_equal(claims_of("{\"output\":{\"tests\":{\"passed\":true,\"evidence\":0}},\"receipts\":[{\"argv\":[\"ls\"],\"exit\":0},"
-                               "{\"argv\":[\"cargo\",\"test\"],\"exit\":0}]}"),
-                     1);
+    assert_int_equal(
+        claims_of(
+            "{\"output\":{\"tests\":{\"passed\":true,\"evidence\":0}},\"receipts\":[{\"argv\":[\"ls\"],\"exit\":0},"
+            "{\"argv\":[\"cargo\",\"test\"],\"exit\":0}]}"),
+        1);
     assert_int_equal(claims_of("{\"output\":{\"tests\":{\"passed\":false}}}"), 0);
     assert_int_equal(claims_of("{\"summary\":\"all tests pass\"}"), 1);
     assert_int_equal(claims_of("{\"summary\":\"12 % faster\"}"), 1);

@@ -36,14 +36,17 @@ static void test_toml_reads_scalars(void **state)
 {
     (void)state;
     check("", "{}");
-    check("\xEF\xBB\xBF" "a = 1", "{\"a\":1}");
+    check("\xEF\xBB\xBF"
+          "a = 1",
+          "{\"a\":1}");
     check("a = 1_000\nb = 0xDEAD_beef\nc = 0o17\nd = 0b101\ne = -9223372036854775808\nf = +7",
           "{\"a\":1000,\"b\":3735928559,\"c\":15,\"d\":5,\"e\":-9223372036854775808,\"f\":7}");
     check("a = 1.5\nb = -2e+02\nc = 6.626e-34\nd = inf\ne = -inf\nf = +nan",
           "{\"a\":1.5,\"b\":-200.0,\"c\":6.6259999999999998e-34,\"d\":\"inf\",\"e\":\"-inf\",\"f\":\"nan\"}");
     check("a = true\nb = false", "{\"a\":true,\"b\":false}");
     check("a = 1979-05-27T07:32:00Z\nb = 1979-05-27 07:32:00.99-07:00\nc = 1979-05-27\nd = 07:32:00\ne=1979-05-27 # x",
-          "{\"a\":\"1979-05-27T07:32:00Z\",\"b\":\"1979-05-27 07:32:00.99-07:00\",\"c\":\"1979-05-27\",\"d\":\"07:32:00\","
+          "{\"a\":\"1979-05-27T07:32:00Z\",\"b\":\"1979-05-27 "
+          "07:32:00.99-07:00\",\"c\":\"1979-05-27\",\"d\":\"07:32:00\","
           "\"e\":\"1979-05-27\"}");
 }
 
@@ -181,7 +184,8 @@ static void test_toml_edit_replaces_in_place(void **state)
     const char *const *lto = PATH("profile", "release", "lto");
     check_set("# top\n[profile.release]\n  lto = false # why\nx = 1\n", lto, "\"thin\"",
               "# top\n[profile.release]\n  lto = \"thin\" # why\nx = 1\n");
-    check_set("[profile]\nrelease = { lto = false, debug = 1 }", lto, "true", "[profile]\nrelease = { lto = true, debug = 1 }");
+    check_set("[profile]\nrelease = { lto = false, debug = 1 }", lto, "true",
+              "[profile]\nrelease = { lto = true, debug = 1 }");
     check_set("profile.release.lto = [\n 1, # one\n]\r\ny = 2", lto, "1", "profile.release.lto = 1\r\ny = 2");
     check_set("[[bin]]\nname = 'a'\n[[bin]]\nname = 'b'\n", PATH("bin", "1", "name"), "'c'",
               "[[bin]]\nname = 'a'\n[[bin]]\nname = 'c'\n");
@@ -204,9 +208,11 @@ static void test_toml_edit_adds_keys_where_they_belong(void **state)
     check_set("profile.release.debug = 1\n[lib]\n", lto, "true",
               "profile.release.debug = 1\nprofile.release.lto = true\n[lib]\n");
     check_set("[profile]\nrelease.debug = 1\n", lto, "true", "[profile]\nrelease.debug = 1\nrelease.lto = true\n");
-    check_set("[profile]\nrelease = { debug = 1 } # c\n", lto, "true", "[profile]\nrelease = { debug = 1, lto = true } # c\n");
+    check_set("[profile]\nrelease = { debug = 1 } # c\n", lto, "true",
+              "[profile]\nrelease = { debug = 1, lto = true } # c\n");
     check_set("profile = {}\n", lto, "true", "profile = { release.lto = true }\n");
-    check_set("profile = { release.debug = 1 }\n", lto, "true", "profile = { release.debug = 1, release.lto = true }\n");
+    check_set("profile = { release.debug = 1 }\n", lto, "true",
+              "profile = { release.debug = 1, release.lto = true }\n");
     check_set("# licence\n\n# about\n[a]\n", PATH("k"), "1", "# licence\n\nk = 1\n\n# about\n[a]\n");
     check_set("[[bin]]\nname = 'a'\n[bin.x.y]\n[[bin]]\n", PATH("bin", "0", "x", "z"), "1",
               "[[bin]]\nname = 'a'\nx.z = 1\n[bin.x.y]\n[[bin]]\n");
