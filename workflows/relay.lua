@@ -38,7 +38,7 @@ workflow "relay" {
         agent = DEVELOPER, after = { profile, verdict }, input = { focus = p.focus, round = round },
         task = verdict and "Address the requests of the reviewer" or "Implement the candidates of the profile",
       })
-      if round == 1 and #(change.output.changes or {}) == 0 then
+      if round == 1 and change.output.changed == 0 then
         finish("accepted", { reason = "already optimal: no candidate is worth a change", skipped = change.output.skipped })
       end
 
