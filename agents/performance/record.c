@@ -17,7 +17,6 @@
 #define SAMPLES_WANTED 2000
 #define RATE_LONG      997  // for runs of seconds
 #define RATE_SHORT     4999 // for runs of milliseconds
-#define SCRIPT_MAX     ((size_t)512 << 20)
 #define PROFILE_TIME   "3"  // seconds that a criterion bench is driven for
 
 struct taping {
