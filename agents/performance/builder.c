@@ -76,17 +76,13 @@ static int run_cargo(const struct builder *b, const json_t *programs, bool bench
     vec_push(&argv, "--message-format=json");
     if (b->timings)
         vec_push(&argv, "--timings");
-    if (b->symbols) {
-        vec_push(&argv, "--config");
-        vec_push(&argv, "build.rustflags=[\"-Cforce-frame-pointers=yes\"]");
-    }
     for (char **w = words; *w; w++)
         vec_push(&argv, *w);
     vec_push(&argv, NULL);
     AUTO_FREE char *target = str_printf("CARGO_TARGET_DIR=%s", b->target_dir);
     const char *const plain[] = {target, NULL};
     // Of its own environment, not of the manifest: the project's profile stays what it is.
-    const char *const symbols[] = {target, "CARGO_PROFILE_RELEASE_DEBUG=1", "CARGO_PROFILE_RELEASE_STRIP=none",
+    const char *const symbols[] = {target, "CARGO_BUILD_RUSTFLAGS=-Cforce-frame-pointers=yes", "CARGO_PROFILE_RELEASE_DEBUG=1", "CARGO_PROFILE_RELEASE_STRIP=none",
                                    "CARGO_PROFILE_BENCH_DEBUG=1", "CARGO_PROFILE_BENCH_STRIP=none", NULL};
     struct exec_result result;
     struct exec_call call = {.argv = argv.items,
