@@ -225,17 +225,26 @@ bool path_rule_matches(const struct policy_context *c, const struct rule *r, con
     return glob_path(deep, below, whole);
 }
 
-bool path_is_built(const struct policy_context *c, const char *base, const char *program)
+static bool in_one_of(const struct policy_context *c, const char *const *folders, const struct place_of *p, bool itself)
 {
-    struct place_of p;
     char root[POLICY_PATH_MAX];
-    if (!c->built || !strchr(program, '/') || program[0] == '~' || path_place(c, base, program, &p))
-        return false;
-    for (size_t i = 0; c->built[i]; i++) {
-        const char *below = root_of(c, c->built[i], false, root) ? path_inside(p.requested, root) : NULL;
-        const char *real = below && *below && root_of(c, c->built[i], true, root) ? path_inside(p.resolved, root) : NULL;
-        if (real && *real)
+    for (size_t i = 0; folders && folders[i]; i++) {
+        const char *below = root_of(c, folders[i], false, root) ? path_inside(p->requested, root) : NULL;
+        const char *real = below && root_of(c, folders[i], true, root) ? path_inside(p->resolved, root) : NULL;
+        if (real && (itself || (*below && *real)))
             return true;
     }
     return false;
+}
+
+bool path_is_ours(const struct policy_context *c, const struct place_of *p)
+{
+    return path_in_workspace(c, p) || in_one_of(c, c->built, p, true) || in_one_of(c, c->own, p, true);
+}
+
+bool path_is_built(const struct policy_context *c, const char *base, const char *program)
+{
+    struct place_of p;
+    return c->built && strchr(program, '/') && program[0] != '~' && !path_place(c, base, program, &p) &&
+           in_one_of(c, c->built, &p, false);
 }

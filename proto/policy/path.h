@@ -27,5 +27,7 @@ bool path_is_kernel(const char *path);
 // The protected name (control plane: what steers tools, editors and agents) that the path is or lies in, or NULL.
 const char *path_protected(const struct policy_context *c, const struct place_of *p);
 bool path_rule_matches(const struct policy_context *c, const struct rule *r, const char *path, bool resolved, bool deny);
+// Whether the place is the workspace, a built folder, an own folder of the call, or below one of them.
+bool path_is_ours(const struct policy_context *c, const struct place_of *p);
 // Whether the path names a program below one of the context's `built` folders.
 bool path_is_built(const struct policy_context *c, const char *base, const char *program);

@@ -87,6 +87,8 @@ struct policy_context {
     const char *cwd;           // absolute, below workspace; NULL: workspace
     const char *home;          // what "~" means in rules and paths; NULL: such rules match nothing
     const char *const *built;  // NULL-terminated folders whose programs count as built by cargo; NULL: none
+    const char *const *own;    // NULL-terminated folders outside the workspace that belong to this call (spool, cache): naming them in
+                               // arguments is nothing special; file rules do not include them. NULL: none
     const struct policy_fs *fs; // NULL: no facts, paths are judged by their text (the opener must then contain them itself)
     const char *project_acts;  // what the project is known to make tools run (code or configuration), for the reason; may be NULL
 };

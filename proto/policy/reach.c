@@ -159,7 +159,7 @@ static bool leaves(const struct policy_context *c, const char *base, const char 
     bool pointed = path[0] == '/' || (path[0] == '~' && (path[1] == '/' || !path[1])) || climbs(path);
     if (!*path || is_harmless_device(path) || strlen(path) >= POLICY_PATH_MAX || (!pointed && !c->fs))
         return false;
-    if (path_place(c, base, path, &p) == NULL && (path_in_workspace(c, &p) || (path[0] == '/' && path_is_built(c, base, path))))
+    if (path_place(c, base, path, &p) == NULL && path_is_ours(c, &p))
         return false;
     if (!pointed && p.file.kind == POLICY_FILE_MISSING && strcmp(p.requested, p.resolved) == 0)
         return false;

@@ -21,9 +21,7 @@ static const struct {
 static bool place_ok(const struct policy_context *c, const char *base, const char *value)
 {
     struct place_of p;
-    if (!*value || path_place(c, base, value, &p))
-        return false;
-    return path_in_workspace(c, &p) || (value[0] == '/' && path_is_built(c, base, value));
+    return *value && !path_place(c, base, value, &p) && path_is_ours(c, &p);
 }
 
 enum variable_class variable_class(const struct policy_context *c, const char *base, const char *assignment)

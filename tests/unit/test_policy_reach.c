@@ -107,11 +107,34 @@ static void test_policy_reach_project_code_needs_own_rights(void **state)
     policy_free(p);
 }
 
+static void test_policy_reach_own_folders_are_no_outside(void **state)
+{
+    (void)state;
+    static const char *const OWN[] = {"/spool/3", NULL}, *const BUILT[] = {"/cache/t", NULL};
+    const struct policy_context c = {.workspace = "/ws", .own = OWN, .built = BUILT};
+    struct err err = {0};
+    struct decision d;
+    struct policy *p = NULL;
+    assert_ok(policy_from_list_new("x", "Bash(perf *), Bash(cargo *), Read", "a.md", &p, &err), &err);
+    decide_command(p, &c, "perf record -o /spool/3/p.data -- /cache/t/release/x", &d);
+    assert_int_equal(d.verdict, POLICY_ALLOW);
+    decide_command(p, &c, "cargo build --target-dir /cache/t", &d);
+    assert_int_equal(d.verdict, POLICY_ALLOW);
+    decide_command(p, &c, "perf record -o /spool/30/p.data -- /cache/t/release/x", &d);
+    assert_int_equal(d.verdict, POLICY_ALLOW_SANDBOXED);
+    decide_command(p, &c, "/spool/3/x", &d); // own, but not built by cargo
+    assert_int_equal(d.verdict, POLICY_DENY);
+    decide_path(p, &c, "Read", "/spool/3/p.data", &d); // no file rule reaches it
+    assert_int_equal(d.verdict, POLICY_DENY);
+    policy_free(p);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_policy_reach_marks_attacks),
         cmocka_unit_test(test_policy_reach_leaves_everyday_lines_alone),
+        cmocka_unit_test(test_policy_reach_own_folders_are_no_outside),
         cmocka_unit_test(test_policy_reach_project_code_needs_own_rights),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
