@@ -18,6 +18,7 @@ function(baton_program name)
   cmake_parse_arguments(A "" "" "SOURCES;LINK" ${ARGN})
   add_executable(${name} ${A_SOURCES})
   target_link_libraries(${name} PRIVATE baton_flags ${A_LINK})
+  set_property(GLOBAL APPEND PROPERTY BATON_PROGRAMS ${name}) # cmake/BatonInstall.cmake
 endfunction()
 
 function(baton_test name label)
