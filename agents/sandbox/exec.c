@@ -27,7 +27,7 @@ static const int64_t WALL_DEFAULT_NS = 30 * 60 * NS_PER_SEC;
 struct exec_context {
     const struct policy *policy;
     char *workspace, *home, *helper;
-    char **built;
+    char **built, **own;
     bool prepared; // places made and resolved: done by the first call, a stage without calls costs nothing
     int cancel_fd;
     atomic_bool cancelled;
@@ -68,6 +68,7 @@ int exec_context_new(const struct policy *policy, const struct exec_places *plac
     ctx->cancel_fd = cancel_fd;
     ctx->receipts = json_array();
     ctx->built = copy_list(places->built);
+    ctx->own = copy_list(places->own);
     ctx->workspace = str_dup(places->workspace);
     ctx->home = str_dup(places->home);
     *ret = ctx;
@@ -105,6 +106,7 @@ void exec_context_free(struct exec_context *ctx)
         close(ctx->cancel_fd);
     json_decref(ctx->receipts);
     str_list_free(ctx->built);
+    str_list_free(ctx->own);
     mem_free(ctx->workspace);
     mem_free(ctx->home);
     mem_free(ctx->helper);
@@ -141,6 +143,7 @@ static int decide(const struct exec_context *ctx, const char *const *argv, const
         .cwd = cwd,
         .home = ctx->home,
         .built = (const char *const *)ctx->built,
+        .own = (const char *const *)ctx->own,
         .fs = policy_real_fs(),
     };
     decide_argv(ctx->policy, &context, argv, NULL, ret);

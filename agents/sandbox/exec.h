@@ -18,6 +18,7 @@ struct exec_context; // policy + places + receipts of one stage
 struct exec_places {
     const char *workspace;    // root that relative path rules refer to (the checkout)
     const char *const *built; // NULL-terminated: folders whose programs count as built by cargo (target directories)
+    const char *const *own;   // NULL-terminated: folders outside the workspace that the call may name (spool); may be NULL
     const char *home;         // HOME and TMPDIR of tools are made below it
 };
 

@@ -246,8 +246,8 @@ static int open_exec(struct job *job, const struct policy *policy, struct err *e
         spool = job->temporary;
     }
     AUTO_FREE char *home = path_join(spool ? spool : "/nonexistent", "tools");
-    const char *built[] = {job_dir(job, "cache"), NULL};
-    const struct exec_places places = {.workspace = first_dir(job), .built = built, .home = home};
+    const char *built[] = {job_dir(job, "cache"), NULL}, *own[] = {spool, NULL};
+    const struct exec_places places = {.workspace = first_dir(job), .built = built, .own = own, .home = home};
     struct exec_context *exec = NULL;
     int r = exec_context_new(policy, &places, &exec, err);
     if (r < 0)
