@@ -314,6 +314,18 @@ static void drain(int fd)
         ;
 }
 
+// With a job: until more progress may be sent. Without: until the next heartbeat.
+static long pause_ms(struct worker *w)
+{
+    pthread_mutex_lock(&w->lock);
+    bool busy = w->slots.len > 0;
+    pthread_mutex_unlock(&w->lock);
+    int64_t ns = w->beat_ns + w->heartbeat_ns - clock_mono_ns();
+    if ((busy && ns > PROGRESS_NS) || !w->welcome)
+        ns = PROGRESS_NS;
+    return ns > 0 ? (long)((ns + NS_PER_MS - 1) / NS_PER_MS) : 0;
+}
+
 static void turn(struct worker *w)
 {
     zmq_pollitem_t items[] = {
@@ -321,8 +333,7 @@ static void turn(struct worker *w)
         {NULL, w->wake_fd, ZMQ_POLLIN, 0},
         {NULL, w->signal_fd, ZMQ_POLLIN, 0},
     };
-    // Short enough for progress and heartbeats; an idle worker wakes ten times a second.
-    zmq_poll(items, 3, (long)(PROGRESS_NS / NS_PER_MS));
+    zmq_poll(items, 3, pause_ms(w));
     if (items[1].revents)
         drain(w->wake_fd);
     if (items[2].revents) {
