@@ -4,9 +4,9 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "base/vec.h"
-#include "json/json.h"
 #include "policy/rule.h"
 #include "policy/setup.h"
+#include "json/json.h"
 
 #include <ctype.h>
 #include <string.h>
@@ -88,7 +88,8 @@ static int add_rules(struct policy *p, const json_t *list, bool deny, struct err
 {
     size_t i;
     json_t *v;
-    json_array_foreach(list, i, v) {
+    json_array_foreach(list, i, v)
+    {
         const char *rule = json_string_value(v);
         if (!rule || strlen(rule) != json_string_length(v))
             return err_set(err, ERR_INVALID, "case:%zu: a rule is a string without NUL bytes", i + 1);
@@ -136,7 +137,8 @@ static void decide(const json_t *case_, const struct policy *p, struct decision 
         .fs = setup_fs(setup),
         .project_acts = setup_project_acts(setup),
     };
-    decide_call(p, &context, json_str(case_, "tool", ""), json_str(case_, "input_kind", NULL), json_object_get(case_, "input"), d);
+    decide_call(p, &context, json_str(case_, "tool", ""), json_str(case_, "input_kind", NULL),
+                json_object_get(case_, "input"), d);
     setup_free(setup);
 }
 

@@ -2,9 +2,9 @@
 #include "base/buf.h"
 #include "base/mem.h"
 #include "base/str.h"
-#include "json/json.h"
 #include "policy/grant.h"
 #include "policy/set.h"
+#include "json/json.h"
 
 #include <string.h>
 
@@ -57,14 +57,12 @@ static json_t *way_new(const struct graph *g, const size_t *from, size_t start, 
     return way;
 }
 
-static void add_gain(const struct graph *g, const size_t *from, size_t start, size_t end, const struct rule *r, json_t *gains,
-                     json_t *lines)
+static void add_gain(const struct graph *g, const size_t *from, size_t start, size_t end, const struct rule *r,
+                     json_t *gains, json_t *lines)
 {
     size_t i;
     json_t *old;
-    json_array_foreach(gains, i, old)
-        if (str_eq(json_str(old, "right", ""), r->text))
-            return;
+    json_array_foreach(gains, i, old) if (str_eq(json_str(old, "right", ""), r->text)) return;
     json_t *gain = json_object();
     json_put_str(gain, "right", r->text);
     json_put(gain, "through", way_new(g, from, start, end));
@@ -78,7 +76,8 @@ static void add_gain(const struct graph *g, const size_t *from, size_t start, si
     buf_free(&line);
 }
 
-// An agent that attenuates hands on only what it has: nothing is gained through it, though those below are still reached.
+// An agent that attenuates hands on only what it has: nothing is gained through it, though those below are still
+// reached.
 static bool way_attenuates(const struct graph *g, const size_t *from, size_t start, size_t end)
 {
     for (size_t at = from[end];; at = from[at]) {
@@ -118,8 +117,8 @@ static void walk(const struct graph *g, size_t start, json_t *reaches, json_t *g
     mem_free(seen);
 }
 
-// A shortest way from `start` back to itself over agents that come later in the list, so that each cycle is found once, from
-// its first agent.
+// A shortest way from `start` back to itself over agents that come later in the list, so that each cycle is found once,
+// from its first agent.
 static void find_cycle(const struct graph *g, size_t start, json_t *cycles)
 {
     size_t *queue = mem_array(g->count, sizeof(size_t)), *from = mem_array(g->count, sizeof(size_t));
@@ -169,7 +168,8 @@ static json_t *unknown_new(const struct graph *g, size_t agent)
 int grant_closure(const struct grant_declaration *agents, size_t count, json_t **ret, struct err *err)
 {
     if (count > GRANT_AGENTS_MAX)
-        return err_set(err, ERR_LIMIT, "%zu agents in one set, at most %d are looked at together", count, GRANT_AGENTS_MAX);
+        return err_set(err, ERR_LIMIT, "%zu agents in one set, at most %d are looked at together", count,
+                       GRANT_AGENTS_MAX);
     struct graph g = {agents, count, NULL};
     find_edges(&g);
     json_t *list = json_array(), *cycles = json_array(), *lines = json_array();

@@ -1,6 +1,6 @@
-// Command texts to argv stages, without a shell. The parser accepts what means the same in every POSIX shell and can be proven
-// to be literal, and refuses the rest with the column and the reason: expansions, globs, substitutions (except "$(cat <<'EOF' …)",
-// which is a literal), background, subshells, control words, hidden characters.
+// Command texts to argv stages, without a shell. The parser accepts what means the same in every POSIX shell and can be
+// proven to be literal, and refuses the rest with the column and the reason: expansions, globs, substitutions (except
+// "$(cat <<'EOF' …)", which is a literal), background, subshells, control words, hidden characters.
 #pragma once
 
 #include "base/err.h"
@@ -21,8 +21,8 @@ struct redirect {
 enum stage_join { JOIN_END, JOIN_AND, JOIN_OR, JOIN_THEN, JOIN_PIPE };
 
 struct stage {
-    char **argv;  // NULL-terminated, at least one word
-    char **env;   // leading NAME=value words, NULL-terminated
+    char **argv; // NULL-terminated, at least one word
+    char **env;  // leading NAME=value words, NULL-terminated
     size_t argc;
     struct redirect *redirects;
     size_t redirect_count;

@@ -100,19 +100,25 @@ static bool refused_always(const struct request *q, struct decision *d)
     const struct place_of *p = &q->place;
     const char *name = is_write(q) ? path_protected(q->context, p) : NULL;
     if (path_is_kernel(p->requested) || path_is_kernel(p->resolved)) {
-        decision_deny(d, NULL, "\"%s\" is one of the kernel's own files (/proc, /sys, /dev), which file tools never open", q->path);
+        decision_deny(d, NULL,
+                      "\"%s\" is one of the kernel's own files (/proc, /sys, /dev), which file tools never open",
+                      q->path);
         return true;
     }
     if (name) {
-        decision_deny(d, NULL, "\"%s\" belongs to \"%s\", which steers tools or agents: agents never write it; propose the change to "
-                               "a person instead", q->path, name);
+        decision_deny(
+            d, NULL,
+            "\"%s\" belongs to \"%s\", which steers tools or agents: agents never write it; propose the change to "
+            "a person instead",
+            q->path, name);
         return true;
     }
     for (size_t i = 0; is_write(q) && i < q->policy->lists.len; i++) {
         for (size_t k = 0; k < q->policy->lists.items[i].rules.len; k++) {
             char file[POLICY_PATH_MAX];
             const char *own = q->policy->lists.items[i].rules.items[k].file;
-            if (path_normal(q->context->workspace, own, file) && (str_eq(file, p->requested) || str_eq(file, p->resolved))) {
+            if (path_normal(q->context->workspace, own, file) &&
+                (str_eq(file, p->requested) || str_eq(file, p->resolved))) {
                 decision_deny(d, NULL, "\"%s\" holds the rules that govern this agent: agents never write it", q->path);
                 return true;
             }
@@ -128,10 +134,11 @@ static bool refused_always(const struct request *q, struct decision *d)
     else if (is_write(q) && p->file.kind == POLICY_FILE_DIR)
         decision_deny(d, NULL, "\"%s\" is a folder; expected a file", q->path);
     else if (p->file.kind == POLICY_FILE_REGULAR && p->file.links > 1 && is_write(q))
-        decision_deny(d, NULL, "\"%s\" has a second name (hard link), so that writing it could change a file elsewhere", q->path);
+        decision_deny(d, NULL, "\"%s\" has a second name (hard link), so that writing it could change a file elsewhere",
+                      q->path);
     else if (q->kind == TOOL_READ && p->file.kind == POLICY_FILE_REGULAR && p->file.size > POLICY_FILE_MAX)
-        decision_deny(d, NULL, "\"%s\" is larger than %lld MiB, the most a file tool reads; search it with Grep", q->path,
-                      (long long)(POLICY_FILE_MAX >> 20));
+        decision_deny(d, NULL, "\"%s\" is larger than %lld MiB, the most a file tool reads; search it with Grep",
+                      q->path, (long long)(POLICY_FILE_MAX >> 20));
     else
         return false;
     return true;
@@ -146,8 +153,8 @@ static void deny_unmatched(const struct request *q, const struct rule_list *list
     if (!any)
         decision_deny(d, NULL, "no rule of agent \"%s\" grants %s", q->policy->agent, q->tool);
     else if (!inside && strcmp(q->place.requested, q->place.resolved) != 0)
-        decision_deny(d, NULL, "\"%s\" leads through a link to \"%s\", outside the workspace \"%s\"", q->path, q->place.resolved,
-                      q->context->workspace);
+        decision_deny(d, NULL, "\"%s\" leads through a link to \"%s\", outside the workspace \"%s\"", q->path,
+                      q->place.resolved, q->context->workspace);
     else if (!inside)
         decision_deny(d, NULL, "\"%s\" is outside the workspace \"%s\"", q->path, q->context->workspace);
     else
@@ -192,13 +199,16 @@ void decide_path_at(const struct policy *p, const struct policy_context *context
 {
     struct request q = {.policy = p, .context = context};
     size_t bad = 0;
-    const char *why = len == 0 ? "nothing" : len >= POLICY_PATH_MAX ? "too many bytes" : text_problem(path, len, false, &bad);
+    const char *why = len == 0                 ? "nothing"
+                      : len >= POLICY_PATH_MAX ? "too many bytes"
+                                               : text_problem(path, len, false, &bad);
     if (!tool_lookup(tool, &q.kind, &q.tool) || q.kind < TOOL_READ || q.kind > TOOL_EDIT) {
         decision_deny(ret, NULL, "\"%s\" is not a file tool", tool);
         return;
     }
     if (why) {
-        decision_deny(ret, NULL, "the path has %s at column %zu; expected the plain name of a file", why, text_column(path, bad));
+        decision_deny(ret, NULL, "the path has %s at column %zu; expected the plain name of a file", why,
+                      text_column(path, bad));
         return;
     }
     AUTO_FREE char *copy = str_ndup(path, len);
@@ -215,8 +225,8 @@ void decide_path_at(const struct policy *p, const struct policy_context *context
         decide(&q, ret);
 }
 
-void decide_path_n(const struct policy *p, const struct policy_context *context, const char *tool, const char *path, size_t len,
-                   struct decision *ret)
+void decide_path_n(const struct policy *p, const struct policy_context *context, const char *tool, const char *path,
+                   size_t len, struct decision *ret)
 {
     decide_path_at(p, context, path_cwd(context), tool, path, len, ret);
 }

@@ -12,9 +12,9 @@
 // What a rule is asked about; every kind of tool uses what it needs.
 struct subject {
     enum tool_kind kind;
-    const char *tool;  // as called
-    const char *text;  // host, agent, skill with arguments, or whole mcp name
-    bool local;        // web: only a rule that spells the host out reaches it
+    const char *tool; // as called
+    const char *text; // host, agent, skill with arguments, or whole mcp name
+    bool local;       // web: only a rule that spells the host out reaches it
 };
 
 static bool skill_matches(const char *pattern, const char *text)
@@ -91,8 +91,8 @@ static void decide(const struct policy *p, const struct subject *s, struct decis
         decision_allow(d, rule, "%s allows it", rule->text);
         return;
     }
-    decision_deny(d, NULL, "no rule of agent \"%s\" grants %s%s%.100s%s%s", p->agent, s->tool, *s->text ? " \"" : "", s->text,
-                  *s->text ? "\"" : "",
+    decision_deny(d, NULL, "no rule of agent \"%s\" grants %s%s%.100s%s%s", p->agent, s->tool, *s->text ? " \"" : "",
+                  s->text, *s->text ? "\"" : "",
                   s->local ? "; an address of this machine or its networks needs a rule that spells it out" : "");
     need(s, d);
 }
@@ -152,7 +152,8 @@ void decide_name(const struct policy *p, const char *tool, const char *input, st
     decide(p, &s, ret);
 }
 
-static void decide_array(const struct policy *p, const struct policy_context *context, const json_t *input, struct decision *ret)
+static void decide_array(const struct policy *p, const struct policy_context *context, const json_t *input,
+                         struct decision *ret)
 {
     size_t n = json_array_size(input);
     if (n > POLICY_WORDS_MAX) {
@@ -201,8 +202,11 @@ void decide_call(const struct policy *p, const struct policy_context *context, c
     enum tool_kind kind;
     const char *name = NULL;
     if (!tool_lookup(tool, &kind, &name)) {
-        decision_deny(ret, NULL, "there is no tool \"%.60s\"; tools are Bash, Read, Write, Edit, Grep, Glob, WebFetch, Task, Skill and "
-                                 "mcp__server__tool", tool);
+        decision_deny(
+            ret, NULL,
+            "there is no tool \"%.60s\"; tools are Bash, Read, Write, Edit, Grep, Glob, WebFetch, Task, Skill and "
+            "mcp__server__tool",
+            tool);
         return;
     }
     const char *expected = kind_of(kind, input);

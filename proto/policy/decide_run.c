@@ -1,5 +1,5 @@
-// Commands. A stage is judged on its words; wrappers are stripped, launchers are judged together with what they start, and every
-// part of a compound command stands on its own rule.
+// Commands. A stage is judged on its words; wrappers are stripped, launchers are judged together with what they start,
+// and every part of a compound command stands on its own rule.
 #include "base/buf.h"
 #include "base/mem.h"
 #include "base/str.h"
@@ -232,15 +232,21 @@ static void deny_uncovered(const struct run *run, const char *const *argv, enum 
     describe(argv, &text);
     known_rules(run->policy, &rules);
     if (miss == MISS_VARIABLE) {
-        decision_deny(d, NULL, "the assignment \"%.80s\" is not among those known to be harmless, and no rule names it: leave it out",
-                      variable);
+        decision_deny(
+            d, NULL,
+            "the assignment \"%.80s\" is not among those known to be harmless, and no rule names it: leave it out",
+            variable);
         decision_need(d, "Bash(%.*s=* %s *)", (int)strcspn(variable, "="), variable, argv[0]);
     } else if (miss == MISS_CAREFUL) {
-        decision_deny(d, NULL, "\"%s\" runs or deletes things that a wildcard rule does not show: only a rule that spells it out "
-                               "allows it", buf_str(&text));
+        decision_deny(
+            d, NULL,
+            "\"%s\" runs or deletes things that a wildcard rule does not show: only a rule that spells it out "
+            "allows it",
+            buf_str(&text));
         decision_need(d, "Bash(%s)", buf_str(&text));
     } else {
-        decision_deny(d, NULL, "no rule of agent \"%s\" covers \"%s\"%s", run->policy->agent, buf_str(&text), buf_str(&rules));
+        decision_deny(d, NULL, "no rule of agent \"%s\" covers \"%s\"%s", run->policy->agent, buf_str(&text),
+                      buf_str(&rules));
         need_rule(argv, d);
     }
     buf_free(&text);
@@ -258,8 +264,10 @@ static bool refuse_variables(const struct run *run, struct decision *d)
             return true;
         }
         if (variable_class(run->context, run->base, run->env[i]) == VARIABLE_NEVER) {
-            decision_deny(d, NULL, "\"%.*s\" decides which code is loaded or found and is never taken from an agent: leave it out",
-                          (int)(len < 60 ? len : 60), run->env[i]);
+            decision_deny(
+                d, NULL,
+                "\"%.*s\" decides which code is loaded or found and is never taken from an agent: leave it out",
+                (int)(len < 60 ? len : 60), run->env[i]);
             return true;
         }
     }
@@ -324,10 +332,13 @@ static void judge_inner(const struct run *run, const char *const *argv, const st
     }
     const char *what = argv[launch->inner];
     if (launch->kind == LAUNCH_SHELL)
-        decision_box(d, true, "\"%s\" hands \"%.60s\" to a shell, which no rule names: the sandbox has no shell to run", argv[0], what);
+        decision_box(d, true, "\"%s\" hands \"%.60s\" to a shell, which no rule names: the sandbox has no shell to run",
+                     argv[0], what);
     else if (result.verdict == POLICY_DENY)
-        decision_box(d, true, "\"%s\" would start \"%.60s\", which no rule of agent \"%s\" allows: in the sandbox it cannot be executed",
-                     argv[0], what, run->policy->agent);
+        decision_box(
+            d, true,
+            "\"%s\" would start \"%.60s\", which no rule of agent \"%s\" allows: in the sandbox it cannot be executed",
+            argv[0], what, run->policy->agent);
     else if (result.verdict == POLICY_ALLOW_SANDBOXED)
         decision_box(d, result.needs_box, "%s", result.reason);
 }
@@ -342,12 +353,13 @@ static void judge_reach(const struct run *run, const char *const *argv, struct d
     buf_free(&why);
 }
 
-static void judge_covered(const struct run *run, const char *const *argv, const struct launch *launch, const struct rule *rule,
-                          bool built, struct decision *d)
+static void judge_covered(const struct run *run, const char *const *argv, const struct launch *launch,
+                          const struct rule *rule, bool built, struct decision *d)
 {
     if (built)
-        decision_allow(d, rule, rule ? "\"%s\" was built by cargo, and %s allows running what cargo builds"
-                                     : "\"%s\" was built by cargo in a declared target directory%s",
+        decision_allow(d, rule,
+                       rule ? "\"%s\" was built by cargo, and %s allows running what cargo builds"
+                            : "\"%s\" was built by cargo in a declared target directory%s",
                        argv[0], rule ? rule->text : "");
     else
         decision_allow(d, rule, "%s allows it", rule->text);
@@ -358,10 +370,12 @@ static void judge_covered(const struct run *run, const char *const *argv, const 
         judge_inner(run, argv, launch, d);
     for (size_t i = 0; run->env && run->env[i]; i++)
         if (d->verdict == POLICY_ALLOW && variable_class(run->context, run->base, run->env[i]) == VARIABLE_OTHER)
-            decision_box(d, true, "the assignment \"%.60s\" may name programs or files that no rule allows", run->env[i]);
+            decision_box(d, true, "the assignment \"%.60s\" may name programs or files that no rule allows",
+                         run->env[i]);
 }
 
-static void judge_wrapped(const struct run *run, const char *const *argv, const struct launch *launch, struct decision *d)
+static void judge_wrapped(const struct run *run, const char *const *argv, const struct launch *launch,
+                          struct decision *d)
 {
     struct run inner = *run;
     inner.depth++;
@@ -419,7 +433,8 @@ static bool redirect_ok(const struct run *run, const struct redirect *r, struct 
 }
 
 // cd sets the folder of what follows. true when it is fine and run->base (in `folder`) was changed.
-static bool change_folder(struct run *run, const struct stage *s, bool piped, char folder[POLICY_PATH_MAX], struct decision *d)
+static bool change_folder(struct run *run, const struct stage *s, bool piped, char folder[POLICY_PATH_MAX],
+                          struct decision *d)
 {
     const char *dir = s->argv[1] && strcmp(s->argv[1], "--") == 0 ? s->argv[2] : s->argv[1];
     size_t words = s->argv[1] && strcmp(s->argv[1], "--") == 0 ? 3 : 2;
@@ -431,7 +446,8 @@ static bool change_folder(struct run *run, const struct stage *s, bool piped, ch
     }
     const char *why = path_place(run->context, run->base, dir, &p);
     if (why || !path_in_workspace(run->context, &p)) {
-        decision_deny(d, NULL, "\"cd %s\" leaves the workspace \"%s\"%s%s", dir, run->context->workspace, why ? ": " : "", why ? why : "");
+        decision_deny(d, NULL, "\"cd %s\" leaves the workspace \"%s\"%s%s", dir, run->context->workspace,
+                      why ? ": " : "", why ? why : "");
         return false;
     }
     if (p.known && p.file.kind == POLICY_FILE_REGULAR) {
@@ -464,7 +480,8 @@ static bool has_command_rule(const struct policy *p)
     return false;
 }
 
-static void judge_stage(struct run *run, const struct stage *s, bool piped, char folder[POLICY_PATH_MAX], struct decision *d)
+static void judge_stage(struct run *run, const struct stage *s, bool piped, char folder[POLICY_PATH_MAX],
+                        struct decision *d)
 {
     const char *const *argv = (const char *const *)s->argv;
     run->env = s->env[0] ? (const char *const *)s->env : NULL;
@@ -495,7 +512,8 @@ static void judge_text(const struct run *outer, const char *text, size_t len, st
         judge_stage(&run, &c->stages[i], i > 0 && c->stages[i - 1].join == JOIN_PIPE, folder, &one);
         say_where(c, i, &one);
         bool better = i == 0 || (d->verdict == POLICY_ALLOW && (one.verdict != POLICY_ALLOW || !d->rule[0])) ||
-                      one.verdict == POLICY_DENY || (one.verdict == POLICY_ALLOW_SANDBOXED && one.needs_box && !d->needs_box);
+                      one.verdict == POLICY_DENY ||
+                      (one.verdict == POLICY_ALLOW_SANDBOXED && one.needs_box && !d->needs_box);
         if (better)
             *d = one;
         if (one.verdict == POLICY_DENY)
@@ -518,7 +536,8 @@ void decide_command_n(const struct policy *p, const struct policy_context *conte
     judge_text(&run, text, len, ret);
 }
 
-void decide_command(const struct policy *p, const struct policy_context *context, const char *text, struct decision *ret)
+void decide_command(const struct policy *p, const struct policy_context *context, const char *text,
+                    struct decision *ret)
 {
     decide_command_n(p, context, text, strlen(text), ret);
 }

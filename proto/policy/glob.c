@@ -130,7 +130,8 @@ bool glob_path(const char *pattern, const char *path, bool below)
     size_t n = segments(pattern, want), m = segments(path, have);
     if (n > GLOB_SEGMENTS_MAX || m > GLOB_SEGMENTS_MAX)
         return false;
-    bool row[GLOB_SEGMENTS_MAX + 1], next[GLOB_SEGMENTS_MAX + 1]; // row[j]: the pattern so far matches the first j segments
+    bool row[GLOB_SEGMENTS_MAX + 1],
+        next[GLOB_SEGMENTS_MAX + 1]; // row[j]: the pattern so far matches the first j segments
     memset(row, 0, sizeof(row));
     row[0] = true;
     for (size_t i = 0; i < n; i++) {

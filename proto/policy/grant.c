@@ -1,5 +1,5 @@
-// Rights are lists of rules and an intersection is the lists side by side, so that "never more than the caller's grant" holds by
-// construction: every list of the grant has to allow, too.
+// Rights are lists of rules and an intersection is the lists side by side, so that "never more than the caller's grant"
+// holds by construction: every list of the grant has to allow, too.
 #include "policy/grant.h"
 
 #include "base/buf.h"
@@ -30,7 +30,8 @@ static struct policy *both(const struct policy *own, const struct policy *grante
 }
 
 // What `agent` may hand on, when it was given `granted` (NULL: anything) and may use `use`.
-static struct policy *rest_of(const struct grant_declaration *agent, const struct policy *use, const struct policy *granted)
+static struct policy *rest_of(const struct grant_declaration *agent, const struct policy *use,
+                              const struct policy *granted)
 {
     if (agent->attenuate)
         return agent->grant ? both(agent->grant, use) : policy_copy_new(use);
@@ -39,8 +40,8 @@ static struct policy *rest_of(const struct grant_declaration *agent, const struc
     return granted ? policy_copy_new(granted) : NULL;
 }
 
-static struct grant *make(const struct grant_declaration *agent, const struct policy *granted, const struct grant *caller,
-                          struct tree *tree)
+static struct grant *make(const struct grant_declaration *agent, const struct policy *granted,
+                          const struct grant *caller, struct tree *tree)
 {
     struct grant *g = mem_alloc(sizeof(*g));
     g->agent = agent;
@@ -53,7 +54,8 @@ static struct grant *make(const struct grant_declaration *agent, const struct po
     return g;
 }
 
-struct grant *grant_root_new(const struct grant_declaration *agent, const struct policy *ceiling, struct grant_limits limits)
+struct grant *grant_root_new(const struct grant_declaration *agent, const struct policy *ceiling,
+                             struct grant_limits limits)
 {
     struct tree *tree = mem_alloc(sizeof(*tree));
     tree->limits.depth = limits.depth ? limits.depth : GRANT_DEPTH_DEFAULT;
@@ -72,7 +74,8 @@ static int refuse_cycle(const struct grant *caller, const char *name, struct err
         path[n++] = g;
     for (size_t i = n; i-- > 0;)
         buf_printf(&chain, "%s -> ", path[i]->agent->name);
-    int rc = err_set(err, ERR_CONFLICT, "agent \"%s\" is already at work further up: %s%s", name, buf_str(&chain), name);
+    int rc =
+        err_set(err, ERR_CONFLICT, "agent \"%s\" is already at work further up: %s%s", name, buf_str(&chain), name);
     buf_free(&chain);
     return rc;
 }
@@ -82,8 +85,8 @@ int grant_delegate(struct grant *caller, const struct grant_declaration *agent, 
     struct decision d;
     decide_agent(caller->use, agent->name, &d);
     if (d.verdict == POLICY_DENY)
-        return err_set(err, ERR_DENIED, "agent \"%s\" may not start \"%s\": %s (needed: %s)", caller->agent->name, agent->name,
-                       d.reason, d.needed);
+        return err_set(err, ERR_DENIED, "agent \"%s\" may not start \"%s\": %s (needed: %s)", caller->agent->name,
+                       agent->name, d.reason, d.needed);
     for (const struct grant *g = caller; g; g = g->caller)
         if (strcmp(g->agent->name, agent->name) == 0)
             return refuse_cycle(caller, agent->name, err);

@@ -1,4 +1,5 @@
-// Delegation: who may hand what on. An agent has two sets: what it may USE itself and what it may GRANT to those it starts.
+// Delegation: who may hand what on. An agent has two sets: what it may USE itself and what it may GRANT to those it
+// starts.
 //   use(child)   = grant(caller) ∩ what the child's file declares
 //   grant(child) = grant(caller) ∩ what the child's file lets it hand on
 // so that grants only shrink on the way down, and a coordinator may grant what it may not use.
@@ -21,14 +22,16 @@ struct grant_limits {
 };
 #define GRANT_DEPTH_DEFAULT 3
 #define GRANT_TOTAL_DEFAULT 64
-#define GRANT_DEPTH_MAX 16
+#define GRANT_DEPTH_MAX     16
 
 struct grant;
 
-// The first agent of a tree, started by the deployment: use = ceiling ∩ use, grant = ceiling ∩ grant. ceiling NULL: no ceiling.
-struct grant *grant_root_new(const struct grant_declaration *agent, const struct policy *ceiling, struct grant_limits limits);
-// The caller starts `agent`. ERR_DENIED: no Task rule of the caller names it. ERR_CONFLICT: it is already at work further up (the
-// text shows the cycle). ERR_LIMIT: depth or total. A refused delegation counts nothing.
+// The first agent of a tree, started by the deployment: use = ceiling ∩ use, grant = ceiling ∩ grant. ceiling NULL: no
+// ceiling.
+struct grant *grant_root_new(const struct grant_declaration *agent, const struct policy *ceiling,
+                             struct grant_limits limits);
+// The caller starts `agent`. ERR_DENIED: no Task rule of the caller names it. ERR_CONFLICT: it is already at work
+// further up (the text shows the cycle). ERR_LIMIT: depth or total. A refused delegation counts nothing.
 int grant_delegate(struct grant *caller, const struct grant_declaration *agent, struct grant **ret, struct err *err);
 void grant_free(struct grant *g);
 

@@ -1,5 +1,5 @@
-// Options are skipped by table. A wrapper's unknown option is refused, because everything behind it would be guesswork; a
-// launcher's unknown option is taken to have no value, which can only make the sandbox's share of the work larger.
+// Options are skipped by table. A wrapper's unknown option is refused, because everything behind it would be guesswork;
+// a launcher's unknown option is taken to have no value, which can only make the sandbox's share of the work larger.
 #include "policy/launcher.h"
 
 #include "base/attr.h"
@@ -15,9 +15,9 @@ struct launcher {
 };
 
 static const struct launcher LAUNCHERS[] = {
-#define WRAPPER LAUNCH_WRAPPER
-#define LAUNCHER LAUNCH_LAUNCHER
-#define SHELL LAUNCH_SHELL
+#define WRAPPER                                               LAUNCH_WRAPPER
+#define LAUNCHER                                              LAUNCH_LAUNCHER
+#define SHELL                                                 LAUNCH_SHELL
 #define X(program, subcommand, kind, shorts, longs, operands) {program, subcommand, kind, shorts, longs, operands},
 #include "tbl/policy_launchers.def"
 #undef X
@@ -151,7 +151,8 @@ static void find_inner(const struct launcher *l, const char *const *argv, size_t
 void launcher_look(const char *const *argv, struct launch *ret)
 {
     memset(ret, 0, sizeof(*ret));
-    // Bare xargs is stripped; with options it is a program like any other. A path is another program than the wrapper's name.
+    // Bare xargs is stripped; with options it is a program like any other. A path is another program than the wrapper's
+    // name.
     if (strcmp(argv[0], "xargs") == 0 && argv[1] && argv[1][0] != '-') {
         *ret = (struct launch){LAUNCH_WRAPPER, 1, true, NULL};
         return;

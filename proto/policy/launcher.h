@@ -22,5 +22,6 @@ struct launch {
 void launcher_look(const char *const *argv, struct launch *ret);
 // The same for a program given by path: its last component. Borrowed.
 const char *launcher_program(const char *word);
-// Index of a program's subcommand, options before it skipped (git -C x log: 3); 0 when there is none or the program has none.
+// Index of a program's subcommand, options before it skipped (git -C x log: 3); 0 when there is none or the program has
+// none.
 size_t launcher_subcommand(const char *const *argv);

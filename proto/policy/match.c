@@ -1,5 +1,5 @@
-// Bash rules against argv. Words are joined by a byte that no word contains, so that "*" can span words but a quoted blank can
-// never pass for a word boundary.
+// Bash rules against argv. Words are joined by a byte that no word contains, so that "*" can span words but a quoted
+// blank can never pass for a word boundary.
 #include "base/buf.h"
 #include "base/mem.h"
 #include "base/str.h"

@@ -75,8 +75,8 @@ const char *path_inside(const char *path, const char *dir)
 }
 
 // Follows links component by component, as the kernel would. `rest` is what is still to be walked.
-static const char *resolve(const struct policy_context *c, const char *base, const char *path, char out[POLICY_PATH_MAX],
-                           struct policy_file *last)
+static const char *resolve(const struct policy_context *c, const char *base, const char *path,
+                           char out[POLICY_PATH_MAX], struct policy_file *last)
 {
     struct buf rest = BUF_INIT;
     const char *problem = NULL;
@@ -164,8 +164,8 @@ static bool root_of(const struct policy_context *c, const char *dir, bool resolv
 bool path_in_workspace(const struct policy_context *c, const struct place_of *p)
 {
     char root[POLICY_PATH_MAX];
-    return root_of(c, c->workspace, false, root) && path_inside(p->requested, root) && root_of(c, c->workspace, true, root) &&
-           path_inside(p->resolved, root);
+    return root_of(c, c->workspace, false, root) && path_inside(p->requested, root) &&
+           root_of(c, c->workspace, true, root) && path_inside(p->resolved, root);
 }
 
 bool path_is_kernel(const char *path)
@@ -173,7 +173,8 @@ bool path_is_kernel(const char *path)
     return path_inside(path, "/proc") || path_inside(path, "/sys") || path_inside(path, "/dev");
 }
 
-// Whether `pattern` ("a" or "a/b") occurs as whole components of path, without regard to case: some file systems have none.
+// Whether `pattern` ("a" or "a/b") occurs as whole components of path, without regard to case: some file systems have
+// none.
 static bool has_components(const char *path, const char *pattern)
 {
     size_t n = strlen(pattern);

@@ -1,5 +1,5 @@
-// Paths as rules see them: as requested (by its text) and as resolved (through links, by facts). An allow must hold for both,
-// a deny for either.
+// Paths as rules see them: as requested (by its text) and as resolved (through links, by facts). An allow must hold for
+// both, a deny for either.
 #pragma once
 
 #include "policy/policy.h"
@@ -22,11 +22,13 @@ const char *path_cwd(const struct policy_context *c);
 // path_below of base/file.h, for normalised paths; also works for "/" as folder.
 const char *path_inside(const char *path, const char *dir);
 bool path_in_workspace(const struct policy_context *c, const struct place_of *p); // requested and resolved
-// Whether the kernel's own files (/proc, /sys, /dev) are meant: what they open depends on who asks, so no rule can speak of them.
+// Whether the kernel's own files (/proc, /sys, /dev) are meant: what they open depends on who asks, so no rule can
+// speak of them.
 bool path_is_kernel(const char *path);
 // The protected name (control plane: what steers tools, editors and agents) that the path is or lies in, or NULL.
 const char *path_protected(const struct policy_context *c, const struct place_of *p);
-bool path_rule_matches(const struct policy_context *c, const struct rule *r, const char *path, bool resolved, bool deny);
+bool path_rule_matches(const struct policy_context *c, const struct rule *r, const char *path, bool resolved,
+                       bool deny);
 // Whether the place is the workspace, a built folder, an own folder of the call, or below one of them.
 bool path_is_ours(const struct policy_context *c, const struct place_of *p);
 // Whether the path names a program below one of the context's `built` folders.

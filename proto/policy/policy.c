@@ -3,8 +3,8 @@
 
 #include "base/buf.h"
 #include "base/str.h"
-#include "json/json.h"
 #include "policy/set.h"
+#include "json/json.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -52,7 +52,8 @@ void policy_next_list(struct policy *p)
 static int add(struct policy *p, bool deny, const char *text, const char *file, int line, struct err *err)
 {
     if (p->count >= POLICY_RULES_MAX)
-        return err_set(err, ERR_LIMIT, "%s:%d: more than %d rules for one agent", file ? file : "rules", line, POLICY_RULES_MAX);
+        return err_set(err, ERR_LIMIT, "%s:%d: more than %d rules for one agent", file ? file : "rules", line,
+                       POLICY_RULES_MAX);
     struct rule r;
     char *warning = NULL;
     int rc = rule_parse(text, file, line, deny, &r, &warning, err);
@@ -144,11 +145,15 @@ int policy_check_usable(const struct policy *p, struct err *err)
         }
         int rc = 0;
         if (list->rules.len == 0)
-            rc = err_set(err, ERR_INVALID, "the tool list of agent \"%s\" is empty; list at least one tool, or drop the list to "
-                                           "use what the deployment allows by default", p->agent);
+            rc = err_set(err, ERR_INVALID,
+                         "the tool list of agent \"%s\" is empty; list at least one tool, or drop the list to "
+                         "use what the deployment allows by default",
+                         p->agent);
         else if (left == 0)
-            rc = err_set(err, ERR_INVALID, "the tool list of agent \"%s\" grants nothing, because its deny rules take away every "
-                                           "entry: %s", p->agent, buf_str(&names));
+            rc = err_set(err, ERR_INVALID,
+                         "the tool list of agent \"%s\" grants nothing, because its deny rules take away every "
+                         "entry: %s",
+                         p->agent, buf_str(&names));
         buf_free(&names);
         if (rc < 0)
             return rc;
@@ -208,10 +213,12 @@ bool rule_speaks_for(const struct rule *r, enum tool_kind kind, const char *tool
     if (!deny) // Edit implies Write and Read; Read implies the searching tools
         return (edit && (reading || kind == TOOL_WRITE || kind == TOOL_EDIT)) || (read && reading) ||
                (strcmp(r->tool, "MultiEdit") == 0 && strcmp(tool, "Edit") == 0);
-    // A whole tool that is taken away is that tool (and its batch form); a pattern protects the files, whatever the tool.
+    // A whole tool that is taken away is that tool (and its batch form); a pattern protects the files, whatever the
+    // tool.
     if (r->bare)
         return (edit && strcmp(tool, "MultiEdit") == 0) || (read && reading);
-    return (edit && (kind == TOOL_WRITE || kind == TOOL_EDIT)) || (strcmp(r->tool, "Write") == 0 && kind == TOOL_EDIT) ||
+    return (edit && (kind == TOOL_WRITE || kind == TOOL_EDIT)) ||
+           (strcmp(r->tool, "Write") == 0 && kind == TOOL_EDIT) ||
            (read && (reading || kind == TOOL_WRITE || kind == TOOL_EDIT));
 }
 

@@ -5,21 +5,22 @@
 
 #define POLICY_CASE_LINE_MAX ((size_t)1024 * 1024)
 
-// Splits a list as written in one line ("Read, Bash(git log *), Task(a, b)"): commas, and blanks outside parentheses that are
-// followed by a tool's name, separate. Result: NULL-terminated, freed with str_list_free.
+// Splits a list as written in one line ("Read, Bash(git log *), Task(a, b)"): commas, and blanks outside parentheses
+// that are followed by a tool's name, separate. Result: NULL-terminated, freed with str_list_free.
 char **policy_list_split(const char *text);
 
 // A policy from a list of rules in one text, with `where` as the file of every rule (line 1).
 int policy_from_list_new(const char *agent, const char *list, const char *where, struct policy **ret, struct err *err);
 
-// One decision for `baton policy check`: input is a command, a path, an address, a name; for Bash a JSON array is taken as argv.
+// One decision for `baton policy check`: input is a command, a path, an address, a name; for Bash a JSON array is taken
+// as argv.
 void policy_check(const struct policy *p, const struct policy_context *context, const char *tool, const char *input,
                   struct decision *ret);
 
-// One case: {id, allowed_tools, tool, input_kind, input} and optionally disallowed_tools, setup (what the workspace is like, as
-// shell lines or in words) and context {workspace, cwd, home}. The default workspace is /ws, home /home/me, and nothing exists but
-// what setup makes. *ret: {id, decision, reason, rule, where, needed}. A case whose rules do not load is answered with deny
-// and the load error. ERR_INVALID: not a case.
+// One case: {id, allowed_tools, tool, input_kind, input} and optionally disallowed_tools, setup (what the workspace is
+// like, as shell lines or in words) and context {workspace, cwd, home}. The default workspace is /ws, home /home/me,
+// and nothing exists but what setup makes. *ret: {id, decision, reason, rule, where, needed}. A case whose rules do not
+// load is answered with deny and the load error. ERR_INVALID: not a case.
 int policy_case_answer(const json_t *case_, json_t **ret, struct err *err);
 // The same for one line of a JSON Lines file (which may hold \u0000, unlike other JSON of the project).
 int policy_case_answer_line(const char *line, size_t len, json_t **ret, struct err *err);

@@ -1,5 +1,5 @@
-// By table for options, by containment for anything that is a path. What is missed here is still not granted: the sandbox does
-// not read arguments. This is the part that explains.
+// By table for options, by containment for anything that is a path. What is missed here is still not granted: the
+// sandbox does not read arguments. This is the part that explains.
 #include "policy/reach.h"
 
 #include "base/mem.h"
@@ -33,15 +33,29 @@ static const struct {
     const char *program;
     bool (*look)(const char *const *argv, size_t end, struct buf *why);
 } FAMILIES[] = {
-    {"git", reach_of_git},       {"cargo", reach_of_cargo}, {"rustc", reach_of_compiler},   {"rustdoc", reach_of_compiler},
-    {"clippy-driver", reach_of_compiler}, {"sed", reach_of_sed}, {"gsed", reach_of_sed},    {"awk", reach_of_awk},
-    {"gawk", reach_of_awk},      {"mawk", reach_of_awk},    {"gdb", reach_of_debugger},     {"rust-gdb", reach_of_debugger},
-    {"lldb", reach_of_debugger}, {"rust-lldb", reach_of_debugger}, {"valgrind", reach_of_valgrind},
+    {"git", reach_of_git},
+    {"cargo", reach_of_cargo},
+    {"rustc", reach_of_compiler},
+    {"rustdoc", reach_of_compiler},
+    {"clippy-driver", reach_of_compiler},
+    {"sed", reach_of_sed},
+    {"gsed", reach_of_sed},
+    {"awk", reach_of_awk},
+    {"gawk", reach_of_awk},
+    {"mawk", reach_of_awk},
+    {"gdb", reach_of_debugger},
+    {"rust-gdb", reach_of_debugger},
+    {"lldb", reach_of_debugger},
+    {"rust-lldb", reach_of_debugger},
+    {"valgrind", reach_of_valgrind},
 };
 
 void reach_says_program(struct buf *why, const char *word)
 {
-    buf_printf(why, "\"%.80s\" names a program or setting that runs something no rule allows: in the sandbox it cannot be executed", word);
+    buf_printf(
+        why,
+        "\"%.80s\" names a program or setting that runs something no rule allows: in the sandbox it cannot be executed",
+        word);
 }
 
 void reach_says_network(struct buf *why, const char *word)
@@ -62,7 +76,9 @@ static void say(struct buf *why, enum reach_kind kind, const char *word)
         buf_printf(why, "\"%.80s\" looks at or steers processes beyond this call: in the sandbox there are none", word);
         return;
     case SCRIPT:
-        buf_printf(why, "\"%.80s\" carries a program of its own, which no rule can read: the sandbox bounds what it does", word);
+        buf_printf(why,
+                   "\"%.80s\" carries a program of its own, which no rule can read: the sandbox bounds what it does",
+                   word);
     }
 }
 
@@ -163,8 +179,11 @@ static bool leaves(const struct policy_context *c, const char *base, const char 
         return false;
     if (!pointed && p.file.kind == POLICY_FILE_MISSING && strcmp(p.requested, p.resolved) == 0)
         return false;
-    buf_printf(why, "\"%.120s\" is outside the workspace \"%.120s\": the sandbox does not let it be changed, and hides what the program "
-                    "does not need", path, c->workspace);
+    buf_printf(why,
+               "\"%.120s\" is outside the workspace \"%.120s\": the sandbox does not let it be changed, and hides what "
+               "the program "
+               "does not need",
+               path, c->workspace);
     return true;
 }
 
@@ -176,7 +195,8 @@ static size_t first_operand(const char *const *argv, size_t end)
     return end;
 }
 
-static bool reach_by_path(const struct policy_context *c, const char *base, const char *const *argv, size_t end, struct buf *why)
+static bool reach_by_path(const struct policy_context *c, const char *base, const char *const *argv, size_t end,
+                          struct buf *why)
 {
     const char *program = launcher_program(argv[0]);
     size_t operand = first_operand(argv, end);
@@ -221,8 +241,9 @@ bool reach_of_project(const struct policy_context *c, const char *base, const ch
 #include "tbl/policy_active.def"
 #undef X
     };
-    static const char TEXT[] = "runs code or follows settings of the project, which can do more than this agent's file rules say: the "
-                               "sandbox keeps it to the workspace";
+    static const char TEXT[] =
+        "runs code or follows settings of the project, which can do more than this agent's file rules say: the "
+        "sandbox keeps it to the workspace";
     if (c->project_acts) {
         buf_printf(why, "\"%.60s\" %s (%.160s)", argv[0], TEXT, c->project_acts);
         return true;

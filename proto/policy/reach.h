@@ -1,6 +1,6 @@
-// What a command's own words reach for beyond the rule that admits it: another program, a place outside the workspace, the
-// network, other processes, or code of the project. None of it is granted; naming it makes the verdict "sandboxed" and tells the
-// reader what the sandbox will refuse.
+// What a command's own words reach for beyond the rule that admits it: another program, a place outside the workspace,
+// the network, other processes, or code of the project. None of it is granted; naming it makes the verdict "sandboxed"
+// and tells the reader what the sandbox will refuse.
 #pragma once
 
 #include "base/buf.h"

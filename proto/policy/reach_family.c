@@ -13,7 +13,8 @@
 
 static bool value_is_harmless(const char *value)
 {
-    static const char *const WORDS[] = {"", "cat", "true", "false", "yes", "no", "on", "off", "0", "1", "never", "/dev/null", ":"};
+    static const char *const WORDS[] = {"",    "cat", "true", "false", "yes",       "no", "on",
+                                        "off", "0",   "1",    "never", "/dev/null", ":"};
     for (size_t i = 0; i < ARRAY_LEN(WORDS); i++)
         if (strcmp(value, WORDS[i]) == 0)
             return true;
@@ -72,10 +73,32 @@ static bool git_talks(const char *sub)
 
 static bool git_option_has_value(const char *word)
 {
-    static const char *const WORDS[] = {"-o", "-b", "-c", "-j", "-s", "-X", "--depth", "--deepen", "--branch", "--origin", "--reference",
-                                        "--reference-if-able", "--separate-git-dir", "--config", "--jobs", "--filter", "--shallow-since",
-                                        "--shallow-exclude", "--push-option", "--strategy", "--strategy-option", "--server-option",
-                                        "--name", "--negotiation-tip", "--refmap", "--bundle-uri"};
+    static const char *const WORDS[] = {"-o",
+                                        "-b",
+                                        "-c",
+                                        "-j",
+                                        "-s",
+                                        "-X",
+                                        "--depth",
+                                        "--deepen",
+                                        "--branch",
+                                        "--origin",
+                                        "--reference",
+                                        "--reference-if-able",
+                                        "--separate-git-dir",
+                                        "--config",
+                                        "--jobs",
+                                        "--filter",
+                                        "--shallow-since",
+                                        "--shallow-exclude",
+                                        "--push-option",
+                                        "--strategy",
+                                        "--strategy-option",
+                                        "--server-option",
+                                        "--name",
+                                        "--negotiation-tip",
+                                        "--refmap",
+                                        "--bundle-uri"};
     for (size_t i = 0; i < ARRAY_LEN(WORDS); i++)
         if (strcmp(word, WORDS[i]) == 0)
             return true;
@@ -139,12 +162,13 @@ bool reach_of_git(const char *const *argv, size_t end, struct buf *why)
 // rustc's options that name a program, or code that the compiler loads.
 static bool compiler_word_reaches(const char *word, const char *before)
 {
-    static const char *const CODEGEN[] = {"linker=", "linker-flavor=", "link-arg=", "link-args=", "pre-link-arg", "ar=",
-                                          "dlltool=", "link-self-contained="};
-    static const char *const OPTIONS[] = {"--sysroot", "--extern", "--test-builder", "--runtool", "-Zcodegen-backend", "-Zcodegen_backend",
-                                          "-Zllvm-plugins", "-Zpre-link"};
-    const char *value = strncmp(word, "-C", 2) == 0 && word[2] ? word + 2
-                        : strncmp(word, "--codegen=", 10) == 0 ? word + 10
+    static const char *const CODEGEN[] = {
+        "linker=", "linker-flavor=", "link-arg=",           "link-args=", "pre-link-arg",
+        "ar=",     "dlltool=",       "link-self-contained="};
+    static const char *const OPTIONS[] = {"--sysroot",         "--extern",          "--test-builder", "--runtool",
+                                          "-Zcodegen-backend", "-Zcodegen_backend", "-Zllvm-plugins", "-Zpre-link"};
+    const char *value = strncmp(word, "-C", 2) == 0 && word[2]                          ? word + 2
+                        : strncmp(word, "--codegen=", 10) == 0                          ? word + 10
                         : strcmp(before, "-C") == 0 || strcmp(before, "--codegen") == 0 ? word
                                                                                         : NULL;
     for (size_t i = 0; value && i < ARRAY_LEN(CODEGEN); i++)
@@ -153,7 +177,8 @@ static bool compiler_word_reaches(const char *word, const char *before)
     for (size_t i = 0; i < ARRAY_LEN(OPTIONS); i++)
         if (str_starts(word, OPTIONS[i]))
             return true;
-    if (strcmp(before, "-Z") == 0 && (str_starts(word, "codegen") || str_starts(word, "llvm-plugins") || str_starts(word, "pre-link")))
+    if (strcmp(before, "-Z") == 0 &&
+        (str_starts(word, "codegen") || str_starts(word, "llvm-plugins") || str_starts(word, "pre-link")))
         return true;
     return word[0] == '@';
 }
@@ -177,8 +202,11 @@ bool reach_of_compiler(const char *const *argv, size_t end, struct buf *why)
 // Settings on cargo's command line that can only change how things are built or said. Anything else may name a program.
 static bool cargo_setting_harmless(const char *setting)
 {
-    static const char *const SAFE[] = {"profile.", "term.", "net.offline", "net.retry", "build.jobs", "build.incremental",
-                                       "build.pipelining", "future-incompat-report.", "http.timeout", "cache.",
+    static const char *const SAFE[] = {"profile.",         "term.",
+                                       "net.offline",      "net.retry",
+                                       "build.jobs",       "build.incremental",
+                                       "build.pipelining", "future-incompat-report.",
+                                       "http.timeout",     "cache.",
                                        "resolver."};
     const char *eq = strchr(setting, '=');
     AUTO_FREE char *key = eq ? str_ndup(setting, (size_t)(eq - setting)) : NULL;
@@ -198,7 +226,8 @@ static bool cargo_word_reaches(const char *const *argv, size_t i, struct buf *wh
     const char *word = argv[i], *before = argv[i - 1];
     const char *setting = strncmp(word, "--config=", 9) == 0 ? word + 9 : strcmp(before, "--config") == 0 ? word : NULL;
     const char *target = strncmp(word, "--target=", 9) == 0 ? word + 9 : strcmp(before, "--target") == 0 ? word : NULL;
-    if ((setting && !cargo_setting_harmless(setting)) || (target && str_ends(target, ".json")) || (word[0] == '+' && strchr(word, '/'))) {
+    if ((setting && !cargo_setting_harmless(setting)) || (target && str_ends(target, ".json")) ||
+        (word[0] == '+' && strchr(word, '/'))) {
         reach_says_program(why, setting ? setting : word);
         return true;
     }
@@ -232,7 +261,8 @@ bool reach_of_cargo(const char *const *argv, size_t end, struct buf *why)
         reach_says_network(why, "cargo install");
         return true;
     }
-    bool compiler = strcmp(argv[sub], "rustc") == 0 || strcmp(argv[sub], "rustdoc") == 0 || strcmp(argv[sub], "clippy") == 0;
+    bool compiler =
+        strcmp(argv[sub], "rustc") == 0 || strcmp(argv[sub], "rustdoc") == 0 || strcmp(argv[sub], "clippy") == 0;
     return compiler && dashes < end && compiler_words_reach(argv, dashes + 1, end, why);
 }
 
@@ -302,7 +332,8 @@ bool reach_of_sed(const char *const *argv, size_t end, struct buf *why)
         const char *script = NULL;
         if (strncmp(argv[i], "--expression=", 13) == 0)
             script = argv[i] + 13;
-        else if (strcmp(argv[i - 1], "-e") == 0 || strcmp(argv[i - 1], "--expression") == 0 || strcmp(argv[i - 1], "-ne") == 0)
+        else if (strcmp(argv[i - 1], "-e") == 0 || strcmp(argv[i - 1], "--expression") == 0 ||
+                 strcmp(argv[i - 1], "-ne") == 0)
             script = argv[i];
         else if (argv[i][0] != '-' && !script_seen && strcmp(argv[i - 1], "-f") != 0)
             script = argv[i];
@@ -324,8 +355,8 @@ bool reach_of_awk(const char *const *argv, size_t end, struct buf *why)
             continue;
         if (strcmp(argv[i - 1], "-F") == 0 || strcmp(argv[i - 1], "-v") == 0)
             continue;
-        if (strstr(argv[i], "system") || strstr(argv[i], "getline") || strstr(argv[i], "print >") || strchr(argv[i], '|') ||
-            strstr(argv[i], ">\"") || strstr(argv[i], "> \"") || strstr(argv[i], "@load")) {
+        if (strstr(argv[i], "system") || strstr(argv[i], "getline") || strstr(argv[i], "print >") ||
+            strchr(argv[i], '|') || strstr(argv[i], ">\"") || strstr(argv[i], "> \"") || strstr(argv[i], "@load")) {
             reach_says_program(why, argv[i]);
             return true;
         }
@@ -338,11 +369,13 @@ bool reach_of_awk(const char *const *argv, size_t end, struct buf *why)
 
 bool reach_of_debugger(const char *const *argv, size_t end, struct buf *why)
 {
-    static const char *const WORDS[] = {"shell", "!", "python", "script", "pipe", "|", "source", "make", "platform", "guile", "target"};
+    static const char *const WORDS[] = {"shell",  "!",    "python",   "script", "pipe",  "|",
+                                        "source", "make", "platform", "guile",  "target"};
     for (size_t i = 2; i < end; i++) {
         const char *before = argv[i - 1];
-        bool command = strcmp(before, "-ex") == 0 || strcmp(before, "-iex") == 0 || strcmp(before, "-o") == 0 || strcmp(before, "-O") == 0 ||
-                       strcmp(before, "--eval-command") == 0 || strcmp(before, "--one-line") == 0;
+        bool command = strcmp(before, "-ex") == 0 || strcmp(before, "-iex") == 0 || strcmp(before, "-o") == 0 ||
+                       strcmp(before, "-O") == 0 || strcmp(before, "--eval-command") == 0 ||
+                       strcmp(before, "--one-line") == 0;
         for (size_t k = 0; command && k < ARRAY_LEN(WORDS); k++) {
             if (!str_starts(argv[i] + strspn(argv[i], " "), WORDS[k]))
                 continue;

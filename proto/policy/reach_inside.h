@@ -7,7 +7,8 @@
 // `end`: index behind the last word that belongs to the program itself (not to what it starts).
 bool reach_of_git(const char *const *argv, size_t end, struct buf *why);
 bool reach_of_cargo(const char *const *argv, size_t end, struct buf *why);
-bool reach_of_compiler(const char *const *argv, size_t end, struct buf *why); // rustc, rustdoc and what takes their flags
+bool reach_of_compiler(const char *const *argv, size_t end,
+                       struct buf *why); // rustc, rustdoc and what takes their flags
 bool reach_of_sed(const char *const *argv, size_t end, struct buf *why);
 bool reach_of_awk(const char *const *argv, size_t end, struct buf *why);
 bool reach_of_debugger(const char *const *argv, size_t end, struct buf *why); // gdb, lldb

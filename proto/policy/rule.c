@@ -1,5 +1,6 @@
-// Rule texts come from agent files that people write by hand: everything that cannot be given exactly one meaning is an error
-// with the place, because a rule that silently means nothing (or everything) is the failure this program exists to prevent.
+// Rule texts come from agent files that people write by hand: everything that cannot be given exactly one meaning is an
+// error with the place, because a rule that silently means nothing (or everything) is the failure this program exists
+// to prevent.
 #include "policy/rule.h"
 
 #include "base/buf.h"
@@ -61,7 +62,8 @@ bool rule_is_variable(const char *text, size_t len)
     return true;
 }
 
-// A rule's words: blanks separate, quotes group and are dropped ("git commit -m 'wip *'"). NULL when a quote stays open.
+// A rule's words: blanks separate, quotes group and are dropped ("git commit -m 'wip *'"). NULL when a quote stays
+// open.
 static char **rule_words(const char *spec)
 {
     VEC(char *) words = {0};
@@ -157,10 +159,12 @@ static int parse_command(struct rule *r, const char *spec, const struct place *a
     if (operators)
         return malformed(err, at, "compound commands are matched part by part; write one rule for each part");
     if (ret_warning && first_star && !r->bare && (!first_sep || first_star < first_sep) && first_star == r->pattern)
-        *ret_warning = str_printf("%s:%d: rule \"%s\" begins with a wildcard: it allows every program", at->file, at->line, r->text);
+        *ret_warning = str_printf("%s:%d: rule \"%s\" begins with a wildcard: it allows every program", at->file,
+                                  at->line, r->text);
     else if (ret_warning && first_star && last_sep && first_star < last_sep && first_star == first_sep + 1)
         *ret_warning = str_printf("%s:%d: rule \"%s\" has a wildcard before the subcommand: it also matches options "
-                                  "that change what the program does", at->file, at->line, r->text);
+                                  "that change what the program does",
+                                  at->file, at->line, r->text);
     return 0;
 }
 
@@ -191,7 +195,8 @@ static int parse_path(struct rule *r, const char *spec, bool deny, const struct 
         r->anchor = inner && !deny ? ANCHOR_CWD : ANCHOR_ANY_DEPTH;
     }
     if (strspn(spec, "/") == strlen(spec) && r->anchor != ANCHOR_ROOT)
-        return malformed(err, at, "the pattern names nothing; for the whole workspace write the tool without parentheses");
+        return malformed(err, at,
+                         "the pattern names nothing; for the whole workspace write the tool without parentheses");
     AUTO_FREE char *copy = str_dup(spec);
     for (char *part = copy, *rest = NULL; (part = strtok_r(part, "/", &rest)) != NULL; part = NULL)
         if (strcmp(part, "..") == 0)
@@ -213,7 +218,8 @@ static int parse_domain(struct rule *r, const char *spec, const struct place *at
         return malformed(err, at, "expected a host name behind \"domain:\", for example \"domain:docs.rs\"");
     for (size_t i = 0; i < len; i++)
         if (!isalnum((unsigned char)spec[i]) && !strchr("-._*:[]", spec[i]))
-            return malformed(err, at, "a host name has letters, digits, \"-\", \".\" and \"*\" only, no scheme, port or path");
+            return malformed(err, at,
+                             "a host name has letters, digits, \"-\", \".\" and \"*\" only, no scheme, port or path");
     r->pattern = str_dup(spec);
     for (char *s = r->pattern; *s; s++)
         *s = (char)tolower((unsigned char)*s);
@@ -268,11 +274,13 @@ static int parse_mcp(struct rule *r, const char *text, bool deny, const struct p
     size_t server_len = tool ? (size_t)(tool - server) : strlen(server);
     for (const char *s = server; *s; s++)
         if (!isalnum((unsigned char)*s) && !strchr("-_.*", *s))
-            return malformed(err, at, "expected mcp__server or mcp__server__tool, with letters, digits, \"-\", \"_\" and \"*\"");
+            return malformed(err, at,
+                             "expected mcp__server or mcp__server__tool, with letters, digits, \"-\", \"_\" and \"*\"");
     if (server_len == 0)
         return malformed(err, at, "the server's name is missing; expected mcp__server or mcp__server__tool");
     if (!deny && memchr(server, '*', server_len))
-        return malformed(err, at, "a wildcard in the server's name would allow servers nobody named; write mcp__server__*");
+        return malformed(err, at,
+                         "a wildcard in the server's name would allow servers nobody named; write mcp__server__*");
     if (tool && tool[2] == '\0')
         return malformed(err, at, "the tool's name is missing; expected mcp__server__tool");
     r->exact = !strchr(text, '*');
@@ -296,7 +304,8 @@ static int check_text(const char *text, const struct place *at, struct err *err)
     return 0;
 }
 
-static int parse_spec(struct rule *r, const char *spec, bool deny, const struct place *at, char **ret_warning, struct err *err)
+static int parse_spec(struct rule *r, const char *spec, bool deny, const struct place *at, char **ret_warning,
+                      struct err *err)
 {
     switch (r->kind) {
     case TOOL_COMMAND:
@@ -324,8 +333,9 @@ static int parse(struct rule *r, bool deny, const struct place *at, char **ret_w
     const char *open = strchr(text, '(');
     AUTO_FREE char *tool = open ? str_ndup(text, (size_t)(open - text)) : str_dup(text);
     if (!tool_lookup(tool, &r->kind, &r->tool))
-        return malformed(err, at, "there is no such tool; tools are Bash, Read, Write, Edit, Grep, Glob, WebFetch, Task, Skill, "
-                                  "mcp__server__tool and the like, in this spelling");
+        return malformed(err, at,
+                         "there is no such tool; tools are Bash, Read, Write, Edit, Grep, Glob, WebFetch, Task, Skill, "
+                         "mcp__server__tool and the like, in this spelling");
     if (r->kind == TOOL_MCP)
         return open ? malformed(err, at, "mcp rules take no parentheses") : parse_mcp(r, text, deny, at, err);
     if (!open) {
@@ -346,7 +356,8 @@ static int parse(struct rule *r, bool deny, const struct place *at, char **ret_w
     return parse_spec(r, spec, deny, at, ret_warning, err);
 }
 
-int rule_parse(const char *text, const char *file, int line, bool deny, struct rule *ret, char **ret_warning, struct err *err)
+int rule_parse(const char *text, const char *file, int line, bool deny, struct rule *ret, char **ret_warning,
+               struct err *err)
 {
     AUTO_FREE char *copy = str_dup(text ? text : "");
     struct rule r = {.file = str_dup(file ? file : "rules"), .line = line};

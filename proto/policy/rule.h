@@ -25,24 +25,27 @@ enum path_anchor { ANCHOR_ROOT, ANCHOR_HOME, ANCHOR_WORKSPACE, ANCHOR_CWD, ANCHO
 #define WORD_SEP '\x1f'
 
 struct rule {
-    char *text;       // as written, blanks trimmed
-    char *file;       // "" when it has no file
+    char *text; // as written, blanks trimmed
+    char *file; // "" when it has no file
     int line;
     const char *tool; // name from the tool table (static), or "mcp"
     enum tool_kind kind;
-    bool bare;        // Tool or Tool(*): everything the tool can do
-    // Bash: pattern is words joined by WORD_SEP; path rules: pattern behind its anchor; WebFetch: lower-case host; mcp: glob over the name
+    bool bare; // Tool or Tool(*): everything the tool can do
+    // Bash: pattern is words joined by WORD_SEP; path rules: pattern behind its anchor; WebFetch: lower-case host; mcp:
+    // glob over the name
     char *pattern;
-    bool exact;       // no wildcard at all
-    bool bare_too;    // Bash: the trailing " *" is the only wildcard, so the command without arguments matches too
-    char **assigns;   // Bash: leading NAME=pattern words, NULL-terminated; NULL when none
+    bool exact;     // no wildcard at all
+    bool bare_too;  // Bash: the trailing " *" is the only wildcard, so the command without arguments matches too
+    char **assigns; // Bash: leading NAME=pattern words, NULL-terminated; NULL when none
     enum path_anchor anchor;
-    bool negated;     // "!pattern", in deny lists only
-    char **names;     // Task, Agent, Skill: NULL-terminated
+    bool negated; // "!pattern", in deny lists only
+    char **names; // Task, Agent, Skill: NULL-terminated
 };
 
-// ERR_INVALID: the text begins with "file:line: ". *ret_warning may be NULL; else set to NULL or a text owned by the caller.
-int rule_parse(const char *text, const char *file, int line, bool deny, struct rule *ret, char **ret_warning, struct err *err);
+// ERR_INVALID: the text begins with "file:line: ". *ret_warning may be NULL; else set to NULL or a text owned by the
+// caller.
+int rule_parse(const char *text, const char *file, int line, bool deny, struct rule *ret, char **ret_warning,
+               struct err *err);
 void rule_clear(struct rule *r);
 struct rule rule_copy(const struct rule *r);
 

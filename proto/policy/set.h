@@ -22,7 +22,8 @@ void decision_clear(struct decision *d);
 void decision_rule(struct decision *d, const struct rule *rule);
 void decision_deny(struct decision *d, const struct rule *rule, const char *fmt, ...) ATTR_PRINTF(3, 4);
 void decision_allow(struct decision *d, const struct rule *rule, const char *fmt, ...) ATTR_PRINTF(3, 4);
-void decision_box(struct decision *d, bool needs_box, const char *fmt, ...) ATTR_PRINTF(3, 4); // an allow becomes sandboxed
+void decision_box(struct decision *d, bool needs_box, const char *fmt, ...)
+    ATTR_PRINTF(3, 4); // an allow becomes sandboxed
 void decision_need(struct decision *d, const char *fmt, ...) ATTR_PRINTF(2, 3);
 
 // Commands of one argv. `extra`: more words follow that nobody knows yet (xargs).

@@ -1,5 +1,5 @@
-// Shell lines are understood when every command is one that makes files; anything else is a description in words, of which
-// two things matter: links, and that the project holds something that acts when tools run.
+// Shell lines are understood when every command is one that makes files; anything else is a description in words, of
+// which two things matter: links, and that the project holds something that acts when tools run.
 #include "policy/setup.h"
 
 #include "base/mem.h"
@@ -146,9 +146,11 @@ static bool perform_all(struct setup *s, const char *text)
 
 static bool is_filler(const char *word)
 {
-    static const char *const WORDS[] = {"a", "an", "the", "is", "to", "by", "as", "and", "with", "for", "into", "becomes", "named", "called",
-                                        "symbolic", "hard", "loop", "rename", "renames", "swap", "swaps", "swapped", "replaced",
-                                        "<->", "->", "in", "workspace", "second", "name", "of", "file", "directory", "folder"};
+    static const char *const WORDS[] = {"a",        "an",       "the",  "is",        "to",      "by",        "as",
+                                        "and",      "with",     "for",  "into",      "becomes", "named",     "called",
+                                        "symbolic", "hard",     "loop", "rename",    "renames", "swap",      "swaps",
+                                        "swapped",  "replaced", "<->",  "->",        "in",      "workspace", "second",
+                                        "name",     "of",       "file", "directory", "folder"};
     for (size_t i = 0; i < ARRAY_LEN(WORDS); i++)
         if (str_eq_nocase(word, WORDS[i]))
             return true;
@@ -160,9 +162,11 @@ static void describe_links(struct setup *s, const char *text)
 {
     size_t n = 0;
     char **words = str_split(text, " \t\n,:;", true, &n);
-    bool moving = strstr(text, "<->") || str_has_nocase(text, "swap") || str_has_nocase(text, "race") || str_has_nocase(text, "loop");
+    bool moving = strstr(text, "<->") || str_has_nocase(text, "swap") || str_has_nocase(text, "race") ||
+                  str_has_nocase(text, "loop");
     for (size_t i = 0; i < n; i++) {
-        bool link = str_has_nocase(words[i], "link"), special = str_has_nocase(words[i], "fifo") || str_has_nocase(words[i], "socket");
+        bool link = str_has_nocase(words[i], "link"),
+             special = str_has_nocase(words[i], "fifo") || str_has_nocase(words[i], "socket");
         bool hard = link && (str_has_nocase(words[i], "hard") || (i > 0 && str_eq_nocase(words[i - 1], "hard")));
         const char *name = NULL, *target = "/outside";
         for (size_t k = i; k-- > 0 && !name;)

@@ -5,7 +5,7 @@
 
 struct setup;
 
-#define SETUP_TEXT_MAX 16384
+#define SETUP_TEXT_MAX    16384
 #define SETUP_ENTRIES_MAX 256
 
 struct setup *setup_new(const char *workspace, const char *text); // text may be NULL

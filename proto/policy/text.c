@@ -1,5 +1,5 @@
-// What a reader sees must be what runs, so characters that hide or reorder others are refused, not stripped: stripping would
-// run something nobody wrote.
+// What a reader sees must be what runs, so characters that hide or reorder others are refused, not stripped: stripping
+// would run something nobody wrote.
 #include "policy/text.h"
 
 #include "base/attr.h"

@@ -77,8 +77,8 @@ const char *url_host(const char *url, size_t len, char out[URL_HOST_MAX])
 
 static bool v4_is_local(uint32_t a)
 {
-    return a >> 24 == 0 || a >> 24 == 10 || a >> 24 == 127 || a >> 16 == 0xa9fe || a >> 20 == 0xac1 || a >> 16 == 0xc0a8 ||
-           a >> 22 == (0x64400000U >> 22) || a >> 28 >= 0xe;
+    return a >> 24 == 0 || a >> 24 == 10 || a >> 24 == 127 || a >> 16 == 0xa9fe || a >> 20 == 0xac1 ||
+           a >> 16 == 0xc0a8 || a >> 22 == (0x64400000U >> 22) || a >> 28 >= 0xe;
 }
 
 static bool has_suffix(const char *host, const char *suffix)
@@ -104,9 +104,12 @@ bool url_host_is_local(const char *host)
             return true;
         if (IN6_IS_ADDR_V4MAPPED(&v6) || IN6_IS_ADDR_V4COMPAT(&v6))
             return true; // no honest address is written like this
-        return (v6.s6_addr[0] & 0xfe) == 0xfc || (v6.s6_addr[0] == 0xfe && v6.s6_addr[1] >= 0x80) || v6.s6_addr[0] == 0xff;
+        return (v6.s6_addr[0] & 0xfe) == 0xfc || (v6.s6_addr[0] == 0xfe && v6.s6_addr[1] >= 0x80) ||
+               v6.s6_addr[0] == 0xff;
     }
     if (inet_aton(host, &v4)) // also the short, octal and hexadecimal spellings
-        return strspn(host, "0123456789.") != strlen(host) || inet_pton(AF_INET, host, &v4) != 1 || v4_is_local(ntohl(v4.s_addr));
-    return has_suffix(host, "localhost") || has_suffix(host, "local") || has_suffix(host, "internal") || !strchr(host, '.');
+        return strspn(host, "0123456789.") != strlen(host) || inet_pton(AF_INET, host, &v4) != 1 ||
+               v4_is_local(ntohl(v4.s_addr));
+    return has_suffix(host, "localhost") || has_suffix(host, "local") || has_suffix(host, "internal") ||
+           !strchr(host, '.');
 }

@@ -4,7 +4,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define URL_MAX 8192
+#define URL_MAX      8192
 #define URL_HOST_MAX 256
 
 // NULL and the lower-case host (without brackets, port and trailing dot) in out, or why the address is refused.

@@ -1,6 +1,6 @@
 // Case lines: answered with one of the three words and a reason, or refused.
-#include "json/json.h"
 #include "policy/policy_cases.h"
+#include "json/json.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,5 +1,5 @@
-// Command texts: refused or parsed within the limits; what is parsed holds none of the bytes a shell would act on outside quotes, and
-// a command no rule names is never allowed.
+// Command texts: refused or parsed within the limits; what is parsed holds none of the bytes a shell would act on
+// outside quotes, and a command no rule names is never allowed.
 #include "base/str.h"
 #include "policy/command.h"
 #include "policy/policy.h"
@@ -21,7 +21,8 @@ static void check(const struct command *c)
         if (n == 0 || n != s->argc || !s->argv[0][0] || n > POLICY_WORDS_MAX)
             abort();
         for (size_t k = 0; k < s->redirect_count; k++)
-            if (s->redirects[k].fd < 0 || s->redirects[k].fd > 2 || (s->redirects[k].kind != REDIRECT_DUP && !s->redirects[k].target))
+            if (s->redirects[k].fd < 0 || s->redirects[k].fd > 2 ||
+                (s->redirects[k].kind != REDIRECT_DUP && !s->redirects[k].target))
                 abort();
         for (size_t k = 0; s->env[k]; k++)
             if (!strchr(s->env[k], '='))

@@ -1,5 +1,6 @@
-// Paths through a file system made of the input: "path LF name LF target LF name LF target …" (links). What a bare rule allows is below the
-// workspace by its text and by its links, a control-plane file is never written, and the walk always ends.
+// Paths through a file system made of the input: "path LF name LF target LF name LF target …" (links). What a bare rule
+// allows is below the workspace by its text and by its links, a control-plane file is never written, and the walk
+// always ends.
 #include "base/mem.h"
 #include "base/str.h"
 #include "policy/path.h"
@@ -45,7 +46,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (d.verdict != POLICY_DENY) {
         if (path_place(&c, "/ws", path, &p) || !path_inside(p.requested, "/ws") || !path_inside(p.resolved, "/ws"))
             abort();
-        if (strstr(p.resolved, "/.git/") || strstr(p.requested, "/.cargo/") || strstr(p.resolved, "/../") || strstr(p.resolved, "//"))
+        if (strstr(p.resolved, "/.git/") || strstr(p.requested, "/.cargo/") || strstr(p.resolved, "/../") ||
+            strstr(p.resolved, "//"))
             abort();
     }
     decide_path(pattern, &c, "Read", path, &d);

@@ -1,4 +1,5 @@
-// Rule texts: anything loads or is refused with its place; what loads can be copied, asked about many calls, and says the same twice.
+// Rule texts: anything loads or is refused with its place; what loads can be copied, asked about many calls, and says
+// the same twice.
 #include "base/mem.h"
 #include "base/str.h"
 #include "policy/policy.h"
@@ -13,7 +14,8 @@ static void ask(const struct policy *p)
 {
     static const struct policy_context CONTEXT = {.workspace = "/ws", .cwd = "/ws/a", .home = "/home/me"};
     struct decision d;
-    decide_argv(p, &CONTEXT, (const char *const[]){"git", "log", "--oneline", "main", NULL}, (const char *const[]){"A=1", NULL}, &d);
+    decide_argv(p, &CONTEXT, (const char *const[]){"git", "log", "--oneline", "main", NULL},
+                (const char *const[]){"A=1", NULL}, &d);
     decide_path(p, &CONTEXT, "Write", "src/a/b.rs", &d);
     decide_path(p, &CONTEXT, "Grep", "src/**/*.rs", &d);
     decide_url(p, "WebFetch", "https://a.b.docs.rs/x", 21, &d);

@@ -1,5 +1,5 @@
-// Laws of decide(): quoting cannot matter, an added deny never allows, an added list never allows, a compound command is as
-// denied as its worst part, and text and argv agree.
+// Laws of decide(): quoting cannot matter, an added deny never allows, an added list never allows, a compound command
+// is as denied as its worst part, and text and argv agree.
 #include "support/support.h"
 
 #include "base/buf.h"
@@ -12,10 +12,13 @@
 
 enum { ROUNDS = 20000 };
 
-static const char *const WORDS[] = {"cargo", "git", "test", "build", "push", "--release", "-p", "x y", "a;b", "$HOME", "*", "'", "\"", "\\", "rm",
-                                    "timeout", "5", "perf", "stat", "sh", "-c", "../../x", "/etc/x", "{a,b}", "#", "~", "ü", "`id`", "log", "env"};
-static const char *const RULES[] = {"Bash(cargo *)", "Bash(git log *)", "Bash(git * push)", "Bash(cargo test)", "Bash(perf *)", "Bash", "Bash(rm*)",
-                                    "Bash(env *)", "Read"};
+static const char *const WORDS[] = {"cargo", "git",   "test", "build", "push", "--release", "-p",     "x y",
+                                    "a;b",   "$HOME", "*",    "'",     "\"",   "\\",        "rm",     "timeout",
+                                    "5",     "perf",  "stat", "sh",    "-c",   "../../x",   "/etc/x", "{a,b}",
+                                    "#",     "~",     "ü",    "`id`",  "log",  "env"};
+static const char *const RULES[] = {"Bash(cargo *)",    "Bash(git log *)", "Bash(git * push)",
+                                    "Bash(cargo test)", "Bash(perf *)",    "Bash",
+                                    "Bash(rm*)",        "Bash(env *)",     "Read"};
 static const struct policy_context CONTEXT = {.workspace = "/ws"};
 static uint64_t seed = 42;
 
@@ -76,8 +79,8 @@ static void test_policy_decide_text_and_argv_agree(void **state)
         decide_command(p, &CONTEXT, buf_str(&text), &by_text);
         decide_argv(p, &CONTEXT, argv, NULL, &by_argv);
         if (by_text.verdict != by_argv.verdict && strcmp(argv[0], "cd") != 0)
-            fail_msg("%s: text %s (%s), argv %s (%s)", buf_str(&text), policy_verdict_name(by_text.verdict), by_text.reason,
-                     policy_verdict_name(by_argv.verdict), by_argv.reason);
+            fail_msg("%s: text %s (%s), argv %s (%s)", buf_str(&text), policy_verdict_name(by_text.verdict),
+                     by_text.reason, policy_verdict_name(by_argv.verdict), by_argv.reason);
         buf_free(&text);
         policy_free(p);
     }

@@ -1,6 +1,6 @@
-// Over random delegation trees: what an agent may do is never more than what its caller could grant, nor more than its own file
-// declares; grants only shrink on the way down. The calls that are tried include those the rules in play speak about.
-// Argument: number of trees (default 100000).
+// Over random delegation trees: what an agent may do is never more than what its caller could grant, nor more than its
+// own file declares; grants only shrink on the way down. The calls that are tried include those the rules in play speak
+// about. Argument: number of trees (default 100000).
 #include "support/support.h"
 
 #include "base/mem.h"
@@ -12,17 +12,48 @@
 #include <string.h>
 
 static const char *const RULES[] = {
-    "Read", "Write", "Edit", "Bash", "Bash(cargo *)", "Bash(git *)", "Bash(git log *)", "Bash(cargo test)", "Read(src/**)", "Edit(/src/**)",
-    "Read(*.rs)", "Grep", "WebFetch", "WebFetch(domain:docs.rs)", "WebFetch(domain:*.rs)", "mcp__github", "mcp__github__get_*", "Skill(lint)", "TodoWrite",
+    "Read",
+    "Write",
+    "Edit",
+    "Bash",
+    "Bash(cargo *)",
+    "Bash(git *)",
+    "Bash(git log *)",
+    "Bash(cargo test)",
+    "Read(src/**)",
+    "Edit(/src/**)",
+    "Read(*.rs)",
+    "Grep",
+    "WebFetch",
+    "WebFetch(domain:docs.rs)",
+    "WebFetch(domain:*.rs)",
+    "mcp__github",
+    "mcp__github__get_*",
+    "Skill(lint)",
+    "TodoWrite",
 };
 
 static const struct {
     const char *tool, *input;
 } CALLS[] = {
-    {"Read", "src/a.rs"},           {"Read", "x/b.txt"},        {"Write", "src/a.rs"},        {"Edit", "docs/a.md"},     {"Grep", "src"},
-    {"Bash", "cargo test"},         {"Bash", "git log -1"},     {"Bash", "cargo test && git push"}, {"Bash", "timeout 5 cargo build"},
-    {"Bash", "./target/release/x"}, {"Bash", "cargo run > src/o"}, {"WebFetch", "https://docs.rs/x"}, {"WebFetch", "https://a.b.rs/"},
-    {"mcp__github__get_x", "{}"},   {"mcp__github__del", "{}"}, {"Skill", "lint"},            {"TodoWrite", "{}"},       {"Task", "a1"},
+    {"Read", "src/a.rs"},
+    {"Read", "x/b.txt"},
+    {"Write", "src/a.rs"},
+    {"Edit", "docs/a.md"},
+    {"Grep", "src"},
+    {"Bash", "cargo test"},
+    {"Bash", "git log -1"},
+    {"Bash", "cargo test && git push"},
+    {"Bash", "timeout 5 cargo build"},
+    {"Bash", "./target/release/x"},
+    {"Bash", "cargo run > src/o"},
+    {"WebFetch", "https://docs.rs/x"},
+    {"WebFetch", "https://a.b.rs/"},
+    {"mcp__github__get_x", "{}"},
+    {"mcp__github__del", "{}"},
+    {"Skill", "lint"},
+    {"TodoWrite", "{}"},
+    {"Task", "a1"},
 };
 
 enum { AGENTS = 5, DEPTH = 4 };
@@ -107,7 +138,8 @@ static void test_policy_grant_rights_only_narrow(void **state)
     for (unsigned t = 0; t < trees; t++) {
         struct grant_declaration set[AGENTS];
         for (size_t i = 0; i < AGENTS; i++)
-            set[i] = (struct grant_declaration){NAMES[i], random_policy(pick(4) > 0), pick(2) ? random_policy(pick(2)) : NULL, pick(5) == 0};
+            set[i] = (struct grant_declaration){NAMES[i], random_policy(pick(4) > 0),
+                                                pick(2) ? random_policy(pick(2)) : NULL, pick(5) == 0};
         struct policy *ceiling = pick(2) ? random_policy(true) : NULL;
         struct grant *root = grant_root_new(&set[0], ceiling, (struct grant_limits){DEPTH, 16});
         if (ceiling)

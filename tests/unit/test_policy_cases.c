@@ -3,8 +3,8 @@
 
 #include "base/mem.h"
 #include "base/str.h"
-#include "json/json.h"
 #include "policy/policy_cases.h"
+#include "json/json.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -49,17 +49,23 @@ static void test_policy_cases_agree_with_expected(void **state)
 static void test_policy_cases_setup_makes_links_and_sizes(void **state)
 {
     (void)state;
-    assert_string_equal(verdict_of("{\"id\":\"a\",\"allowed_tools\":[\"Read\"],\"tool\":\"Read\",\"input\":\"l/x\"}"), "allow");
+    assert_string_equal(verdict_of("{\"id\":\"a\",\"allowed_tools\":[\"Read\"],\"tool\":\"Read\",\"input\":\"l/x\"}"),
+                        "allow");
     assert_string_equal(verdict_of("{\"id\":\"a\",\"allowed_tools\":[\"Read\"],\"tool\":\"Read\",\"input\":\"l/x\","
-                                   "\"setup\":\"ln -s /etc l\"}"), "deny");
+                                   "\"setup\":\"ln -s /etc l\"}"),
+                        "deny");
     assert_string_equal(verdict_of("{\"id\":\"a\",\"allowed_tools\":[\"Read\"],\"tool\":\"Read\",\"input\":\"l/x\","
-                                   "\"setup\":\"mkdir src; ln -s src l\"}"), "allow");
+                                   "\"setup\":\"mkdir src; ln -s src l\"}"),
+                        "allow");
     assert_string_equal(verdict_of("{\"id\":\"a\",\"allowed_tools\":[\"Read\"],\"tool\":\"Read\",\"input\":\"b\","
-                                   "\"setup\":\"truncate -s 10M b\"}"), "allow");
+                                   "\"setup\":\"truncate -s 10M b\"}"),
+                        "allow");
     assert_string_equal(verdict_of("{\"id\":\"a\",\"allowed_tools\":[\"Edit\"],\"tool\":\"Edit\",\"input\":\"h\","
-                                   "\"setup\":\"h is a hard link to /outside/h\"}"), "deny");
+                                   "\"setup\":\"h is a hard link to /outside/h\"}"),
+                        "deny");
     assert_string_equal(verdict_of("{\"id\":\"a\",\"allowed_tools\":[\"Read\"],\"tool\":\"Read\",\"input\":\"p\","
-                                   "\"setup\":\"mkfifo p\"}"), "deny");
+                                   "\"setup\":\"mkfifo p\"}"),
+                        "deny");
 }
 
 static void test_policy_cases_bad_cases_are_errors(void **state)
@@ -67,9 +73,13 @@ static void test_policy_cases_bad_cases_are_errors(void **state)
     (void)state;
     struct err err = {0};
     json_t *answer = NULL;
-    static const char *const BAD[] = {"{", "{}", "[]", "{\"id\":\"a\",\"tool\":\"Read\",\"input\":\"x\"}",
-                                      "{\"id\":\"a\",\"tool\":\"Read\",\"allowed_tools\":[]}",
-                                      "{\"id\":\"a\",\"tool\":\"Read\",\"allowed_tools\":[],\"input\":\"x\",\"context\":{\"cwd\":\"rel\"}}"};
+    static const char *const BAD[] = {
+        "{",
+        "{}",
+        "[]",
+        "{\"id\":\"a\",\"tool\":\"Read\",\"input\":\"x\"}",
+        "{\"id\":\"a\",\"tool\":\"Read\",\"allowed_tools\":[]}",
+        "{\"id\":\"a\",\"tool\":\"Read\",\"allowed_tools\":[],\"input\":\"x\",\"context\":{\"cwd\":\"rel\"}}"};
     for (size_t i = 0; i < ARRAY_LEN(BAD); i++)
         assert_true(policy_case_answer_line(BAD[i], strlen(BAD[i]), &answer, &err) < 0);
 }

@@ -13,11 +13,14 @@ static void test_policy_glob_text(void **state)
         const char *pattern, *text;
         bool match;
     } CASES[] = {
-        {"", "", true},      {"", "a", false},       {"*", "", true},        {"a*", "a", true},      {"a*b*c", "axxbyyc", true},
-        {"a*b*c", "acb", false}, {"*ab", "aab", true}, {"*a*", "bbb", false}, {"a?c", "abc", false}, {"[a]", "a", false},
+        {"", "", true},       {"", "a", false},           {"*", "", true},
+        {"a*", "a", true},    {"a*b*c", "axxbyyc", true}, {"a*b*c", "acb", false},
+        {"*ab", "aab", true}, {"*a*", "bbb", false},      {"a?c", "abc", false},
+        {"[a]", "a", false},
     };
     for (size_t i = 0; i < ARRAY_LEN(CASES); i++)
-        assert_int_equal(glob_text(CASES[i].pattern, strlen(CASES[i].pattern), CASES[i].text, strlen(CASES[i].text)), CASES[i].match);
+        assert_int_equal(glob_text(CASES[i].pattern, strlen(CASES[i].pattern), CASES[i].text, strlen(CASES[i].text)),
+                         CASES[i].match);
 }
 
 static void test_policy_glob_segment_classes(void **state)
@@ -27,8 +30,9 @@ static void test_policy_glob_segment_classes(void **state)
         const char *pattern, *text;
         bool match;
     } CASES[] = {
-        {"[a-c]x", "bx", true}, {"[!a-c]x", "bx", false}, {"[!a-c]x", "dx", true}, {"[]]", "]", true}, {"[a", "[a", true},
-        {"\\*", "*", true},     {"\\*", "x", false},      {"?", "", false},        {"*.rs", "a.rs", true}, {"*[0-9]", "a7", true},
+        {"[a-c]x", "bx", true}, {"[!a-c]x", "bx", false}, {"[!a-c]x", "dx", true}, {"[]]", "]", true},
+        {"[a", "[a", true},     {"\\*", "*", true},       {"\\*", "x", false},     {"?", "", false},
+        {"*.rs", "a.rs", true}, {"*[0-9]", "a7", true},
     };
     for (size_t i = 0; i < ARRAY_LEN(CASES); i++)
         assert_int_equal(glob_segment(CASES[i].pattern, strlen(CASES[i].pattern), CASES[i].text, strlen(CASES[i].text)),
@@ -42,11 +46,21 @@ static void test_policy_glob_path(void **state)
         const char *pattern, *path;
         bool below, match;
     } CASES[] = {
-        {"src/**", "src/a/b.rs", false, true}, {"src/**", "srcx/a", false, false},   {"src/*", "src/a/b", false, false},
-        {"src/*", "src/a", false, true},       {"**/b", "b", false, true},           {"**/b", "a/a/b", false, true},
-        {"a/**/b", "a/b", false, true},        {"a/**/b", "a/x/y/b", false, true},   {"a/**/b", "a/x/y/c", false, false},
-        {"src", "src/a", false, false},        {"src", "src/a", true, true},         {"/src/", "src/a", true, true},
-        {"**", "", false, true},               {"src/**/*.rs", "src/x/y.rs", false, true}, {"*", "a/b", false, false},
+        {"src/**", "src/a/b.rs", false, true},
+        {"src/**", "srcx/a", false, false},
+        {"src/*", "src/a/b", false, false},
+        {"src/*", "src/a", false, true},
+        {"**/b", "b", false, true},
+        {"**/b", "a/a/b", false, true},
+        {"a/**/b", "a/b", false, true},
+        {"a/**/b", "a/x/y/b", false, true},
+        {"a/**/b", "a/x/y/c", false, false},
+        {"src", "src/a", false, false},
+        {"src", "src/a", true, true},
+        {"/src/", "src/a", true, true},
+        {"**", "", false, true},
+        {"src/**/*.rs", "src/x/y.rs", false, true},
+        {"*", "a/b", false, false},
     };
     for (size_t i = 0; i < ARRAY_LEN(CASES); i++)
         if (glob_path(CASES[i].pattern, CASES[i].path, CASES[i].below) != CASES[i].match)
@@ -60,11 +74,20 @@ static void test_policy_glob_host(void **state)
         const char *pattern, *host;
         bool match;
     } CASES[] = {
-        {"docs.rs", "docs.rs", true},          {"docs.rs", "xdocs.rs", false},        {"*.google.com", "a.google.com", true},
-        {"*.google.com", "a.b.google.com", true}, {"*.google.com", "google.com", false}, {"*.google.com", "evilgoogle.com", false},
-        {"example.*", "example.com", true},    {"example.*", "example.evil.com", false}, {"a*.x.y", "abc.x.y", true},
-        {"a*.x.y", "a.b.x.y", false},          {"*", "a.b", true},                    {"*.*", "a.b", true},
-        {"*.com", "com", false},               {"*.com", ".com", false},
+        {"docs.rs", "docs.rs", true},
+        {"docs.rs", "xdocs.rs", false},
+        {"*.google.com", "a.google.com", true},
+        {"*.google.com", "a.b.google.com", true},
+        {"*.google.com", "google.com", false},
+        {"*.google.com", "evilgoogle.com", false},
+        {"example.*", "example.com", true},
+        {"example.*", "example.evil.com", false},
+        {"a*.x.y", "abc.x.y", true},
+        {"a*.x.y", "a.b.x.y", false},
+        {"*", "a.b", true},
+        {"*.*", "a.b", true},
+        {"*.com", "com", false},
+        {"*.com", ".com", false},
     };
     for (size_t i = 0; i < ARRAY_LEN(CASES); i++)
         if (glob_host(CASES[i].pattern, CASES[i].host) != CASES[i].match)

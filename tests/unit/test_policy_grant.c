@@ -1,10 +1,11 @@
-// Delegation: grants shrink, coordinators grant what they may not use, limits and cycles are found, and the closure is told.
+// Delegation: grants shrink, coordinators grant what they may not use, limits and cycles are found, and the closure is
+// told.
 #include "support/support.h"
 
 #include "base/mem.h"
-#include "json/json.h"
 #include "policy/grant.h"
 #include "policy/policy_cases.h"
+#include "json/json.h"
 
 #include <string.h>
 
@@ -29,7 +30,8 @@ static void test_policy_grant_coordinator_grants_what_it_may_not_use(void **stat
 {
     (void)state;
     struct err err = {0};
-    struct policy *lead = rules("Read, Task(dev)"), *hand_on = rules("Read, Write"), *dev = rules("Read, Write, Bash(cargo *)");
+    struct policy *lead = rules("Read, Task(dev)"), *hand_on = rules("Read, Write"),
+                  *dev = rules("Read, Write, Bash(cargo *)");
     struct grant_declaration l = {"lead", lead, hand_on, false}, d = {"dev", dev, NULL, false};
     struct grant *root = grant_root_new(&l, NULL, (struct grant_limits){0}), *child = NULL;
     assert_false(may_write(grant_use(root)));
@@ -51,7 +53,8 @@ static void test_policy_grant_attenuate_and_ceiling(void **state)
     (void)state;
     struct err err = {0};
     struct policy *lead = rules("Read, Task(dev)"), *dev = rules("Read, Write"), *ceiling = rules("Read, Task(dev)");
-    struct grant_declaration l = {"lead", lead, NULL, true}, open = {"lead", lead, NULL, false}, d = {"dev", dev, NULL, false};
+    struct grant_declaration l = {"lead", lead, NULL, true}, open = {"lead", lead, NULL, false},
+                             d = {"dev", dev, NULL, false};
     struct grant *root = grant_root_new(&l, NULL, (struct grant_limits){0}), *child = NULL;
     assert_ok(grant_delegate(root, &d, &child, &err), &err);
     assert_false(may_write(grant_use(child)));
@@ -77,13 +80,14 @@ static void test_policy_grant_refusals(void **state)
     (void)state;
     struct err err = {0};
     struct policy *any = rules("Read, Task"), *none = rules("Read");
-    struct grant_declaration a = {"a", any, NULL, false}, b = {"b", any, NULL, false}, c = {"c", any, NULL, false}, n = {"n", none, NULL, false};
+    struct grant_declaration a = {"a", any, NULL, false}, b = {"b", any, NULL, false}, c = {"c", any, NULL, false},
+                             n = {"n", none, NULL, false};
     struct grant *root = grant_root_new(&a, NULL, (struct grant_limits){2, 2}), *one = NULL, *two = NULL, *no = NULL;
     assert_ok(grant_delegate(root, &b, &one, &err), &err);
     assert_int_equal(grant_delegate(one, &a, &no, &err), -ERR_CONFLICT);
     assert_non_null(strstr(err.text, "a -> b -> a"));
     assert_ok(grant_delegate(one, &c, &two, &err), &err);
-    assert_int_equal(grant_delegate(two, &n, &no, &err), -ERR_LIMIT); // depth
+    assert_int_equal(grant_delegate(two, &n, &no, &err), -ERR_LIMIT);  // depth
     assert_int_equal(grant_delegate(root, &n, &no, &err), -ERR_LIMIT); // total
     grant_free(two);
     grant_free(one);
@@ -101,8 +105,10 @@ static void test_policy_grant_closure_tells_what_can_be_caused(void **state)
     (void)state;
     struct err err = {0};
     AUTO_JSON json_t *v = NULL;
-    struct policy *review = rules("Read, Task(perf)"), *perf = rules("Read, Task(dev), Task(ghost)"), *dev = rules("Read, Write, Task(review)");
-    struct grant_declaration set[] = {{"review", review, NULL, false}, {"perf", perf, NULL, false}, {"dev", dev, NULL, false}};
+    struct policy *review = rules("Read, Task(perf)"), *perf = rules("Read, Task(dev), Task(ghost)"),
+                  *dev = rules("Read, Write, Task(review)");
+    struct grant_declaration set[] = {
+        {"review", review, NULL, false}, {"perf", perf, NULL, false}, {"dev", dev, NULL, false}};
     assert_ok(grant_closure(set, 3, &v, &err), &err);
     char *text = json_compact(v);
     assert_non_null(strstr(text, "review can cause Write through perf -> dev"));

@@ -1,9 +1,9 @@
 // Web addresses, agents, skills, mcp, plain tools, and the entry for any call.
 #include "support/support.h"
 
-#include "json/json.h"
 #include "policy/policy_cases.h"
 #include "policy/url.h"
+#include "json/json.h"
 
 #include <string.h>
 
@@ -44,7 +44,10 @@ static void test_policy_other_urls(void **state)
     check("WebFetch", "WebFetch", "https://", false);
     check("WebFetch", "WebFetch", "https://a b/", false);
     check("WebFetch", "WebFetch", "https://x.y:port/", false);
-    check("WebFetch", "WebFetch", "https://b\xc3\xbc" "cher.de/", false);
+    check("WebFetch", "WebFetch",
+          "https://b\xc3\xbc"
+          "cher.de/",
+          false);
     check("WebFetch", "WebFetch", "https://docs.rs/", true);
     check("WebFetch(domain:*)", "WebFetch", "https://docs.rs/", true);
     check("Read", "WebFetch", "https://docs.rs/", false);
@@ -54,9 +57,11 @@ static void test_policy_other_urls(void **state)
 static void test_policy_other_local_addresses_need_their_own_rule(void **state)
 {
     (void)state;
-    static const char *const LOCAL[] = {"http://127.0.0.1/", "http://localhost:8080/", "http://169.254.169.254/", "http://10.1.2.3/", "http://[::1]/",
-                                        "http://0x7f000001/", "http://2130706433/", "http://127.1/", "http://router/", "http://x.internal/",
-                                        "http://[::ffff:1.2.3.4]/", "http://192.168.0.1/", "http://0/"};
+    static const char *const LOCAL[] = {
+        "http://127.0.0.1/", "http://localhost:8080/", "http://169.254.169.254/",  "http://10.1.2.3/",
+        "http://[::1]/",     "http://0x7f000001/",     "http://2130706433/",       "http://127.1/",
+        "http://router/",    "http://x.internal/",     "http://[::ffff:1.2.3.4]/", "http://192.168.0.1/",
+        "http://0/"};
     for (size_t i = 0; i < ARRAY_LEN(LOCAL); i++) {
         check("WebFetch", "WebFetch", LOCAL[i], false);
         check("WebFetch(domain:*)", "WebFetch", LOCAL[i], false);

@@ -26,11 +26,13 @@ static struct decision asked(const char *allow, const char *deny, const char *se
     return d;
 }
 
-static void check(const char *allow, const char *deny, const char *setup, const char *tool, const char *path, bool allowed)
+static void check(const char *allow, const char *deny, const char *setup, const char *tool, const char *path,
+                  bool allowed)
 {
     struct decision d = asked(allow, deny, setup, tool, path);
     if ((d.verdict == POLICY_ALLOW) != allowed)
-        fail_msg("%s, not %s: %s %s -> %s (%s)", allow, deny ? deny : "-", tool, path, policy_verdict_name(d.verdict), d.reason);
+        fail_msg("%s, not %s: %s %s -> %s (%s)", allow, deny ? deny : "-", tool, path, policy_verdict_name(d.verdict),
+                 d.reason);
     assert_true(d.reason[0]);
 }
 
@@ -111,9 +113,14 @@ static void test_policy_path_links_must_satisfy_both_names(void **state)
 static void test_policy_path_control_plane_is_never_written(void **state)
 {
     (void)state;
-    static const char *const PATHS[] = {".git/config", "/ws/.git/hooks/pre-commit", ".cargo/config.toml", "sub/.cargo/config", "rust-toolchain",
-                                        "rust-toolchain.toml", ".claude/agents/x.md", ".codex/x", ".vscode/tasks.json", ".idea/x", ".mcp.json",
-                                        ".envrc", ".GIT/config", "a/../.git/x", ".//.git//x", "/ws/a.md"};
+    static const char *const PATHS[] = {".git/config",         "/ws/.git/hooks/pre-commit",
+                                        ".cargo/config.toml",  "sub/.cargo/config",
+                                        "rust-toolchain",      "rust-toolchain.toml",
+                                        ".claude/agents/x.md", ".codex/x",
+                                        ".vscode/tasks.json",  ".idea/x",
+                                        ".mcp.json",           ".envrc",
+                                        ".GIT/config",         "a/../.git/x",
+                                        ".//.git//x",          "/ws/a.md"};
     for (size_t i = 0; i < ARRAY_LEN(PATHS); i++) {
         check("Edit, Write, Read, Edit(//**)", NULL, NULL, "Write", PATHS[i], false);
         check("Edit, Write, Read", NULL, NULL, "Read", PATHS[i], true);
@@ -131,7 +138,10 @@ static void test_policy_path_kernel_files_and_bad_names(void **state)
     check("Read, Read(//**)", NULL, "ln -s /proc crate/p", "Read", "p/self/environ", false);
     check("Read", NULL, NULL, "Read", "", false);
     check("Read", NULL, NULL, "Read", "a\nb", false);
-    check("Read", NULL, NULL, "Read", "a\xe2\x80\xae" "b", false);
+    check("Read", NULL, NULL, "Read",
+          "a\xe2\x80\xae"
+          "b",
+          false);
     check("Read", NULL, NULL, "Read", "a\xff", false);
     check("Read", NULL, NULL, "Bash", "a", false);
     check("Read", NULL, "truncate -s 65M crate/b", "Read", "b", false);

@@ -19,7 +19,8 @@ static struct rule parsed(const char *text, bool deny)
 static void test_policy_rule_bare_forms_are_the_same(void **state)
 {
     (void)state;
-    static const char *const BARE[] = {"Bash", "Bash(*)", " Bash( * ) ", "Read", "Read(*)", "Task", "Task(*)", "TodoWrite"};
+    static const char *const BARE[] = {"Bash",    "Bash(*)", " Bash( * ) ", "Read",
+                                       "Read(*)", "Task",    "Task(*)",     "TodoWrite"};
     for (size_t i = 0; i < ARRAY_LEN(BARE); i++) {
         struct rule r = parsed(BARE[i], false);
         assert_true(r.bare);
@@ -31,10 +32,37 @@ static void test_policy_rule_errors_name_file_line_and_rule(void **state)
 {
     (void)state;
     static const char *const BAD[] = {
-        "Bahs(cargo *)", "bash(cargo *)", "Bash(", "Bash()", "Bash(cargo *", "Bash(:*)", "Bash(cargo && git)", "Bash('x)",
-        "", "Read()", "Read(/)", "Read(../x)", "Read(src/../..)", "Read(!x)", "WebFetch(docs.rs)", "WebFetch(domain:)",
-        "WebFetch(domain:https://x)", "WebFetch(domain:a..b)", "Task()", "Task(rust-*)", "Task(a b)", "Skill()", "TodoWrite(x)",
-        "mcp__*", "mcp__", "mcp__s__", "mcp__git*__x", "mcp__a__b(c)", "Read(x\001y)", "Agent(-x)", "Tool(x)",
+        "Bahs(cargo *)",
+        "bash(cargo *)",
+        "Bash(",
+        "Bash()",
+        "Bash(cargo *",
+        "Bash(:*)",
+        "Bash(cargo && git)",
+        "Bash('x)",
+        "",
+        "Read()",
+        "Read(/)",
+        "Read(../x)",
+        "Read(src/../..)",
+        "Read(!x)",
+        "WebFetch(docs.rs)",
+        "WebFetch(domain:)",
+        "WebFetch(domain:https://x)",
+        "WebFetch(domain:a..b)",
+        "Task()",
+        "Task(rust-*)",
+        "Task(a b)",
+        "Skill()",
+        "TodoWrite(x)",
+        "mcp__*",
+        "mcp__",
+        "mcp__s__",
+        "mcp__git*__x",
+        "mcp__a__b(c)",
+        "Read(x\001y)",
+        "Agent(-x)",
+        "Tool(x)",
     };
     for (size_t i = 0; i < ARRAY_LEN(BAD); i++) {
         struct rule r;
@@ -65,7 +93,8 @@ static void test_policy_rule_commands(void **state)
     assert_true(r.bare_too);
     rule_clear(&r);
     r = parsed("Bash(git  commit -m \"wip *\")", false);
-    assert_string_equal(r.pattern, "git\x1f" "commit\x1f-m\x1fwip *");
+    assert_string_equal(r.pattern, "git\x1f"
+                                   "commit\x1f-m\x1fwip *");
     assert_false(r.bare_too);
     rule_clear(&r);
     r = parsed("Bash(* --help *)", false);

@@ -140,7 +140,8 @@ static void test_policy_run_wrappers(void **state)
     check("Bash(cargo *)", "xargs -n1 cargo test", "deny");
     check("Bash(timeout 5 cargo test)", "timeout 5 cargo test", "allow");
     check("Bash(timeout *)", "timeout 5 cargo test", "deny");
-    check("Bash(timeout *), Bash(cargo *)", "timeout 5 nice nice nice nice nice nice nice nice nice cargo test", "deny");
+    check("Bash(timeout *), Bash(cargo *)", "timeout 5 nice nice nice nice nice nice nice nice nice cargo test",
+          "deny");
 }
 
 static void test_policy_run_careful_programs(void **state)
@@ -248,7 +249,8 @@ static void test_policy_run_argv_form(void **state)
     assert_int_equal(d.verdict, POLICY_DENY);
     decide_argv(p, &CONTEXT, (const char *const[]){"", NULL}, NULL, &d);
     assert_int_equal(d.verdict, POLICY_DENY);
-    decide_argv(p, &CONTEXT, (const char *const[]){"cargo", "test", NULL}, (const char *const[]){"RUST_LOG=x", NULL}, &d);
+    decide_argv(p, &CONTEXT, (const char *const[]){"cargo", "test", NULL}, (const char *const[]){"RUST_LOG=x", NULL},
+                &d);
     assert_int_equal(d.verdict, POLICY_ALLOW);
     decide_argv(p, &CONTEXT, (const char *const[]){"cargo", "test", NULL}, (const char *const[]){"garbage", NULL}, &d);
     assert_int_equal(d.verdict, POLICY_DENY);
