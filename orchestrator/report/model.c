@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "handoff/handoff.h"
+#include "report/model_say.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -17,6 +18,8 @@ struct model {
     json_t *out;
     json_t *profile, *develop, *verify, *review, *check; // outputs of the newest stage of each kind, resolved; borrowed from outputs
     json_t *outputs;
+    json_t *rounds;    // outputs of all verify stages, oldest first; borrowed by the array's own references
+    json_t *developed; // outputs of all developer stages
 };
 
 static int get_artifact(void *context, const char *hash, char **ret, size_t *ret_len, struct err *err)
@@ -52,11 +55,15 @@ static void note_output(struct model *m, const json_t *stage)
     if (!output || handoff_resolve_new(output, &load, &resolved, NULL) < 0)
         return;
     json_array_append_new(m->outputs, resolved);
-    if (str_eq(role, "performance"))
-        *(str_eq(mode, "verify") ? &m->verify : &m->profile) = resolved;
-    else if (str_eq(role, "developer"))
+    if (str_eq(role, "performance") && str_eq(mode, "verify")) {
+        m->verify = resolved;
+        json_array_append(m->rounds, resolved);
+    } else if (str_eq(role, "performance")) {
+        m->profile = resolved;
+    } else if (str_eq(role, "developer")) {
         m->develop = resolved;
-    else if (str_eq(role, "review"))
+        json_array_append(m->developed, resolved);
+    } else if (str_eq(role, "review"))
         *(str_eq(mode, "verify") ? &m->check : &m->review) = resolved;
 }
 
@@ -74,10 +81,12 @@ static void add_commands(json_t *commands, const json_t *stage)
         copy(row, receipt, "env", NULL);
         copy(row, receipt, "exit", NULL);
         copy(row, receipt, "signal", NULL);
+        copy(row, receipt, "timed_out", NULL);
         json_put_int(row, "wall_ms", json_int(receipt, "wall_ns", 0) / NS_PER_MS);
         json_put_str(row, "decision", json_str(decision, "decision", NULL));
         json_put_str(row, "rule", json_str(decision, "rule", NULL));
         json_put_str(row, "where", json_str(decision, "where", NULL));
+        json_put_str(row, "reason", json_str(decision, "reason", NULL));
         json_array_append_new(commands, row);
     }
 }
@@ -110,7 +119,8 @@ static void add_stages(struct model *m)
 
 // --- what changed ---
 
-static json_t *metric_new(const json_t *c)
+// part: where in measurements.json the raw pairs stand.
+static json_t *metric_new(const json_t *c, const char *part)
 {
     json_t *row = json_object();
     const json_t *a = json_obj(c, "a"), *b = json_obj(c, "b"), *interval = json_list(c, "interval");
@@ -123,7 +133,12 @@ static json_t *metric_new(const json_t *c)
     json_put(row, "low_pct", json_is_number(low) ? json_incref(low) : json_null());
     json_put(row, "high_pct", json_is_number(high) ? json_incref(high) : json_null());
     json_put_str(row, "verdict", json_str(c, "verdict", NULL));
-    copy(row, c, "pairs", NULL);
+    const char *const same[] = {"pairs", "level", "p", "outputs", "theta", "mde_pct", "metrics", "reasons"};
+    for (size_t i = 0; i < ARRAY_LEN(same); i++)
+        copy(row, c, same[i], NULL);
+    copy(row, a, "max_rss_kb", "before_rss_kb");
+    copy(row, b, "max_rss_kb", "after_rss_kb");
+    json_put_str(row, "part", part);
     return row;
 }
 
@@ -133,26 +148,63 @@ static void add_metrics(struct model *m)
     size_t i, k;
     json_t *c, *result;
     json_array_foreach (json_list(m->verify, "overall"), i, c)
-        json_array_append_new(rows, metric_new(c));
+        json_array_append_new(rows, metric_new(c, "overall"));
     // Build configuration is not part of the overall comparison of programs: its own comparison is the row.
     json_array_foreach (json_list(m->verify, "results"), i, result)
         if (json_flag(result, "kept", false) && str_eq(json_str(result, "scope", ""), "build"))
             json_array_foreach (json_list(result, "comparisons"), k, c)
-                json_array_append_new(rows, metric_new(c));
+                json_array_append_new(rows, metric_new(c, json_str(result, "id", "")));
     json_put(m->out, "metrics", rows);
+}
+
+static bool has_id(const json_t *rows, const char *id)
+{
+    size_t i;
+    json_t *row;
+    json_array_foreach (rows, i, row)
+        if (str_eq(json_str(row, "id", NULL), id))
+            return true;
+    return false;
+}
+
+// What a later round decided about a change counts; what only an earlier round tried was tried all the same.
+static void add_rounds(const json_t *outputs, const char *member, const json_t *decided, json_t *to, bool only_dropped)
+{
+    for (size_t i = json_array_size(outputs); i-- > 0;) {
+        size_t k;
+        json_t *row;
+        json_array_foreach (json_list(json_array_get(outputs, i), member), k, row)
+            if (!has_id(decided, json_str(row, "id", "")) && !has_id(to, json_str(row, "id", "")) &&
+                !(only_dropped && json_flag(row, "kept", false)))
+                json_array_append(to, row);
+    }
 }
 
 static void add_changes(struct model *m)
 {
-    json_t *changes = json_array(), *dropped = json_array();
+    json_t *changes = json_array(), *dropped = json_array(), *skipped = json_array();
     size_t i;
     json_t *result;
     json_array_foreach (json_list(m->verify, "results"), i, result)
         json_array_append(json_flag(result, "kept", false) ? changes : dropped, result);
+    add_rounds(m->rounds, "results", changes, dropped, true);
+    add_rounds(m->developed, "skipped", changes, skipped, false);
     json_put(m->out, "changes", changes);
     json_put(m->out, "dropped", dropped);
-    json_t *skipped = json_list(m->develop, "skipped");
-    json_put(m->out, "skipped", skipped ? json_deep_copy(skipped) : json_array());
+    json_put(m->out, "skipped", skipped);
+}
+
+// The reviewer counts the tests of both sides; without it there is the base of the measurement.
+static void add_tests(struct model *m)
+{
+    copy(m->out, m->check, "tests", NULL);
+    const json_t *before = json_obj(m->verify, "tests_before");
+    if (json_obj(m->out, "tests") || !before)
+        return;
+    json_t *tests = json_object();
+    json_put(tests, "before", json_deep_copy(before));
+    json_put(tests, "after", json_null());
+    json_put(m->out, "tests", tests);
 }
 
 static void add_evidence(struct model *m)
@@ -164,8 +216,9 @@ static void add_evidence(struct model *m)
         copy(m->out, m->review, "findings", NULL);
     copy(m->out, json_obj(m->profile, "build"), "toolchain", NULL);
     copy(m->out, m->profile, "profile", NULL);
-    copy(m->out, m->check, "tests", NULL);
     copy(m->out, m->check, "requests", NULL);
+    copy(m->out, m->check, "diff", NULL);
+    add_tests(m);
     json_t *limits = json_array();
     const json_t *from[] = {m->review, m->profile, m->verify, m->check};
     for (size_t i = 0; i < ARRAY_LEN(from); i++)
@@ -193,63 +246,13 @@ static void add_artifacts(struct model *m)
         if (str_eq(json_str(a, "name", ""), "measurements.json") &&
             store_artifact_get(m->store, json_str(a, "hash", ""), ARTIFACT_MAX, &text, &len, NULL) == 0) {
             json_t *parsed = json_parse_new(text, len, "measurements.json", NULL);
-            if (parsed)
-                json_put(m->out, "measurements", parsed);
+            if (json_is_object(parsed)) // of several rounds the newest counts
+                json_object_update(json_obj(m->out, "measurements"), parsed);
+            json_decref(parsed);
             mem_free(text);
         }
     }
     json_put(m->out, "artifacts", rows);
-}
-
-// --- the sentence on top ---
-
-static void add_headline(struct model *m, const char *state)
-{
-    const json_t *best = NULL;
-    size_t i, kept = json_array_size(json_list(m->out, "changes"));
-    json_t *row;
-    json_array_foreach (json_list(m->out, "metrics"), i, row)
-        if (str_eq(json_str(row, "verdict", ""), "faster") &&
-            (!best || json_num(row, "change_pct", 0) < json_num(best, "change_pct", 0)))
-            best = row;
-    AUTO_FREE char *text = NULL;
-    const char *reason = json_str(m->out, "reason", NULL);
-    if (str_eq(state, "accepted") && best)
-        text = str_printf("Improved: %s takes %.1f %% less time (%.2fx faster), %zu change%s kept.",
-                          json_str(best, "subject", "?"), -json_num(best, "change_pct", 0),
-                          100.0 / (100.0 + json_num(best, "change_pct", 0)), kept, kept == 1 ? "" : "s");
-    else if (str_eq(state, "accepted") && m->profile)
-        text = str_printf("Already optimal: no change that was tried measures better.");
-    else
-        text = str_printf("%s%s%s", state, reason ? ": " : "", reason ? reason : "");
-    json_put_str(m->out, "headline", text);
-}
-
-static void add_reproduce(struct model *m)
-{
-    json_t *lines = json_array();
-    const json_t *git = json_obj(m->out, "git");
-    const char *branch = json_str(git, "branch", NULL);
-    if (branch && json_array_size(json_list(m->out, "changes")) > 0) {
-        AUTO_FREE char *diff = str_printf("git -C %s diff %.12s..%s", json_str(git, "repository", "."), json_str(git, "base", ""), branch);
-        AUTO_FREE char *apply = str_printf("baton apply %s", m->run);
-        json_add_str(lines, diff);
-        json_add_str(lines, apply);
-    }
-    AUTO_FREE char *again = str_printf("baton run %s --project %s", json_str(m->out, "workflow", "relay"), json_str(m->out, "project", "."));
-    struct buf b = BUF_INIT;
-    buf_str_add(&b, again);
-    const char *name;
-    json_t *value;
-    json_object_foreach (json_obj(m->out, "params"), name, value) {
-        if (json_is_string(value) && *json_string_value(value))
-            buf_printf(&b, " --%s '%s'", name, json_string_value(value));
-        else if (json_is_integer(value))
-            buf_printf(&b, " --%s %lld", name, (long long)json_integer_value(value));
-    }
-    json_add_str(lines, buf_str(&b));
-    buf_free(&b);
-    json_put(m->out, "reproduce", lines);
 }
 
 json_t *report_model_new(struct store *store, const char *run, struct err *err)
@@ -257,7 +260,7 @@ json_t *report_model_new(struct store *store, const char *run, struct err *err)
     AUTO_JSON json_t *record = store_run_get_new(store, run, err);
     if (!record)
         return NULL;
-    struct model m = {.store = store, .run = run, .out = json_object(), .outputs = json_array()};
+    struct model m = {.store = store, .run = run, .out = json_object(), .outputs = json_array(), .rounds = json_array(), .developed = json_array()};
     const json_t *result = json_obj(record, "result");
     const char *state = json_str(record, "state", "?");
     json_put_str(m.out, "run", run);
@@ -278,8 +281,10 @@ json_t *report_model_new(struct store *store, const char *run, struct err *err)
     add_changes(&m);
     add_evidence(&m);
     add_artifacts(&m);
-    add_headline(&m, state);
-    add_reproduce(&m);
+    model_say_headline(m.out, &(struct model_ran){.profiled = m.profile, .developed = m.develop, .reviewed = m.review});
+    model_say_reproduce(m.out);
     json_decref(m.outputs);
+    json_decref(m.rounds);
+    json_decref(m.developed);
     return m.out;
 }

@@ -1,5 +1,5 @@
 // The report of a run, from the journal: report.md, report.html (one file, pictures inline) and report.json in the run's
-// folder. Verdict first, then what changed with its interval, what was tried and dropped, hot paths, findings, the exact commands,
+// folder, with flamegraph.svg beside them when there is one. Verdict first, then what changed with its interval, what was tried and dropped, hot paths, findings, the exact commands,
 // toolchain and host, and how to reproduce it.
 #pragma once
 

@@ -1,0 +1,24 @@
+// Inside of the page only: its sections. Each writes nothing when the model has nothing for it.
+#pragma once
+
+#include "base/buf.h"
+#include "json/json.h"
+
+#define HTML_FINDINGS_SHOWN 400
+#define HTML_COMMANDS_SHOWN 500
+
+// A number or an interval with real minus signs.
+void html_number(struct buf *out, const char *text);
+// A list of comparisons: subject, change, small picture, verdict.
+void html_comparisons(struct buf *out, const json_t *comparisons, double max_pct);
+
+void html_hot_paths(const json_t *m, const char *flame, struct buf *out);
+void html_findings(const json_t *m, struct buf *out);
+void html_build(const json_t *m, struct buf *out);
+void html_tests(const json_t *m, struct buf *out);
+
+void html_limits(const json_t *m, struct buf *out);
+void html_stages(const json_t *m, struct buf *out);
+void html_commands(const json_t *m, struct buf *out);
+void html_host(const json_t *m, struct buf *out);
+void html_reproduce(const json_t *m, struct buf *out);

@@ -1,0 +1,147 @@
+#include "report/model_say.h"
+
+#include "base/buf.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "report/text.h"
+#include "store/states.h"
+
+#include <ctype.h>
+#include <string.h>
+
+// --- the sentence on top ---
+
+static const json_t *best_of(const json_t *metrics)
+{
+    const json_t *best = NULL;
+    size_t i;
+    json_t *row;
+    json_array_foreach (metrics, i, row)
+        if (str_eq(json_str(row, "verdict", ""), "faster") &&
+            (!best || json_num(row, "change_pct", 0) < json_num(best, "change_pct", 0)))
+            best = row;
+    return best;
+}
+
+static char *improved(const json_t *best, size_t kept)
+{
+    double change = json_num(best, "change_pct", 0), left = 100 + change;
+    const char *what = str_eq(json_str(best, "metric", ""), "max_rss_kb") ? "memory" : "time";
+    AUTO_FREE char *factor = left > 0.01 ? str_printf(" (%.2fx faster)", 100 / left) : str_dup("");
+    return str_printf("Improved: %s takes %.1f %% less %s%s, %zu change%s kept.", json_str(best, "subject", "?"), -change, what,
+                      factor, kept, kept == 1 ? "" : "s");
+}
+
+static const char *label_of(const char *state, const struct model_ran *ran)
+{
+    static const char *const LABELS[][2] = {
+        {"queued", "Not started"}, {"running", "Still running"}, {"waiting", "Waiting"}, {"rejected", "Rejected"},
+        {"needs_discussion", "Needs discussion"}, {"nothing_measurable", "Nothing measurable"}, {"failed", "Failed"},
+        {"over_budget", "Over budget"}, {"lost", "Lost"}, {"diverged", "Diverged"}, {"timed_out", "Timed out"},
+        {"cancelled", "Cancelled"}};
+    if (str_eq(state, "accepted"))
+        return ran->profiled ? "Profiled" : ran->reviewed ? "Reviewed" : "Done";
+    for (size_t i = 0; i < ARRAY_LEN(LABELS); i++)
+        if (str_eq(state, LABELS[i][0]))
+            return LABELS[i][1];
+    return state;
+}
+
+// "Label: reason", where a reason that begins with the label stands alone.
+static char *labelled(const char *label, const char *reason, const char *state)
+{
+    enum run_state known = RUN_FAILED;
+    size_t n = strlen(label);
+    if (!reason || !*reason)
+        return run_state_from_name(state, &known) && known != RUN_ACCEPTED ? str_printf("%s: %s.", label, run_state_meaning(known))
+                                                                            : str_printf("%s.", label);
+    AUTO_FREE char *start = str_ndup(reason, n);
+    if (str_eq_nocase(start, label)) {
+        char *text = str_dup(reason);
+        text[0] = (char)toupper((unsigned char)text[0]);
+        return text;
+    }
+    return str_printf("%s: %s", label, reason);
+}
+
+void model_say_headline(json_t *model, const struct model_ran *ran)
+{
+    const char *state = json_str(model, "state", "?"), *verdict = state;
+    const json_t *best = best_of(json_list(model, "metrics"));
+    size_t kept = json_array_size(json_list(model, "changes"));
+    bool accepted = str_eq(state, "accepted");
+    AUTO_FREE char *text = NULL;
+    if (accepted && best && kept) {
+        verdict = "improved";
+        text = improved(best, kept);
+    } else if (accepted && kept) {
+        verdict = "unproven";
+        text = str_printf("Not proven: %zu change%s measured better one by one, but together they do not on fresh pairs.", kept,
+                          kept == 1 ? "" : "s");
+    } else if (accepted && ran->profiled && ran->developed) {
+        verdict = "optimal";
+        text = str_dup("Already optimal: no change that was tried measures better.");
+    } else {
+        verdict = accepted ? "done" : state;
+        text = labelled(label_of(state, ran), json_str(model, "reason", NULL), state);
+    }
+    json_put_str(model, "verdict", verdict);
+    json_put_str(model, "headline", text);
+    json_put(model, "best", best && kept ? json_deep_copy(best) : json_null());
+}
+
+// --- doing it again ---
+
+// The option of `baton run` that sets a parameter, NULL when it takes --param.
+static const char *option_of(const char *param)
+{
+    static const char *const OPTIONS[][2] = {
+        {"focus", "--focus"}, {"bench", "--bench"}, {"budget_minutes", "--budget"}, {"max_rounds", "--max-rounds"}};
+    for (size_t i = 0; i < ARRAY_LEN(OPTIONS); i++)
+        if (str_eq(param, OPTIONS[i][0]))
+            return OPTIONS[i][1];
+    return NULL;
+}
+
+static void add_param(struct buf *line, const char *name, const json_t *value)
+{
+    AUTO_FREE char *text = json_is_string(value) ? str_dup(json_string_value(value)) : json_compact(value);
+    const char *option = option_of(name);
+    if (json_is_null(value) || (json_is_string(value) && !*text))
+        return;
+    buf_printf(line, " %s ", option ? option : "--param");
+    AUTO_FREE char *pair = option ? str_dup(text) : str_printf("%s=%s", name, text);
+    text_shell_word(line, pair);
+}
+
+void model_say_reproduce(json_t *model)
+{
+    json_t *lines = json_array();
+    const json_t *git = json_obj(model, "git");
+    const char *branch = json_str(git, "branch", NULL), *base = json_str(git, "base", NULL);
+    struct buf b = BUF_INIT;
+    if (branch && base && json_array_size(json_list(model, "changes")) > 0) {
+        AUTO_FREE char *range = str_printf("%.12s..%s", base, branch);
+        buf_str_add(&b, "git -C ");
+        text_shell_word(&b, json_str(git, "repository", "."));
+        buf_str_add(&b, " diff ");
+        text_shell_word(&b, range);
+        json_add_str(lines, buf_str(&b));
+        buf_clear(&b);
+        buf_str_add(&b, "baton apply ");
+        text_shell_word(&b, json_str(model, "run", ""));
+        json_add_str(lines, buf_str(&b));
+        buf_clear(&b);
+    }
+    buf_str_add(&b, "baton run ");
+    text_shell_word(&b, json_str(model, "workflow", "relay"));
+    buf_str_add(&b, " --project ");
+    text_shell_word(&b, json_str(model, "project", "."));
+    const char *name;
+    json_t *value;
+    json_object_foreach (json_obj(model, "params"), name, value)
+        add_param(&b, name, value);
+    json_add_str(lines, buf_str(&b));
+    buf_free(&b);
+    json_put(model, "reproduce", lines);
+}
