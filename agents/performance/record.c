@@ -14,9 +14,10 @@
 
 #define RUNS_MAX       12
 #define RECORD_WALL_NS (15 * NS_PER_SEC) // per subject, not counting the run that passes it
-#define SAMPLES_WANTED 2000
-#define RATE_LONG      997  // for runs of seconds
-#define RATE_SHORT     4999 // for runs of milliseconds
+#define SAMPLES_WANTED 3000
+#define RATE_FIRST     199 // until it is known how long a run takes
+#define RATE_LEAST     49
+#define RATE_MOST      4999
 #define PROFILE_TIME   "3"  // seconds that a criterion bench is driven for
 
 struct taping {
@@ -34,7 +35,9 @@ static int tape_once(struct taping *t, int rate, int64_t *ret_wall, double *ret_
 {
     AUTO_FREE char *data = str_printf("%s/perf-%u.data", t->r->spool, t->files);
     AUTO_FREE char *script = str_printf("%s/perf-%u.txt", t->r->spool, t->files++);
-    struct perf_record_options options = {.output = data, .hardware = t->hardware, .frequency = rate};
+    // Stacks are unwound by their debug information: libc has no frame pointers, and time in malloc must be charged to its caller.
+    struct perf_record_options options = {
+        .output = data, .hardware = t->hardware, .frequency = rate, .unwind = PERF_UNWIND_DWARF};
     char **argv = profile_perf_record_argv(&options, (const char *const *)t->command);
     struct exec_result result = {0};
     struct exec_call call = {.argv = (const char *const *)argv,
@@ -60,6 +63,13 @@ static int tape_once(struct taping *t, int rate, int64_t *ret_wall, double *ret_
     return r;
 }
 
+// So many samples a second that a run gives all that are wanted, within what perf and the disk bear.
+static int rate_for(int64_t wall_ns)
+{
+    double rate = SAMPLES_WANTED / ((double)wall_ns / 1e9 + 1e-6);
+    return rate < RATE_LEAST ? RATE_LEAST : rate > RATE_MOST ? RATE_MOST : (int)rate;
+}
+
 static int tape_subject(struct taping *t, struct err *err)
 {
     const char *name = json_str(t->subject, "name", "?");
@@ -70,7 +80,7 @@ static int tape_subject(struct taping *t, struct err *err)
         if (run && clock_mono_ns() - start > RECORD_WALL_NS)
             break;
         job_progress(t->r->job, -1, "profiling '%s', run %u", name, run + 1);
-        int rate = run && wall < 2 * NS_PER_SEC ? RATE_SHORT : RATE_LONG;
+        int rate = run ? rate_for(wall) : RATE_FIRST;
         r = tape_once(t, rate, &wall, &more, err);
         if (r == -ERR_TOOL && t->hardware && t->scripts.len == 0) {
             t->hardware = false; // the host does not count cycles

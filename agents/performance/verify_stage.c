@@ -26,7 +26,7 @@
 #include <unistd.h>
 
 #define BUDGET_DEFAULT_MIN 20
-#define COMPARE_WALL_MAX   (120 * NS_PER_SEC)
+#define COMPARE_WALL_MAX   (45 * NS_PER_SEC)
 #define COMPARE_WALL_MIN   (8 * NS_PER_SEC)
 
 struct verify {
