@@ -21,6 +21,18 @@ function(baton_program name)
   set_property(GLOBAL APPEND PROPERTY BATON_PROGRAMS ${name}) # cmake/BatonInstall.cmake
 endfunction()
 
+# How the sanitizers look at a test; nothing when there is none. Leaks are errors. libzmq is not instrumented: what
+# ThreadSanitizer cannot see of it is in tests/support/tsan.supp.
+set(BATON_TEST_ENVIRONMENT
+  "ASAN_OPTIONS=detect_leaks=1:detect_stack_use_after_return=1:strict_string_checks=1:check_initialization_order=1:strict_init_order=1"
+  "UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1"
+  "TSAN_OPTIONS=suppressions=${CMAKE_SOURCE_DIR}/tests/support/tsan.supp:second_deadlock_stack=1:history_size=4")
+function(baton_test_environment test)
+  if(BATON_SANITIZE)
+    set_property(TEST ${test} APPEND PROPERTY ENVIRONMENT ${BATON_TEST_ENVIRONMENT})
+  endif()
+endfunction()
+
 function(baton_test name label)
   cmake_parse_arguments(A "" "TIMEOUT" "SOURCES;LINK;ARGS" ${ARGN})
   if(NOT A_TIMEOUT)
@@ -34,6 +46,7 @@ function(baton_test name label)
     BATON_SOURCE_DIR="${CMAKE_SOURCE_DIR}" BATON_BIN_DIR="${CMAKE_RUNTIME_OUTPUT_DIRECTORY}")
   add_test(NAME ${label}.${name} COMMAND ${target} ${A_ARGS})
   set_tests_properties(${label}.${name} PROPERTIES LABELS ${label} TIMEOUT ${A_TIMEOUT})
+  baton_test_environment(${label}.${name})
 endfunction()
 
 # baton_fuzz(NAME SOURCES one.c LINK targets [CORPUS dir]): the harness defines LLVMFuzzerTestOneInput.
@@ -49,6 +62,7 @@ function(baton_fuzz name)
   set_target_properties(replay_${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
   add_test(NAME fuzz.${name} COMMAND replay_${name} ${A_CORPUS})
   set_tests_properties(fuzz.${name} PROPERTIES LABELS fuzz TIMEOUT 120)
+  baton_test_environment(fuzz.${name})
   if(BATON_FUZZ)
     add_executable(fuzz_${name} ${A_SOURCES})
     target_compile_options(fuzz_${name} PRIVATE -fsanitize=fuzzer)
