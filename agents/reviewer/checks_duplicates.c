@@ -1,6 +1,7 @@
 // Duplicate dependencies, from the resolved graph of `cargo metadata` for this platform: two versions of one crate that are both
 // built for the project (normal and build dependencies, not dev). Precision: reported only when an older version comes in through
-// a crate that the project itself depends on (or directly), so that there is something to do; deeper ones are counted.
+// a crate that the project itself depends on (or directly), so that there is something to do; deeper ones are counted. Old
+// versions that only re-export the new one are not duplicates.
 #include "base/buf.h"
 #include "base/file.h"
 #include "base/mem.h"
@@ -80,6 +81,16 @@ static bool find_way(const struct cargo_metadata *m, const bool *reached, size_t
     return false;
 }
 
+// An old version that depends on a newer one of itself only hands its items on: nothing is compiled twice.
+static bool hands_on(const struct node *nodes, size_t first, size_t end)
+{
+    for (size_t i = first; i < end; i++)
+        for (size_t k = first; k < end; k++)
+            if (i != k && is_used_by(nodes[i].package, nodes[k].index))
+                return true;
+    return false;
+}
+
 struct line_search {
     const char *name;
     const struct manifest *manifest;
@@ -124,7 +135,7 @@ size_t check_duplicates(const struct project *p, struct findings *f)
     for (size_t i = 0, end; i < count; i = end) {
         for (end = i + 1; end < count && str_eq(nodes[end].package->name, nodes[i].package->name);)
             end++;
-        if (end - i < 2)
+        if (end - i < 2 || hands_on(nodes, i, end))
             continue;
         struct way way;
         bool found = false;

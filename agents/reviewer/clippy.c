@@ -19,7 +19,7 @@ static const struct lint {
 
 // "clippy::x" of the lints that are not in the perf group, as -W arguments.
 static const char *const SELECTED[] = {
-#define X(name, group, severity, confidence, why) group == 's' ? "-Wclippy::" name : NULL,
+#define X(name, group, severity, confidence, why) group != 'p' ? "-Wclippy::" name : NULL,
 #include "reviewer/lints.def"
 #undef X
 };
@@ -104,6 +104,15 @@ static bool in_test(const struct source *s, int64_t line)
     return false;
 }
 
+// Whether anything on the line, from the column on, is run by a loop.
+static bool in_loop(const struct source *s, const struct cargo_span *span)
+{
+    for (uint32_t i = 0; i < s->t.count && s->t.items[i].line <= span->line; i++)
+        if (s->t.items[i].line == span->line && rust_column(&s->t, i) >= span->column)
+            return s->items.loop_of[i] != RUST_NONE;
+    return false;
+}
+
 static json_t *fix_of(const struct cargo_diagnostic *d, const struct clippy_scope *scope, size_t file_len, const char *file)
 {
     json_t *fix = json_object(), *edits = json_array();
@@ -152,6 +161,8 @@ static void add_finding(const struct cargo_diagnostic *d, const struct clippy_sc
         return;
     AUTO_FREE char *file = file_below(scope, span->file);
     if (!file || !open_file(open, scope->root, file) || in_test(&open->source, span->line))
+        return;
+    if (lint->group == 'l' && !in_loop(&open->source, span))
         return;
     AUTO_FREE char *function = rust_function_label(&open->source.items, rust_function_at_line(&open->source.items, (uint32_t)span->line));
     struct place at = {.file = file,

@@ -115,9 +115,11 @@ int review_project(const struct review_request *request, struct review *ret, str
 {
     struct review r = {.limits = json_array(), .files = json_array()};
     struct workplace w;
+    const struct workplace_request place = {.root = request->root, .dir = request->dir, .cache = request->cache,
+                                            .scratch = request->scratch, .name = "review", .commit = request->commit};
     findings_init(&r.findings);
     tell(request, 0, "reading the workspace");
-    int code = workplace_open(request->exec, request->root, request->dir, request->cache, "review", request->commit, r.limits, &w, err);
+    int code = workplace_open(request->exec, &place, r.limits, &w, err);
     if (code == 0) {
         tell(request, 0.1, "checking the sources");
         code = own_checks(&w, &r, err);

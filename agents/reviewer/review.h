@@ -5,8 +5,9 @@
 
 struct review_request {
     struct exec_context *exec;
-    const char *root, *dir, *cache; // checkout root, project inside it, folder for target directories
-    const char *commit;              // what is checked out, NULL: unknown
+    const char *root, *dir;      // checkout root, project inside it
+    const char *cache, *scratch; // folders: target directories that are kept; this stage's own
+    const char *commit;          // what is checked out, NULL: unknown
     void (*progress)(void *user, double fraction, const char *text); // may be NULL
     void *user;
 };

@@ -135,11 +135,11 @@ static void review_draft(json_t *draft, const struct review *r)
 
 static int mode_review(struct job *job, json_t *draft, struct err *err)
 {
-    const char *root = job_dir(job, "base"), *cache = job_dir(job, "cache");
-    if (!root || !cache)
-        return err_set(err, ERR_INVALID, "the assignment lacks 'dirs.base' or 'dirs.cache'");
+    const char *root = job_dir(job, "base"), *cache = job_dir(job, "cache"), *spool = job_dir(job, "spool");
+    if (!root || !cache || !spool)
+        return err_set(err, ERR_INVALID, "the assignment lacks 'dirs.base', 'dirs.cache' or 'dirs.spool'");
     AUTO_FREE char *dir = job_project_in(job, "base");
-    struct review_request request = {.exec = job_exec(job), .root = root, .dir = dir, .cache = cache,
+    struct review_request request = {.exec = job_exec(job), .root = root, .dir = dir, .cache = cache, .scratch = spool,
                                      .commit = json_str(json_obj(job_assignment(job), "git"), "base", NULL), .progress = on_progress, .user = job};
     struct review review;
     int r = review_project(&request, &review, err);
@@ -224,16 +224,16 @@ static void verify_draft(json_t *draft, const struct verification *v)
 
 static int mode_verify(struct job *job, json_t *draft, struct err *err)
 {
-    const char *base = job_dir(job, "base"), *work = job_dir(job, "work"), *cache = job_dir(job, "cache");
+    const char *base = job_dir(job, "base"), *work = job_dir(job, "work"), *cache = job_dir(job, "cache"), *spool = job_dir(job, "spool");
     const char *commit = json_str(json_obj(job_assignment(job), "git"), "base", NULL);
-    if (!base || !work || !cache || !commit)
-        return err_set(err, ERR_INVALID, "the assignment lacks 'dirs.base', 'dirs.work', 'dirs.cache' or 'git.base'");
+    if (!base || !work || !cache || !spool || !commit)
+        return err_set(err, ERR_INVALID, "the assignment lacks 'dirs.base', 'dirs.work', 'dirs.cache', 'dirs.spool' or 'git.base'");
     AUTO_FREE char *base_dir = job_project_in(job, "base");
     AUTO_FREE char *work_dir = job_project_in(job, "work");
     AUTO_JSON json_t *results = job_context_new(job, "results", err);
     AUTO_JSON json_t *changes = job_context_new(job, "changes", err);
     struct verify_request request = {.exec = job_exec(job), .base = base, .work = work, .base_dir = base_dir, .work_dir = work_dir,
-                                     .cache = cache, .base_commit = commit, .results = results, .changes = changes,
+                                     .cache = cache, .scratch = spool, .base_commit = commit, .results = results, .changes = changes,
                                      .progress = on_progress, .user = job};
     struct verification verification;
     int r = verify_branch(&request, &verification, err);

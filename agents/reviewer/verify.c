@@ -96,12 +96,15 @@ static int check_tests(const struct verify_request *request, const struct diff *
     struct workplace base, work;
     AUTO_FREE char *head = NULL;
     int r = head_commit(request, &head, err);
+    const struct workplace_request at_base = {.root = request->base, .dir = request->base_dir, .cache = request->cache,
+                                              .scratch = request->scratch, .name = "tests-base", .commit = request->base_commit};
+    const struct workplace_request at_work = {.root = request->work, .dir = request->work_dir, .cache = request->cache,
+                                              .scratch = request->scratch, .name = "tests-branch", .commit = head};
     if (r == 0)
-        r = workplace_open(request->exec, request->base, request->base_dir, request->cache, "tests-base", request->base_commit, v->limits,
-                           &base, err);
+        r = workplace_open(request->exec, &at_base, v->limits, &base, err);
     if (r < 0)
         return r;
-    r = workplace_open(request->exec, request->work, request->work_dir, request->cache, "tests-branch", head, v->limits, &work, err);
+    r = workplace_open(request->exec, &at_work, v->limits, &work, err);
     if (r == 0) {
         verify_content(request, diff, &work, v);
         r = verify_tests(request, &base, &work, v, err);

@@ -9,7 +9,8 @@ struct verify_request {
     struct exec_context *exec;
     const char *base, *work;         // checkout roots
     const char *base_dir, *work_dir; // the project inside them
-    const char *cache, *base_commit;
+    const char *cache, *scratch;     // folders: target directories that are kept; this stage's own
+    const char *base_commit;
     const json_t *results; // performance engineer's output.results: [{id, kept, comparisons|comparison}], or NULL
     const json_t *changes; // developer's output.changes: [{id, commit, files}], or NULL
     void (*progress)(void *user, double fraction, const char *text);

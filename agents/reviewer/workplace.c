@@ -131,9 +131,15 @@ static int ask_metadata(struct exec_context *exec, struct workplace *w, const ch
     const char **argv = cargo_metadata_argv(&(struct cargo_metadata_options){.locked = locked, .platform = host});
     struct exec_result result;
     struct exec_call call = {.argv = argv, .cwd = w->dir, .output_max = JSON_TEXT_MAX};
-    int r = exec_run(exec, &call, &result, err);
+    struct err refused;
+    int r = exec_run(exec, &call, &result, &refused);
     *ret = METADATA_FAILED;
-    if (r == 0 && result.exit_code == 0) {
+    if (r == -ERR_CANCELLED) {
+        err_set(err, refused.code, "%s", refused.text);
+    } else if (r < 0) { // denied or no cargo: what needs no tools can still be done
+        add_limit(limits, "cargo metadata could not run, so dependencies are not reviewed", refused.text);
+        r = 0;
+    } else if (result.exit_code == 0) {
         struct err why;
         if (cargo_metadata_parse(buf_str(&result.out), result.out.len, &w->metadata, &why) == 0) {
             w->has_metadata = true;
@@ -141,9 +147,9 @@ static int ask_metadata(struct exec_context *exec, struct workplace *w, const ch
         } else {
             add_limit(limits, "the project's packages are not known", why.text);
         }
-    } else if (r == 0 && locked && (strstr(buf_str(&result.err), "--locked") || strstr(buf_str(&result.err), "lock file"))) {
+    } else if (locked && (strstr(buf_str(&result.err), "--locked") || strstr(buf_str(&result.err), "lock file"))) {
         *ret = METADATA_NEEDS_LOCK;
-    } else if (r == 0) {
+    } else {
         AUTO_FREE char *line = last_line(&result.err);
         add_limit(limits, "cargo metadata failed, so dependencies are not reviewed", line);
     }
@@ -152,12 +158,12 @@ static int ask_metadata(struct exec_context *exec, struct workplace *w, const ch
     return r;
 }
 
-static int use_copy(struct workplace *w, const char *cache, const char *name, struct err *err)
+static int use_copy(struct workplace *w, const struct workplace_request *request, struct err *err)
 {
     const char *prefix = path_below(w->dir, w->root);
     if (!prefix)
         return err_set(err, ERR_INVALID, "the project '%s' does not lie in its checkout '%s'", w->dir, w->root);
-    AUTO_FREE char *copy = str_printf("%s/copy-%s", cache, name);
+    AUTO_FREE char *copy = str_printf("%s/copy-%s", request->scratch, request->name);
     int r = tree_copy(w->root, copy, err);
     if (r < 0)
         return r;
@@ -169,24 +175,25 @@ static int use_copy(struct workplace *w, const char *cache, const char *name, st
     return 0;
 }
 
-int workplace_open(struct exec_context *exec, const char *root, const char *dir, const char *cache, const char *name,
-                   const char *commit, json_t *limits, struct workplace *ret, struct err *err)
+int workplace_open(struct exec_context *exec, const struct workplace_request *request, json_t *limits, struct workplace *ret,
+                   struct err *err)
 {
-    struct workplace w = {.root = str_dup(root), .dir = str_dup(dir)};
-    AUTO_FREE char *manifest = path_join(dir, "Cargo.toml");
-    int r = file_exists(manifest) ? 0 : err_set(err, ERR_NOT_FOUND, "there is no Cargo.toml in '%s'", dir);
+    struct workplace w = {.root = str_dup(request->root), .dir = str_dup(request->dir)};
+    AUTO_FREE char *manifest = path_join(w.dir, "Cargo.toml");
+    int r = file_exists(manifest) ? 0 : err_set(err, ERR_NOT_FOUND, "there is no Cargo.toml in '%s'", w.dir);
     if (r == 0) {
-        AUTO_FREE char *host = host_triple(exec, dir);
+        AUTO_FREE char *host = host_triple(exec, w.dir);
         enum metadata_answer answer;
         r = ask_metadata(exec, &w, host, true, limits, &answer, err);
         if (r == 0 && answer == METADATA_NEEDS_LOCK) {
-            r = use_copy(&w, cache, name, err);
+            r = use_copy(&w, request, err);
             if (r == 0)
                 r = ask_metadata(exec, &w, host, false, limits, &answer, err);
         }
     }
     if (r == 0)
-        r = target_dir_open(exec, cache, name, commit, w.has_metadata ? &w.metadata : NULL, w.dir, &w.target, err);
+        r = target_dir_open(exec, request->cache, request->name, request->commit, w.has_metadata ? &w.metadata : NULL, w.dir, &w.target,
+                            err);
     if (r < 0) {
         workplace_close(&w);
         return r;
@@ -198,6 +205,8 @@ int workplace_open(struct exec_context *exec, const char *root, const char *dir,
 void workplace_close(struct workplace *w)
 {
     target_dir_close(&w->target);
+    if (w->copied)
+        file_remove_tree(w->root, NULL);
     cargo_metadata_free(&w->metadata);
     mem_free(w->root);
     mem_free(w->dir);

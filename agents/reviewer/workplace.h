@@ -1,4 +1,4 @@
-// Where cargo runs: the checkout itself when its Cargo.lock is there and up to date, else a copy of it below the cache,
+// Where cargo runs: the checkout itself when its Cargo.lock is there and up to date, else a copy of it in a scratch folder,
 // because cargo would write a Cargo.lock into the checkout, and a reviewer writes nowhere.
 #pragma once
 
@@ -16,10 +16,18 @@ struct workplace {
     struct cargo_metadata metadata; // resolved for this platform
 };
 
-// `name` keeps copies and target directories of different checkouts apart; `commit` is what is checked out (NULL: unknown). What could not be done is said in `limits` (array of texts); an error only
-// when nothing can be done at all (cancelled, no Cargo.toml, cargo refused or missing).
-int workplace_open(struct exec_context *exec, const char *root, const char *dir, const char *cache, const char *name,
-                   const char *commit, json_t *limits, struct workplace *ret, struct err *err);
+struct workplace_request {
+    const char *root, *dir; // checkout root, and the project in it
+    const char *cache;      // target directories, shared with other stages and runs
+    const char *scratch;    // of this stage alone: the copy goes here and is removed at close
+    const char *name;       // keeps target directories of different purposes apart
+    const char *commit;     // what is checked out, NULL: unknown
+};
+
+// What could not be done is said in `limits` (array of texts); an error only when nothing can be done at all (cancelled, no
+// Cargo.toml). A refused or missing cargo is a limit.
+int workplace_open(struct exec_context *exec, const struct workplace_request *request, json_t *limits, struct workplace *ret,
+                   struct err *err);
 void workplace_close(struct workplace *w);
 // Copies a tree: files with mode and time, links as links; .git and target are left out. Files that are gone in `from` go in `to`.
 int tree_copy(const char *from, const char *to, struct err *err);
