@@ -1,6 +1,7 @@
-// Blocking calls in async code. A call counts only when the file's imports say that it is the standard library's (or another
-// known blocking one), it stands in an `async fn` or `async` block, and no closure lies between (closures are run by
-// spawn_blocking, thread::spawn and the like). `main` may read its configuration as it likes: file calls there are not reported.
+// Blocking calls in async code. A call counts only when the file's imports say that it is the standard library's (or
+// another known blocking one), it stands in an `async fn` or `async` block, and no closure lies between (closures are
+// run by spawn_blocking, thread::spawn and the like). `main` may read its configuration as it likes: file calls there
+// are not reported.
 #include "base/mem.h"
 #include "base/str.h"
 #include "reviewer/checks_source.h"
@@ -28,7 +29,8 @@ static const struct {
     {"pollster::block_on", "`.await`", false},
 };
 
-// Whether token i runs on an executor: the nearest thing around it that is a closure, an async block or a function decides.
+// Whether token i runs on an executor: the nearest thing around it that is a closure, an async block or a function
+// decides.
 static bool in_async_code(const struct source *s, uint32_t i)
 {
     const struct rust_tokens *t = &s->t;
@@ -43,13 +45,14 @@ static bool in_async_code(const struct source *s, uint32_t i)
             i = partner;
             continue;
         }
-        if (rust_is_punct(t, i, '{') && (rust_is_ident(t, i - 1, "async") ||
-                                         (rust_is_ident(t, i - 1, "move") && rust_is_ident(t, i - 2, "async"))))
+        if (rust_is_punct(t, i, '{') &&
+            (rust_is_ident(t, i - 1, "async") || (rust_is_ident(t, i - 1, "move") && rust_is_ident(t, i - 2, "async"))))
             return true;
         // a bar at this level behind `(`, `,`, `=` or `move` begins a closure whose body we are in (or `||`)
-        if (rust_is_punct(t, i, '|') && (rust_is_punct(t, i - 1, '(') || rust_is_punct(t, i - 1, ',') || rust_is_punct(t, i - 1, '=') ||
-                                         rust_is_punct(t, i - 1, '{') || rust_is_punct(t, i - 1, ';') || rust_is_ident(t, i - 1, "move") ||
-                                         rust_is_punct(t, i - 1, '}')))
+        if (rust_is_punct(t, i, '|') &&
+            (rust_is_punct(t, i - 1, '(') || rust_is_punct(t, i - 1, ',') || rust_is_punct(t, i - 1, '=') ||
+             rust_is_punct(t, i - 1, '{') || rust_is_punct(t, i - 1, ';') || rust_is_ident(t, i - 1, "move") ||
+             rust_is_punct(t, i - 1, '}')))
             return false;
     }
     return s->items.functions[fn].is_async;

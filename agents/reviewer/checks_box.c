@@ -1,7 +1,9 @@
 // Boxed trait objects in loops:
-// - BOX_DYN_LOOP: `let x: Box<dyn T> = Box::new(…);` in a loop's body where x is only called or borrowed in its scope. When it
+// - BOX_DYN_LOOP: `let x: Box<dyn T> = Box::new(…);` in a loop's body where x is only called or borrowed in its scope.
+// When it
 //   is moved (stored, returned, passed on) the box may be needed: not reported.
-// - DYN_NESTED: elements of a `Vec<Box<dyn T>>` or `[Box<dyn T>]` (as declared in this file) whose methods are called two loops
+// - DYN_NESTED: elements of a `Vec<Box<dyn T>>` or `[Box<dyn T>]` (as declared in this file) whose methods are called
+// two loops
 //   deep. One loop deep is what such vectors are for: not reported.
 #include "base/mem.h"
 #include "base/str.h"
@@ -22,7 +24,8 @@ static void check_boxed_let(const struct source *s, struct findings *f, uint32_t
     statement_around(t, let, &begin, &end);
     bool made = false;
     for (uint32_t i = name; i < end; i++) // directly: not in the arms of a match, where the type is not known
-        if (rust_is_punct(t, i, '=') && rust_is_ident(t, i + 1, "Box") && rust_is_op(t, i + 2, "::") && rust_is_ident(t, i + 4, "new"))
+        if (rust_is_punct(t, i, '=') && rust_is_ident(t, i + 1, "Box") && rust_is_op(t, i + 2, "::") &&
+            rust_is_ident(t, i + 4, "new"))
             made = true;
     if (!made || block == RUST_NONE)
         return;
@@ -30,9 +33,10 @@ static void check_boxed_let(const struct source *s, struct findings *f, uint32_t
     for (uint32_t i = end + 1; i < t->items[block].partner; i++) {
         if (!rust_same(t, i, name) || rust_is_punct(t, i - 1, '.'))
             continue;
-        bool looked_at = rust_is_punct(t, i + 1, '(') || (rust_is_punct(t, i + 1, '.') && !rust_is_op(t, i + 1, "..")) ||
-                         rust_is_punct(t, i - 1, '&') || (rust_is_ident(t, i - 1, "mut") && rust_is_punct(t, i - 2, '&')) ||
-                         rust_is_punct(t, i - 1, '*');
+        bool looked_at =
+            rust_is_punct(t, i + 1, '(') || (rust_is_punct(t, i + 1, '.') && !rust_is_op(t, i + 1, "..")) ||
+            rust_is_punct(t, i - 1, '&') || (rust_is_ident(t, i - 1, "mut") && rust_is_punct(t, i - 2, '&')) ||
+            rust_is_punct(t, i - 1, '*');
         if (!looked_at)
             return;
         used = true;
@@ -40,8 +44,10 @@ static void check_boxed_let(const struct source *s, struct findings *f, uint32_t
     if (!used)
         return;
     AUTO_FREE char *text = rust_token_text(t, name);
-    AUTO_FREE char *message = str_printf("`%s` is boxed as a trait object in each round of a loop and only used there", text);
-    source_finding(s, f, CHECK_BOX_DYN_LOOP, name, "let it keep its own type (drop `Box<dyn …>`), or make the box before the loop", message);
+    AUTO_FREE char *message =
+        str_printf("`%s` is boxed as a trait object in each round of a loop and only used there", text);
+    source_finding(s, f, CHECK_BOX_DYN_LOOP, name,
+                   "let it keep its own type (drop `Box<dyn …>`), or make the box before the loop", message);
 }
 
 // Whether the file declares `name` (a parameter, a local or a field) as a sequence of boxed trait objects.
@@ -51,7 +57,8 @@ static bool declared_boxes(const struct rust_tokens *t, uint32_t name)
         if (!rust_same(t, i, name) || !rust_is_punct(t, i + 1, ':') || rust_is_op(t, i + 1, "::"))
             continue;
         uint32_t k = i + 2;
-        while (rust_is_punct(t, k, '&') || rust_is_ident(t, k, "mut") || (k < t->count && t->items[k].kind == RUST_LIFETIME))
+        while (rust_is_punct(t, k, '&') || rust_is_ident(t, k, "mut") ||
+               (k < t->count && t->items[k].kind == RUST_LIFETIME))
             k++;
         if (rust_is_ident(t, k, "Vec") && rust_is_punct(t, k + 1, '<'))
             k += 2;
@@ -87,8 +94,9 @@ static void check_nested(const struct source *s, struct findings *f, const struc
             continue;
         AUTO_FREE char *text = rust_token_text(t, i + 2);
         AUTO_FREE char *message = str_printf("`%s` is called through `Box<dyn …>` in nested loops", text);
-        source_finding(s, f, CHECK_DYN_NESTED, i,
-                       "where the set of types is closed, use an enum; else group the elements by type before the loops", message);
+        source_finding(
+            s, f, CHECK_DYN_NESTED, i,
+            "where the set of types is closed, use an enum; else group the elements by type before the loops", message);
         return;
     }
 }

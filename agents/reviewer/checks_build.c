@@ -1,8 +1,10 @@
 // How the project is built and measured:
 // - NO_SCCACHE: no rustc-wrapper in any configuration file cargo would read, nor in the environment, and at least
 //   CACHE_WORTH_CRATES crates from outside to compile. Below that a cache saves seconds.
-// - BENCH_COMMAND: a line of a script, makefile or CI file that measures (hyperfine, time, perf, valgrind, samply, flamegraph) a debug
-//   build: a path with target/debug/, or `cargo run` without --release. Other files (READMEs, sources) are not looked at.
+// - BENCH_COMMAND: a line of a script, makefile or CI file that measures (hyperfine, time, perf, valgrind, samply,
+// flamegraph) a debug
+//   build: a path with target/debug/, or `cargo run` without --release. Other files (READMEs, sources) are not looked
+//   at.
 #include "base/buf.h"
 #include "base/file.h"
 #include "base/mem.h"
@@ -25,7 +27,8 @@ static bool config_has_wrapper(const char *dir)
             continue;
         AUTO_JSON json_t *v = toml_read_file_new(path, NULL);
         const json_t *build = json_obj(v, "build"), *env = json_obj(v, "env");
-        if (json_str(build, "rustc-wrapper", NULL) || json_str(build, "rustc-workspace-wrapper", NULL) || json_object_get(env, "RUSTC_WRAPPER"))
+        if (json_str(build, "rustc-wrapper", NULL) || json_str(build, "rustc-workspace-wrapper", NULL) ||
+            json_object_get(env, "RUSTC_WRAPPER"))
             return true;
     }
     return false;
@@ -71,8 +74,9 @@ static void check_cache(const struct project *p, struct findings *f)
     const struct project_manifest *root = project_root_manifest(p);
     struct place at = {.file = root ? root->file : "Cargo.toml", .line = 1, .column = 1};
     finding_add(f, CHECK_NO_SCCACHE, &at,
-                sccache ? "sccache is installed: measure `rustc-wrapper = \"sccache\"` under [build] in .cargo/config.toml"
-                        : "install sccache and measure `rustc-wrapper = \"sccache\"` under [build] in .cargo/config.toml",
+                sccache
+                    ? "sccache is installed: measure `rustc-wrapper = \"sccache\"` under [build] in .cargo/config.toml"
+                    : "install sccache and measure `rustc-wrapper = \"sccache\"` under [build] in .cargo/config.toml",
                 "%zu crates are compiled without a compiler cache", outside);
 }
 
@@ -81,9 +85,10 @@ static void check_cache(const struct project *p, struct findings *f)
 static bool is_script(const char *path)
 {
     const char *base = path_base(path);
-    return str_ends(base, ".sh") || str_ends(base, ".bash") || str_ends(base, ".mk") || str_eq(base, "Makefile") || str_eq(base, "makefile") ||
-           str_eq_nocase(base, "justfile") || str_ends(base, ".just") ||
-           (str_starts(path, ".github/workflows/") && (str_ends(base, ".yml") || str_ends(base, ".yaml"))) || str_eq(base, ".gitlab-ci.yml");
+    return str_ends(base, ".sh") || str_ends(base, ".bash") || str_ends(base, ".mk") || str_eq(base, "Makefile") ||
+           str_eq(base, "makefile") || str_eq_nocase(base, "justfile") || str_ends(base, ".just") ||
+           (str_starts(path, ".github/workflows/") && (str_ends(base, ".yml") || str_ends(base, ".yaml"))) ||
+           str_eq(base, ".gitlab-ci.yml");
 }
 
 static bool has_word(char *const *words, const char *word)
@@ -94,7 +99,8 @@ static bool has_word(char *const *words, const char *word)
     return false;
 }
 
-// Whether the words measure something: the measuring command stands first, behind `&&`, `;`, `run:` or as a make recipe.
+// Whether the words measure something: the measuring command stands first, behind `&&`, `;`, `run:` or as a make
+// recipe.
 static bool measures(char *const *words)
 {
     static const char *const TOOLS[] = {"hyperfine", "time", "perf", "valgrind", "samply", "flamegraph", "poop"};
@@ -103,8 +109,9 @@ static bool measures(char *const *words)
         while (*w == '@' || *w == '-' || *w == '(')
             w++;
         for (size_t k = 0; k < ARRAY_LEN(TOOLS); k++)
-            if (str_eq(w, TOOLS[k]) && (i == 0 || str_eq(words[i - 1], "&&") || str_eq(words[i - 1], "run:") || str_eq(words[i - 1], "sudo") ||
-                                        strchr("=;|", words[i - 1][strlen(words[i - 1]) - 1]) || strchr(words[i - 1], '=')))
+            if (str_eq(w, TOOLS[k]) &&
+                (i == 0 || str_eq(words[i - 1], "&&") || str_eq(words[i - 1], "run:") || str_eq(words[i - 1], "sudo") ||
+                 strchr("=;|", words[i - 1][strlen(words[i - 1]) - 1]) || strchr(words[i - 1], '=')))
                 return !str_eq(w, "perf") || has_word(words, "record") || has_word(words, "stat");
     }
     return false;
@@ -119,7 +126,8 @@ static bool runs_debug_build(const char *line, char *const *words)
         return false;
     const char *end = strstr(run, " -- ");
     AUTO_FREE char *own = str_ndup(run, end ? (size_t)(end - run) : strlen(run));
-    return !strstr(own, "--release") && !strstr(own, "--profile") && !strstr(own, " -r ") && !str_ends(own, " -r") && words[0];
+    return !strstr(own, "--release") && !strstr(own, "--profile") && !strstr(own, " -r ") && !str_ends(own, " -r") &&
+           words[0];
 }
 
 static void check_script(struct findings *f, const char *file, const char *text)
@@ -138,7 +146,8 @@ static void check_script(struct findings *f, const char *file, const char *text)
         char **words = str_split(line, " \t\"'", true, NULL);
         if (words[0] && measures(words) && runs_debug_build(line, words)) {
             struct place place = {.file = file, .line = number, .column = 1};
-            finding_add(f, CHECK_BENCH_COMMAND, &place, "measure the release build: `cargo build --release` and target/release/…",
+            finding_add(f, CHECK_BENCH_COMMAND, &place,
+                        "measure the release build: `cargo build --release` and target/release/…",
                         "`%.120s` measures a debug build", line);
         }
         str_list_free(words);

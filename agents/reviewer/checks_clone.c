@@ -1,19 +1,22 @@
-// Clone in a loop. Most clones in loops are needed (each element owns its copy), so only these three are reported, where
-// the copy is visibly not needed:
-// - CLONE_TEMP: `f(&x.clone())` or `x.clone().as_str()`: the copy dies at the end of the statement and was only borrowed.
-// - CLONE_READ: `let k = x.clone();` and k is only borrowed in its whole scope, and so is x (else the copy may be there to
+// Clone in a loop. Most clones in loops are needed (each element owns its copy), so only these three are reported,
+// where the copy is visibly not needed:
+// - CLONE_TEMP: `f(&x.clone())` or `x.clone().as_str()`: the copy dies at the end of the statement and was only
+// borrowed.
+// - CLONE_READ: `let k = x.clone();` and k is only borrowed in its whole scope, and so is x (else the copy may be there
+// to
 //   satisfy the borrow checker or to keep the old value).
-// - CLONE_ARGUMENT: `f(x.clone())` where f is a function of this file that takes the parameter by value and only reads it.
-// Left alone: places behind `self` in methods that may change self (borrow conflicts), places whose root has any other use in
-// the statement, methods that iterators have too (`it.clone().next()` is a cheap look ahead), and everything that is moved into
-// closures, tasks or threads.
+// - CLONE_ARGUMENT: `f(x.clone())` where f is a function of this file that takes the parameter by value and only reads
+// it. Left alone: places behind `self` in methods that may change self (borrow conflicts), places whose root has any
+// other use in the statement, methods that iterators have too (`it.clone().next()` is a cheap look ahead), and
+// everything that is moved into closures, tasks or threads.
 #include "base/mem.h"
 #include "base/str.h"
 #include "reviewer/checks_source.h"
 
 // &self methods of strings, vectors and maps that neither iterators nor readers have.
-static const char OWNED_METHODS[] = "iter as_str as_bytes as_slice starts_with ends_with contains contains_key trim trim_start "
-                                    "trim_end chars split_whitespace to_lowercase to_uppercase keys values windows as_path";
+static const char OWNED_METHODS[] =
+    "iter as_str as_bytes as_slice starts_with ends_with contains contains_key trim trim_start "
+    "trim_end chars split_whitespace to_lowercase to_uppercase keys values windows as_path";
 
 // `dot` is the dot of `.clone()`. The place cloned, or false when it is not a simple place or self may change.
 static bool cloned_place(const struct source *s, uint32_t dot, uint32_t *first, uint32_t *last)
@@ -35,8 +38,8 @@ static bool root_only_read(const struct source *s, uint32_t root, uint32_t first
     return uses.others == 0;
 }
 
-static void report(const struct source *s, struct findings *f, enum check check, uint32_t first, uint32_t last, uint32_t at,
-                   const char *format, const char *suggestion_format)
+static void report(const struct source *s, struct findings *f, enum check check, uint32_t first, uint32_t last,
+                   uint32_t at, const char *format, const char *suggestion_format)
 {
     AUTO_FREE char *place = rust_range_text(&s->t, first, last);
     AUTO_FREE char *message = str_printf("`%.80s.clone()` in a loop: %s", place, format);
@@ -53,11 +56,13 @@ static bool check_temp(const struct source *s, struct findings *f, uint32_t dot,
         borrowed = rust_is_punct(t, first - 2, '(') || rust_is_punct(t, first - 2, ',');
     if (borrowed)
         borrowed = rust_is_punct(t, behind, ')') || rust_is_punct(t, behind, ',');
-    bool method = rust_is_punct(t, behind, '.') && rust_is_one_of(t, behind + 1, OWNED_METHODS) && rust_is_punct(t, behind + 2, '(');
+    bool method = rust_is_punct(t, behind, '.') && rust_is_one_of(t, behind + 1, OWNED_METHODS) &&
+                  rust_is_punct(t, behind + 2, '(');
     statement_around(t, first, &begin, &end);
     if ((!borrowed && !method) || has_ident(t, begin, end, "move async spawn") || !root_only_read(s, first, begin, end))
         return false;
-    report(s, f, CHECK_CLONE_TEMP, first, last, first, borrowed ? "the copy is only borrowed" : "the copy is only looked at",
+    report(s, f, CHECK_CLONE_TEMP, first, last, first,
+           borrowed ? "the copy is only borrowed" : "the copy is only looked at",
            "drop the `.clone()` and use the original:");
     return true;
 }
@@ -65,8 +70,8 @@ static bool check_temp(const struct source *s, struct findings *f, uint32_t dot,
 static void check_read(const struct source *s, struct findings *f, uint32_t dot, uint32_t first, uint32_t last)
 {
     const struct rust_tokens *t = &s->t;
-    if (!rust_is_punct(t, dot + 4, ';') || first < 3 || !rust_is_punct(t, first - 1, '=') || !rust_is_any_ident(t, first - 2) ||
-        !rust_is_ident(t, first - 3, "let"))
+    if (!rust_is_punct(t, dot + 4, ';') || first < 3 || !rust_is_punct(t, first - 1, '=') ||
+        !rust_is_any_ident(t, first - 2) || !rust_is_ident(t, first - 3, "let"))
         return;
     uint32_t name = first - 2, block = block_around(t, name), scope = dot + 5;
     if (block == RUST_NONE || scope >= t->items[block].partner)
@@ -81,7 +86,8 @@ static void check_read(const struct source *s, struct findings *f, uint32_t dot,
     bool same_name = rust_same(t, name, first); // `let x = x.clone();`: the original is out of sight behind it
     if (!same_name && !root_only_read(s, first, scope, end))
         return;
-    report(s, f, CHECK_CLONE_READ, first, last, first, "the copy is only borrowed afterwards", "borrow instead of copying: `&` before");
+    report(s, f, CHECK_CLONE_READ, first, last, first, "the copy is only borrowed afterwards",
+           "borrow instead of copying: `&` before");
 }
 
 // The only function of the file with this name that has a body, or RUST_NONE.
@@ -142,10 +148,13 @@ static void check_argument(const struct source *s, struct findings *f, uint32_t 
         rust_is_punct(t, i - 2, ':') || rust_is_ident(t, i - 2, "fn"))
         return;
     uint32_t callee = only_function(s, i - 1);
-    if (callee == RUST_NONE || s->items.functions[callee].owner || !parameter_only_read(s, &s->items.functions[callee], commas))
+    if (callee == RUST_NONE || s->items.functions[callee].owner ||
+        !parameter_only_read(s, &s->items.functions[callee], commas))
         return;
-    AUTO_FREE char *message = str_printf("copied for each call of `%s`, which only reads it", s->items.functions[callee].name);
-    AUTO_FREE char *suggestion = str_printf("let `%s` take a reference, and pass a borrow of", s->items.functions[callee].name);
+    AUTO_FREE char *message =
+        str_printf("copied for each call of `%s`, which only reads it", s->items.functions[callee].name);
+    AUTO_FREE char *suggestion =
+        str_printf("let `%s` take a reference, and pass a borrow of", s->items.functions[callee].name);
     report(s, f, CHECK_CLONE_ARGUMENT, first, last, first, message, suggestion);
 }
 

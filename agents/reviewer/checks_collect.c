@@ -1,17 +1,19 @@
-// Collect, then iterate: a vector that is built only to be walked over once. Reported only when laziness cannot change what
-// happens: the chain before `collect` is pure as far as one can see (no calls of free functions, no macros but format!, no
-// locks, channels, `?`, `&mut` …), and nothing the chain reads is mentioned where the elements are used (a loop that
-// changes the map whose keys were collected needs the copy). Only Vec: collecting into sets removes doubles, maps index.
+// Collect, then iterate: a vector that is built only to be walked over once. Reported only when laziness cannot change
+// what happens: the chain before `collect` is pure as far as one can see (no calls of free functions, no macros but
+// format!, no locks, channels, `?`, `&mut` …), and nothing the chain reads is mentioned where the elements are used (a
+// loop that changes the map whose keys were collected needs the copy). Only Vec: collecting into sets removes doubles,
+// maps index.
 #include "base/mem.h"
 #include "base/str.h"
 #include "reviewer/checks_source.h"
 
 #include <string.h>
 
-static const char IMPURE[] = "await spawn lock borrow borrow_mut read write recv try_recv send next next_back drain take pop push "
-                             "insert remove execute query load store swap run open read_dir read_line env args stdin walk "
-                             "par_iter into_par_iter par_bridge par_chunks par_lines unwrap_or_else mut unsafe return join sort dedup "
-                             "rev filter_map_ok inspect lines";
+static const char IMPURE[] =
+    "await spawn lock borrow borrow_mut read write recv try_recv send next next_back drain take pop push "
+    "insert remove execute query load store swap run open read_dir read_line env args stdin walk "
+    "par_iter into_par_iter par_bridge par_chunks par_lines unwrap_or_else mut unsafe return join sort dedup "
+    "rev filter_map_ok inspect lines";
 
 // Between first and last (inclusive): an iterator chain without visible side effects.
 static bool is_pure_chain(const struct rust_tokens *t, uint32_t first, uint32_t last)
@@ -22,14 +24,17 @@ static bool is_pure_chain(const struct rust_tokens *t, uint32_t first, uint32_t 
     for (uint32_t i = first; i <= last; i++) {
         if (rust_is_punct(t, i, '?') || rust_is_punct(t, i, ';'))
             return false;
-        if (rust_is_punct(t, i, '!') && rust_is_any_ident(t, i - 1) && !rust_is_op(t, i, "!=") && !rust_is_ident(t, i - 1, "format"))
+        if (rust_is_punct(t, i, '!') && rust_is_any_ident(t, i - 1) && !rust_is_op(t, i, "!=") &&
+            !rust_is_ident(t, i - 1, "format"))
             return false;
         if (!rust_is_any_ident(t, i) || !rust_is_punct(t, i + 1, '('))
             continue;
         char c = t->items[i].first;
         if (i > first && rust_is_punct(t, i - 1, '.'))
-            adapter = adapter || rust_is_one_of(t, i, "map filter filter_map enumerate zip cloned copied flat_map split chars bytes "
-                                                      "split_whitespace iter into_iter keys values");
+            adapter = adapter ||
+                      rust_is_one_of(t, i,
+                                     "map filter filter_map enumerate zip cloned copied flat_map split chars bytes "
+                                     "split_whitespace iter into_iter keys values");
         else if (c >= 'a' && c <= 'z' && !rust_is_one_of(t, i, "from new if while match in"))
             return false; // a function: nobody knows what it does
     }
@@ -52,8 +57,9 @@ static bool is_closure_parameter(const struct rust_tokens *t, uint32_t name, uin
 static bool independent(const struct rust_tokens *t, uint32_t first, uint32_t last, uint32_t use, uint32_t use_end)
 {
     for (uint32_t i = first; i <= last; i++) {
-        bool variable = rust_is_any_ident(t, i) && !(i > 0 && rust_is_punct(t, i - 1, '.')) && !rust_is_op(t, i + 1, "::") &&
-                        !(i > 1 && rust_is_op(t, i - 2, "::")) && !rust_is_punct(t, i + 1, '!');
+        bool variable = rust_is_any_ident(t, i) && !(i > 0 && rust_is_punct(t, i - 1, '.')) &&
+                        !rust_is_op(t, i + 1, "::") && !(i > 1 && rust_is_op(t, i - 2, "::")) &&
+                        !rust_is_punct(t, i + 1, '!');
         if (!variable || is_closure_parameter(t, i, first, last))
             continue;
         for (uint32_t k = use; k <= use_end && k < t->count; k++)
@@ -91,7 +97,8 @@ static const struct rust_loop *loop_over(const struct source *s, uint32_t name)
             continue;
         uint32_t first = rust_is_punct(t, loop->source, '&') ? loop->source + 1 : loop->source;
         bool bare = loop->source_end == name;
-        bool call = rust_is_punct(t, name + 1, '.') && rust_is_one_of(t, name + 2, "iter into_iter") && loop->source_end == name + 4;
+        bool call = rust_is_punct(t, name + 1, '.') && rust_is_one_of(t, name + 2, "iter into_iter") &&
+                    loop->source_end == name + 4;
         return first == name && (bare || call) ? loop : NULL;
     }
     return NULL;
@@ -145,19 +152,23 @@ static uint32_t expression_start(const struct rust_tokens *t, uint32_t begin, ui
 {
     uint32_t start = begin;
     for (uint32_t i = begin; i < dot; i = rust_skip_group(t, i))
-        if ((rust_is_punct(t, i, '=') && !rust_is_op(t, i, "==") && !rust_is_op(t, i, "=>")) || rust_is_one_of(t, i, "in return"))
+        if ((rust_is_punct(t, i, '=') && !rust_is_op(t, i, "==") && !rust_is_op(t, i, "=>")) ||
+            rust_is_one_of(t, i, "in return"))
             start = i + 1;
     return start;
 }
 
-// CHAIN.collect::<Vec<_>>() walked over where it stands: in the header of a for loop, or with `.into_iter()` and a consumer behind.
+// CHAIN.collect::<Vec<_>>() walked over where it stands: in the header of a for loop, or with `.into_iter()` and a
+// consumer behind.
 static void check_chained(const struct source *s, struct findings *f, uint32_t dot, uint32_t behind)
 {
-    static const char CONSUMERS[] = "sum count fold for_each max min product any all collect last max_by min_by max_by_key "
-                                    "min_by_key position find";
+    static const char CONSUMERS[] =
+        "sum count fold for_each max min product any all collect last max_by min_by max_by_key "
+        "min_by_key position find";
     const struct rust_tokens *t = &s->t;
     uint32_t begin, end;
-    bool walked = rust_is_punct(t, behind, '.') && rust_is_one_of(t, behind + 1, "iter into_iter len") && rust_is_punct(t, behind + 2, '(');
+    bool walked = rust_is_punct(t, behind, '.') && rust_is_one_of(t, behind + 1, "iter into_iter len") &&
+                  rust_is_punct(t, behind + 2, '(');
     const struct rust_loop *loop = loop_of_header(s, dot, walked ? behind + 3 : behind - 1);
     bool consumed = loop != NULL, len = walked && rust_is_ident(t, behind + 1, "len");
     if (!walked && !loop)

@@ -1,7 +1,7 @@
-// Duplicate dependencies, from the resolved graph of `cargo metadata` for this platform: two versions of one crate that are both
-// built for the project (normal and build dependencies, not dev). Precision: reported only when an older version comes in through
-// a crate that the project itself depends on (or directly), so that there is something to do; deeper ones are counted. Old
-// versions that only re-export the new one are not duplicates.
+// Duplicate dependencies, from the resolved graph of `cargo metadata` for this platform: two versions of one crate that
+// are both built for the project (normal and build dependencies, not dev). Precision: reported only when an older
+// version comes in through a crate that the project itself depends on (or directly), so that there is something to do;
+// deeper ones are counted. Old versions that only re-export the new one are not duplicates.
 #include "base/buf.h"
 #include "base/file.h"
 #include "base/mem.h"
@@ -104,7 +104,8 @@ static void search_line(void *user, const struct manifest_dependency *d)
         s->line = manifest_line(s->manifest, d->toml_path);
 }
 
-static void report(const struct project *p, struct findings *f, const struct way *way, const char *name, size_t versions, const char *list)
+static void report(const struct project *p, struct findings *f, const struct way *way, const char *name,
+                   size_t versions, const char *list)
 {
     const char *file = path_below(way->member->manifest_path, p->root);
     struct place at = {.file = file ? file : "Cargo.toml", .line = 1, .column = 1};
@@ -116,8 +117,10 @@ static void report(const struct project *p, struct findings *f, const struct way
         manifest_dependencies(&m->manifest, search_line, &search);
         at.line = search.line > 0 ? (uint32_t)search.line : 1;
     }
-    AUTO_FREE char *suggestion = str_printf("bring the versions together: update `%s` where possible", way->through->name);
-    finding_add(f, CHECK_DUPLICATE_DEPENDENCY, &at, suggestion, "`%s` is built in %zu versions: %s", name, versions, list);
+    AUTO_FREE char *suggestion =
+        str_printf("bring the versions together: update `%s` where possible", way->through->name);
+    finding_add(f, CHECK_DUPLICATE_DEPENDENCY, &at, suggestion, "`%s` is built in %zu versions: %s", name, versions,
+                list);
 }
 
 size_t check_duplicates(const struct project *p, struct findings *f)

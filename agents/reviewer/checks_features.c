@@ -1,6 +1,7 @@
-// Heavy features: `features = ["full"]` where "full" is much and the sources show that most of it is not used. Of tokio the used
-// parts are visible: everything is reached through `tokio::…`. Reported only when at least two of its features have no use in
-// any source of the project (tests included), and never when the project re-exports tokio or imports it with a glob.
+// Heavy features: `features = ["full"]` where "full" is much and the sources show that most of it is not used. Of tokio
+// the used parts are visible: everything is reached through `tokio::…`. Reported only when at least two of its features
+// have no use in any source of the project (tests included), and never when the project re-exports tokio or imports it
+// with a glob.
 #include "base/buf.h"
 #include "base/file.h"
 #include "base/mem.h"
@@ -13,13 +14,14 @@
 static const struct {
     const char *name, *feature;
 } TOKIO[] = {
-    {"fs", "fs"},           {"net", "net"},         {"process", "process"},     {"signal", "signal"},
-    {"sync", "sync"},       {"time", "time"},       {"io", "io-util"},          {"spawn", "rt"},
-    {"task", "rt"},         {"runtime", "rt"},      {"main", "rt-multi-thread"}, {"test", "rt"},
-    {"select", "macros"},   {"join", "macros"},     {"try_join", "macros"},     {"pin", "macros"},
-    {"main", "macros"},     {"test", "macros"},
+    {"fs", "fs"},         {"net", "net"},     {"process", "process"},      {"signal", "signal"},
+    {"sync", "sync"},     {"time", "time"},   {"io", "io-util"},           {"spawn", "rt"},
+    {"task", "rt"},       {"runtime", "rt"},  {"main", "rt-multi-thread"}, {"test", "rt"},
+    {"select", "macros"}, {"join", "macros"}, {"try_join", "macros"},      {"pin", "macros"},
+    {"main", "macros"},   {"test", "macros"},
 };
-static const char *const FULL[] = {"fs", "io-util", "io-std", "macros", "net", "process", "rt", "rt-multi-thread", "signal", "sync", "time"};
+static const char *const FULL[] = {"fs", "io-util",         "io-std", "macros", "net", "process",
+                                   "rt", "rt-multi-thread", "signal", "sync",   "time"};
 
 struct tokio_use {
     bool used[ARRAY_LEN(FULL)];
@@ -47,7 +49,8 @@ static void use_name(struct tokio_use *u, const char *name)
         u->unclear = true;
 }
 
-// Every path that begins with `tokio ::`, also inside attributes and macro definitions; a group after it is walked one level.
+// Every path that begins with `tokio ::`, also inside attributes and macro definitions; a group after it is walked one
+// level.
 static void look_for_tokio(void *user, const struct source *s)
 {
     struct tokio_use *u = user;
@@ -55,7 +58,8 @@ static void look_for_tokio(void *user, const struct source *s)
     for (uint32_t i = 0; i < t->count; i++) {
         if (rust_is_one_of(t, i, "stdin stdout stderr Stdin Stdout Stderr"))
             use_feature(u, "io-std");
-        if (rust_is_one_of(t, i, "new_multi_thread block_in_place") || (rust_is_ident(t, i, "Runtime") && rust_is_op(t, i + 1, "::")))
+        if (rust_is_one_of(t, i, "new_multi_thread block_in_place") ||
+            (rust_is_ident(t, i, "Runtime") && rust_is_op(t, i + 1, "::")))
             use_feature(u, "rt-multi-thread");
         if (!rust_is_ident(t, i, "tokio") || (i > 1 && rust_is_op(t, i - 2, "::")))
             continue;
@@ -124,9 +128,11 @@ static void visit_dependency(void *user, const struct manifest_dependency *d)
         unused += !u->used[i];
     }
     if (u->any && !u->unclear && unused >= 2) {
-        struct place at = {.file = v->m->file, .line = (uint32_t)manifest_line(&v->m->manifest, d->toml_path), .column = 1};
+        struct place at = {
+            .file = v->m->file, .line = (uint32_t)manifest_line(&v->m->manifest, d->toml_path), .column = 1};
         AUTO_FREE char *suggestion = str_printf("name what the sources use: features = [%s]", buf_str(&needed));
-        finding_add(v->f, CHECK_HEAVY_FEATURES, &at, suggestion, "tokio with features = [\"full\"]; %zu of its %zu features have no use here", unused,
+        finding_add(v->f, CHECK_HEAVY_FEATURES, &at, suggestion,
+                    "tokio with features = [\"full\"]; %zu of its %zu features have no use here", unused,
                     ARRAY_LEN(FULL));
     }
     buf_free(&needed);

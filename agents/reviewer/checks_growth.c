@@ -1,5 +1,6 @@
 // Growth. Three checks:
-// - STRING_GROWTH, VEC_GROWTH: `let mut s = String::new();` followed in the same block by a `for` loop over something whose length
+// - STRING_GROWTH, VEC_GROWTH: `let mut s = String::new();` followed in the same block by a `for` loop over something
+// whose length
 //   is known before (a slice, a range, characters), with an append at the top level of its body, so in every round. Not
 //   reported when the append is conditional, or the buffer is touched in any way between the two.
 // - STRING_REBUILD: `s = format!("{}…", s, …)` or `s = s.clone() + …` in a loop, with s from outside the loop: each
@@ -8,8 +9,9 @@
 #include "base/str.h"
 #include "reviewer/checks_source.h"
 
-static const char SIZED_METHODS[] = "iter iter_mut into_iter enumerate chars bytes char_indices rev copied cloned keys values zip "
-                                    "windows chunks";
+static const char SIZED_METHODS[] =
+    "iter iter_mut into_iter enumerate chars bytes char_indices rev copied cloned keys values zip "
+    "windows chunks";
 
 // Token behind `String::new()` at i, RUST_NONE when something else stands there.
 static uint32_t empty_value(const struct rust_tokens *t, uint32_t i, const char *type)
@@ -24,7 +26,8 @@ static bool parameter_is_sequence(const struct source *s, uint32_t name)
     return declared_as(s, name, name, "Vec") || declared_as(s, name, name, "[");
 }
 
-// The loop's source is a range, or a place with methods that keep a known length: `&xs`, `xs.iter().enumerate()`, `text.chars()`.
+// The loop's source is a range, or a place with methods that keep a known length: `&xs`, `xs.iter().enumerate()`,
+// `text.chars()`.
 static bool length_known(const struct source *s, const struct rust_loop *loop)
 {
     const struct rust_tokens *t = &s->t;
@@ -111,13 +114,15 @@ static void check_new(const struct source *s, struct findings *f, uint32_t let, 
         if (loop->keyword < behind || loop->keyword > t->items[block].partner || loop->kind == RUST_LOOP_CLOSURE)
             continue;
         bool string = str_eq(type, "String");
-        if (loop->kind != RUST_LOOP_FOR || block_around(t, loop->keyword) != block || mentioned(t, name, behind, loop->body - 1) ||
-            !length_known(s, loop) || skips_rounds(t, loop) || !appends_each_round(t, loop, name, string))
+        if (loop->kind != RUST_LOOP_FOR || block_around(t, loop->keyword) != block ||
+            mentioned(t, name, behind, loop->body - 1) || !length_known(s, loop) || skips_rounds(t, loop) ||
+            !appends_each_round(t, loop, name, string))
             return; // the first loop behind the declaration decides
         AUTO_FREE char *text = rust_token_text(t, name);
         AUTO_FREE char *message = str_printf("`%s` starts empty and grows in every round of the loop in line %u", text,
                                              t->items[loop->keyword].line);
-        AUTO_FREE char *suggestion = str_printf("start with `%s::with_capacity(…)`, sized from what the loop walks over", type);
+        AUTO_FREE char *suggestion =
+            str_printf("start with `%s::with_capacity(…)`, sized from what the loop walks over", type);
         source_finding(s, f, string ? CHECK_STRING_GROWTH : CHECK_VEC_GROWTH, name, suggestion, message);
         return;
     }
@@ -128,8 +133,8 @@ static bool rebuilds(const struct rust_tokens *t, uint32_t name)
 {
     uint32_t i = name + 2;
     if (rust_same(t, i, name))
-        return rust_is_punct(t, i + 1, '.') && rust_is_one_of(t, i + 2, "clone to_string to_owned") && rust_is_punct(t, i + 3, '(') &&
-               rust_is_punct(t, i + 4, ')') && rust_is_punct(t, i + 5, '+');
+        return rust_is_punct(t, i + 1, '.') && rust_is_one_of(t, i + 2, "clone to_string to_owned") &&
+               rust_is_punct(t, i + 3, '(') && rust_is_punct(t, i + 4, ')') && rust_is_punct(t, i + 5, '+');
     if (!rust_is_ident(t, i, "format") || !rust_is_punct(t, i + 1, '!') || !rust_is_punct(t, i + 2, '('))
         return false;
     uint32_t end = rust_skip_group(t, i + 2);
@@ -146,7 +151,8 @@ static bool rebuilds(const struct rust_tokens *t, uint32_t name)
 static void check_rebuild(const struct source *s, struct findings *f, uint32_t name)
 {
     const struct rust_tokens *t = &s->t;
-    bool statement = name > 0 && (rust_is_punct(t, name - 1, ';') || rust_is_punct(t, name - 1, '{') || rust_is_punct(t, name - 1, '}'));
+    bool statement = name > 0 && (rust_is_punct(t, name - 1, ';') || rust_is_punct(t, name - 1, '{') ||
+                                  rust_is_punct(t, name - 1, '}'));
     if (!statement || !rust_is_punct(t, name + 1, '=') || !source_in_loop(s, name) || !rebuilds(t, name))
         return;
     const struct rust_loop *loop = &s->items.loops[s->items.loop_of[name]];

@@ -1,5 +1,6 @@
 // Searching twice or from the start, in loops:
-// - DOUBLE_LOOKUP: `if m.contains_key(&k) { … m.get(&k) / m.get_mut(&k) / m[&k] … }` with the same map and key, text for text.
+// - DOUBLE_LOOKUP: `if m.contains_key(&k) { … m.get(&k) / m.get_mut(&k) / m[&k] … }` with the same map and key, text
+// for text.
 // - LINEAR_CONTAINS: `v.contains(…)` and `v.push(…)` in one loop, v declared as Vec outside of it.
 // - FRONT_REMOVE: `v.remove(0)` or `v.insert(0, …)` in a loop, v declared as Vec (a VecDeque does this cheaply).
 // - CHARS_NTH: `s.chars().nth(i)` in a loop with an index that is not a constant.
@@ -11,7 +12,8 @@
 static bool method_place(const struct source *s, uint32_t name, uint32_t *first, uint32_t *last)
 {
     const struct rust_tokens *t = &s->t;
-    if (name < 2 || !rust_is_punct(t, name - 1, '.') || !rust_is_punct(t, name + 1, '(') || t->items[name + 1].partner == RUST_NONE)
+    if (name < 2 || !rust_is_punct(t, name - 1, '.') || !rust_is_punct(t, name + 1, '(') ||
+        t->items[name + 1].partner == RUST_NONE)
         return false;
     *last = name - 2;
     *first = place_start(s, *last);
@@ -39,13 +41,14 @@ static void check_double_lookup(const struct source *s, struct findings *f, uint
         bool get = same_place_method(s, i, "get get_mut", first, last) &&
                    same_tokens(t, i + 2, t->items[i + 1].partner - 1, key, key_end);
         uint32_t len = last - first;
-        bool index = rust_is_punct(t, i, '[') && i > len && same_tokens(t, i - 1 - len, i - 1, first, last) && t->items[i].partner != RUST_NONE &&
-                     same_tokens(t, i + 1, t->items[i].partner - 1, key, key_end);
+        bool index = rust_is_punct(t, i, '[') && i > len && same_tokens(t, i - 1 - len, i - 1, first, last) &&
+                     t->items[i].partner != RUST_NONE && same_tokens(t, i + 1, t->items[i].partner - 1, key, key_end);
         if (!get && !index)
             continue;
         AUTO_FREE char *map = rust_range_text(t, first, last);
         AUTO_FREE char *message = str_printf("`%.80s` is searched for the same key twice", map);
-        source_finding(s, f, CHECK_DOUBLE_LOOKUP, name, "ask once: `if let Some(value) = map.get_mut(&key) { … }`, or the `entry` API", message);
+        source_finding(s, f, CHECK_DOUBLE_LOOKUP, name,
+                       "ask once: `if let Some(value) = map.get_mut(&key) { … }`, or the `entry` API", message);
         return;
     }
 }
@@ -64,7 +67,8 @@ static void check_contains(const struct source *s, struct findings *f, uint32_t 
             continue;
         AUTO_FREE char *v = rust_range_text(t, first, last);
         AUTO_FREE char *message = str_printf("`%.80s` is searched with `contains` in the loop that fills it", v);
-        source_finding(s, f, CHECK_LINEAR_CONTAINS, name, "keep a `HashSet` (or a sorted vector) beside it for the search", message);
+        source_finding(s, f, CHECK_LINEAR_CONTAINS, name,
+                       "keep a `HashSet` (or a sorted vector) beside it for the search", message);
         return;
     }
 }
@@ -74,24 +78,30 @@ static void check_front(const struct source *s, struct findings *f, uint32_t nam
     const struct rust_tokens *t = &s->t;
     uint32_t first = 0, last = 0, zero = name + 2;
     bool insert = rust_is_ident(t, name, "insert");
-    if (zero >= t->count || t->items[zero].kind != RUST_NUMBER || t->items[zero].first != '0' || t->items[zero].end - t->items[zero].start != 1)
+    if (zero >= t->count || t->items[zero].kind != RUST_NUMBER || t->items[zero].first != '0' ||
+        t->items[zero].end - t->items[zero].start != 1)
         return;
-    if (!rust_is_punct(t, zero + 1, insert ? ',' : ')') || !method_place(s, name, &first, &last) || !declared_as(s, first, last, "Vec"))
+    if (!rust_is_punct(t, zero + 1, insert ? ',' : ')') || !method_place(s, name, &first, &last) ||
+        !declared_as(s, first, last, "Vec"))
         return;
     const struct rust_loop *loop = &s->items.loops[s->items.loop_of[name]];
     if (let_of(t, first, loop->body, loop->body_end) != RUST_NONE)
         return;
     AUTO_FREE char *v = rust_range_text(t, first, last);
-    AUTO_FREE char *message = str_printf("`%.80s.%s` in a loop moves all elements each time", v, insert ? "insert(0, …)" : "remove(0)");
+    AUTO_FREE char *message =
+        str_printf("`%.80s.%s` in a loop moves all elements each time", v, insert ? "insert(0, …)" : "remove(0)");
     source_finding(s, f, CHECK_FRONT_REMOVE, name,
-                   insert ? "push at the end and reverse once, or use a `VecDeque`" : "use a `VecDeque` (`pop_front`), or `drain(..)`", message);
+                   insert ? "push at the end and reverse once, or use a `VecDeque`"
+                          : "use a `VecDeque` (`pop_front`), or `drain(..)`",
+                   message);
 }
 
 static void check_nth(const struct source *s, struct findings *f, uint32_t name)
 {
     const struct rust_tokens *t = &s->t;
-    if (name < 6 || !rust_is_punct(t, name - 1, '.') || !rust_is_punct(t, name - 2, ')') || !rust_is_punct(t, name - 3, '(') ||
-        !rust_is_ident(t, name - 4, "chars") || !rust_is_punct(t, name - 5, '.') || !rust_is_punct(t, name + 1, '('))
+    if (name < 6 || !rust_is_punct(t, name - 1, '.') || !rust_is_punct(t, name - 2, ')') ||
+        !rust_is_punct(t, name - 3, '(') || !rust_is_ident(t, name - 4, "chars") || !rust_is_punct(t, name - 5, '.') ||
+        !rust_is_punct(t, name + 1, '('))
         return;
     uint32_t i = name + 2, end = t->items[name + 1].partner;
     bool variable = false;
@@ -109,7 +119,8 @@ static void check_nth(const struct source *s, struct findings *f, uint32_t name)
         for (uint32_t k = loop->body + 1; k < loop->body_end && !rust_is_punct(t, k, '|'); k++)
             if (rust_same(t, k, root))
                 return;
-    source_finding(s, f, CHECK_CHARS_NTH, name, "walk over `.chars()` once, index bytes, or collect the characters before the loop",
+    source_finding(s, f, CHECK_CHARS_NTH, name,
+                   "walk over `.chars()` once, index bytes, or collect the characters before the loop",
                    "`.chars().nth(…)` with a variable index in a loop");
 }
 

@@ -1,6 +1,6 @@
-// Profiles. Precision: only what a manifest says is reported, read with cargo's own rules (defaults, inheritance, profiles only
-// count in the workspace's root). A missing release profile is reported only where the project builds programs, because a
-// library's profile has no effect on those who use it.
+// Profiles. Precision: only what a manifest says is reported, read with cargo's own rules (defaults, inheritance,
+// profiles only count in the workspace's root). A missing release profile is reported only where the project builds
+// programs, because a library's profile has no effect on those who use it.
 #include "base/mem.h"
 #include "base/str.h"
 #include "reviewer/checks_project.h"
@@ -11,7 +11,8 @@ static bool builds_programs(const struct project *p)
 {
     for (size_t i = 0; p->metadata && i < p->metadata->package_count; i++) {
         const struct cargo_package *package = &p->metadata->packages[i];
-        if (package->is_member && (cargo_package_has_target(package, "bin") || cargo_package_has_target(package, "bench")))
+        if (package->is_member &&
+            (cargo_package_has_target(package, "bin") || cargo_package_has_target(package, "bench")))
             return true;
     }
     return false;
@@ -35,15 +36,18 @@ static void check_release(const struct project *p, const struct project_manifest
     if (!release.exists) {
         struct place at = place_of(m, 1);
         if (builds_programs(p))
-            finding_add(f, CHECK_PROFILE_MISSING, &at, "measure `lto = \"thin\"`, `codegen-units = 1` and `panic = \"abort\"` one by one",
+            finding_add(f, CHECK_PROFILE_MISSING, &at,
+                        "measure `lto = \"thin\"`, `codegen-units = 1` and `panic = \"abort\"` one by one",
                         "there is no [profile.release]: cargo's defaults apply");
         return;
     }
     if (release.opt_level_set && !str_eq(release.opt_level, "3")) {
         bool size = str_eq(release.opt_level, "s") || str_eq(release.opt_level, "z");
         struct place at = place_of(m, manifest_line(&m->manifest, "profile.release.opt-level"));
-        finding_add(f, CHECK_PROFILE_OPT, &at, size ? "if speed matters more than size, use `opt-level = 3`" : "use `opt-level = 3`",
-                    "opt-level = %s in the release profile%s", release.opt_level, size ? " asks for small code, not for fast code" : "");
+        finding_add(f, CHECK_PROFILE_OPT, &at,
+                    size ? "if speed matters more than size, use `opt-level = 3`" : "use `opt-level = 3`",
+                    "opt-level = %s in the release profile%s", release.opt_level,
+                    size ? " asks for small code, not for fast code" : "");
     }
     if (release.debug_assertions) {
         struct place at = place_of(m, manifest_line(&m->manifest, "profile.release.debug-assertions"));
@@ -55,7 +59,8 @@ static void check_release(const struct project *p, const struct project_manifest
 static void check_bench(const struct project_manifest *m, struct findings *f)
 {
     struct profile release, bench;
-    if (manifest_profile(&m->manifest, "release", &release, NULL) < 0 || manifest_profile(&m->manifest, "bench", &bench, NULL) < 0)
+    if (manifest_profile(&m->manifest, "release", &release, NULL) < 0 ||
+        manifest_profile(&m->manifest, "bench", &bench, NULL) < 0)
         return;
     if (!bench.opt_level_set || opt_rank(bench.opt_level) >= opt_rank(release.opt_level))
         return;
@@ -77,7 +82,9 @@ void check_profiles(const struct project *p, struct findings *f)
             continue;
         struct place at = place_of(m, manifest_line(&m->manifest, "profile"));
         const struct project_manifest *root = project_root_manifest(p);
-        AUTO_FREE char *suggestion = str_printf("move the profile to the workspace's root manifest (%s)", root ? root->file : "Cargo.toml");
-        finding_add(f, CHECK_PROFILE_IGNORED, &at, suggestion, "this [profile] is ignored: the package is a member of a workspace");
+        AUTO_FREE char *suggestion =
+            str_printf("move the profile to the workspace's root manifest (%s)", root ? root->file : "Cargo.toml");
+        finding_add(f, CHECK_PROFILE_IGNORED, &at, suggestion,
+                    "this [profile] is ignored: the package is a member of a workspace");
     }
 }

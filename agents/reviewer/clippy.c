@@ -113,14 +113,16 @@ static bool in_loop(const struct source *s, const struct cargo_span *span)
     return false;
 }
 
-static json_t *fix_of(const struct cargo_diagnostic *d, const struct clippy_scope *scope, size_t file_len, const char *file)
+static json_t *fix_of(const struct cargo_diagnostic *d, const struct clippy_scope *scope, size_t file_len,
+                      const char *file)
 {
     json_t *fix = json_object(), *edits = json_array();
     const char *applicability = d->suggestion_count ? "machine" : "none";
     for (size_t i = d->span_count; i < d->span_count + d->suggestion_count; i++) {
         const struct cargo_span *s = &d->spans[i];
         AUTO_FREE char *below = file_below(scope, s->file);
-        bool valid = s->byte_start >= 0 && s->byte_end >= s->byte_start && str_eq(below, file) && (size_t)s->byte_end <= file_len;
+        bool valid = s->byte_start >= 0 && s->byte_end >= s->byte_start && str_eq(below, file) &&
+                     (size_t)s->byte_end <= file_len;
         if (!valid || s->from_macro)
             applicability = "none";
         else if (str_eq(s->applicability, "MaybeIncorrect") && !str_eq(applicability, "none"))
@@ -164,7 +166,8 @@ static void add_finding(const struct cargo_diagnostic *d, const struct clippy_sc
         return;
     if (lint->group == 'l' && !in_loop(&open->source, span))
         return;
-    AUTO_FREE char *function = rust_function_label(&open->source.items, rust_function_at_line(&open->source.items, (uint32_t)span->line));
+    AUTO_FREE char *function =
+        rust_function_label(&open->source.items, rust_function_at_line(&open->source.items, (uint32_t)span->line));
     struct place at = {.file = file,
                        .line = (uint32_t)span->line,
                        .column = (uint32_t)span->column,

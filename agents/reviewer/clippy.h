@@ -1,4 +1,5 @@
-// Clippy through exec_run: the perf group and the lints of lints.def, every other lint off, errors capped to warnings so that
+// Clippy through exec_run: the perf group and the lints of lints.def, every other lint off, errors capped to warnings
+// so that
 // `#![deny(warnings)]` does not hide half of the diagnostics.
 #pragma once
 
@@ -12,8 +13,8 @@ struct clippy_scope {
 
 // argv of the clippy call, NULL-terminated; free with mem_free (words are static). whole_workspace: --workspace.
 const char **clippy_argv(bool whole_workspace, bool locked);
-// Turns diagnostics into findings. Left out: lints that are not in lints.def, code from macros, files outside of the root or
-// below target_dir (generated code), tests, build scripts. Functions and test code are looked up in the files.
+// Turns diagnostics into findings. Left out: lints that are not in lints.def, code from macros, files outside of the
+// root or below target_dir (generated code), tests, build scripts. Functions and test code are looked up in the files.
 void clippy_findings(const struct cargo_messages *messages, const struct clippy_scope *scope, struct findings *ret);
 // First compile error in words, "file:line: message"; NULL when there is none. Owned by the caller.
 char *clippy_compile_error(const struct cargo_messages *messages);

@@ -1,4 +1,5 @@
-// The text inside a hunk is counted down by the hunk's header, so that a removed line "-- a/x" is never taken for a file header.
+// The text inside a hunk is counted down by the hunk's header, so that a removed line "-- a/x" is never taken for a
+// file header.
 #include "reviewer/diff.h"
 
 #include "base/buf.h"

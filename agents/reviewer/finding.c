@@ -20,12 +20,9 @@ static const struct {
 static const struct {
     const char *clippy, *ours;
 } SAME[] = {
-    {"clippy::map_entry", "baton::double_lookup"},
-    {"clippy::needless_collect", "baton::collect_then_iterate"},
-    {"clippy::redundant_clone", "baton::clone_in_loop"},
-    {"clippy::unnecessary_to_owned", "baton::clone_in_loop"},
-    {"clippy::format_push_string", "baton::string_growth"},
-    {"clippy::set_contains_or_insert", "baton::double_lookup"},
+    {"clippy::map_entry", "baton::double_lookup"},          {"clippy::needless_collect", "baton::collect_then_iterate"},
+    {"clippy::redundant_clone", "baton::clone_in_loop"},    {"clippy::unnecessary_to_owned", "baton::clone_in_loop"},
+    {"clippy::format_push_string", "baton::string_growth"}, {"clippy::set_contains_or_insert", "baton::double_lookup"},
     {"clippy::same_item_push", "baton::vec_growth"},
 };
 
@@ -66,8 +63,8 @@ json_t *finding_place_new(const struct place *at)
     return v;
 }
 
-void finding_add(struct findings *f, enum check check, const struct place *at, const char *suggestion, const char *message_fmt,
-                 ...)
+void finding_add(struct findings *f, enum check check, const struct place *at, const char *suggestion,
+                 const char *message_fmt, ...)
 {
     char message[400];
     va_list args;

@@ -1,5 +1,5 @@
-// Findings: the table of our checks, and the one place that makes the JSON of a finding (proto/README.md, with "severity":
-// "critical", "important" or "suggestion" beside it).
+// Findings: the table of our checks, and the one place that makes the JSON of a finding (proto/README.md, with
+// "severity": "critical", "important" or "suggestion" beside it).
 #pragma once
 
 #include "base/attr.h"
@@ -33,12 +33,12 @@ struct place {
 void findings_init(struct findings *f);
 void findings_free(struct findings *f);
 // Adds a finding of one of our checks without edits. `suggestion` says what to write instead.
-void finding_add(struct findings *f, enum check check, const struct place *at, const char *suggestion, const char *message_fmt,
-                 ...) ATTR_PRINTF(5, 6);
+void finding_add(struct findings *f, enum check check, const struct place *at, const char *suggestion,
+                 const char *message_fmt, ...) ATTR_PRINTF(5, 6);
 // Adds any finding (the object is consumed; id and order are given by findings_finish).
 void finding_add_json(struct findings *f, json_t *finding_consumed);
 json_t *finding_place_new(const struct place *at); // object with file, line, column, line_end, function
-// Removes doubles (same file and line, and either the same lint or a clippy lint that says the same), sorts by severity, file,
-// line, and numbers F1, F2, …
+// Removes doubles (same file and line, and either the same lint or a clippy lint that says the same), sorts by
+// severity, file, line, and numbers F1, F2, …
 void findings_finish(struct findings *f);
 size_t findings_count(const struct findings *f, const char *key, const char *value); // e.g. ("severity", "important")

@@ -11,7 +11,6 @@
 
 #define CLIPPY_OUTPUT_MAX ((size_t)128 * 1024 * 1024)
 
-
 static void tell(const struct review_request *request, double fraction, const char *text)
 {
     if (request->progress)
@@ -39,7 +38,8 @@ static void read_clippy(const struct workplace *w, const struct exec_result *res
 {
     struct cargo_messages messages;
     cargo_messages_parse(buf_str(&result->out), result->out.len, &messages);
-    struct clippy_scope scope = {.root = w->root, .workspace_root = w->has_metadata ? w->metadata.workspace_root : w->dir};
+    struct clippy_scope scope = {.root = w->root,
+                                 .workspace_root = w->has_metadata ? w->metadata.workspace_root : w->dir};
     clippy_findings(&messages, &scope, &ret->findings);
     ret->compile_error = clippy_compile_error(&messages);
     if (ret->compile_error) {
@@ -53,10 +53,12 @@ static void read_clippy(const struct workplace *w, const struct exec_result *res
     cargo_messages_free(&messages);
 }
 
-static int run_clippy(const struct review_request *request, const struct workplace *w, struct review *ret, struct err *err)
+static int run_clippy(const struct review_request *request, const struct workplace *w, struct review *ret,
+                      struct err *err)
 {
     AUTO_FREE char *real = path_real(w->dir, NULL);
-    bool whole = !w->has_metadata || str_eq(w->metadata.workspace_root, w->dir) || str_eq(w->metadata.workspace_root, real);
+    bool whole =
+        !w->has_metadata || str_eq(w->metadata.workspace_root, w->dir) || str_eq(w->metadata.workspace_root, real);
     const char **argv = clippy_argv(whole, w->has_metadata && !w->copied);
     const char *const env[] = {w->target.env, NULL};
     struct exec_call call = {.argv = argv,
@@ -100,7 +102,9 @@ static int own_checks(const struct workplace *w, struct review *ret, struct err 
     check_build_setup(&p, &ret->findings);
     size_t deeper = check_duplicates(&p, &ret->findings);
     if (deeper > 0) {
-        AUTO_FREE char *text = str_printf("%zu further crates are built in several versions, but deeper in the tree than the project decides", deeper);
+        AUTO_FREE char *text = str_printf(
+            "%zu further crates are built in several versions, but deeper in the tree than the project decides",
+            deeper);
         json_add_str(ret->limits, text);
     }
     if (p.skipped_large > 0) {
@@ -115,8 +119,12 @@ int review_project(const struct review_request *request, struct review *ret, str
 {
     struct review r = {.limits = json_array(), .files = json_array()};
     struct workplace w;
-    const struct workplace_request place = {.root = request->root, .dir = request->dir, .cache = request->cache,
-                                            .scratch = request->scratch, .name = "review", .commit = request->commit};
+    const struct workplace_request place = {.root = request->root,
+                                            .dir = request->dir,
+                                            .cache = request->cache,
+                                            .scratch = request->scratch,
+                                            .name = "review",
+                                            .commit = request->commit};
     findings_init(&r.findings);
     tell(request, 0, "reading the workspace");
     int code = workplace_open(request->exec, &place, r.limits, &w, err);
@@ -135,7 +143,8 @@ int review_project(const struct review_request *request, struct review *ret, str
     }
     findings_finish(&r.findings);
     if (r.findings.left_out > 0) {
-        AUTO_FREE char *text = str_printf("%zu findings beyond the first %zu were left out", r.findings.left_out, FINDINGS_MAX);
+        AUTO_FREE char *text =
+            str_printf("%zu findings beyond the first %zu were left out", r.findings.left_out, FINDINGS_MAX);
         json_add_str(r.limits, text);
     }
     *ret = r;

@@ -14,8 +14,8 @@ struct review_request {
 
 struct review {
     struct findings findings;
-    json_t *limits;      // texts: what could not be looked at, and why
-    json_t *files;       // names of the reviewed sources and manifests
+    json_t *limits; // texts: what could not be looked at, and why
+    json_t *files;  // names of the reviewed sources and manifests
     size_t lines;
     char *compile_error; // the project does not compile; NULL else
 };

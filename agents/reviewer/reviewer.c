@@ -1,8 +1,10 @@
 // The rust-code-reviewer worker. It reads and judges; it never writes into a checkout.
 //
-// Mode review, output: { "findings": [Finding], "counts": {total, critical, important, suggestions, clippy, source, manifest, build,
+// Mode review, output: { "findings": [Finding], "counts": {total, critical, important, suggestions, clippy, source,
+// manifest, build,
 //   machine_applicable}, "limits": ["what could not be looked at"], "reviewed": {files, lines} }
-// Mode verify, output: { "requests": [{id, change, file, line, severity, issue, fix}], "tests": {before, after, receipt}|null,
+// Mode verify, output: { "requests": [{id, change, file, line, severity, issue, fix}], "tests": {before, after,
+// receipt}|null,
 //   "diff": {files, added, removed}, "limits": [...], "review_status": "approved|changes_requested" }
 #include "base/buf.h"
 #include "base/mem.h"
@@ -74,9 +76,10 @@ static void issues_of_severity(struct buf *b, const json_t *findings, const char
         if (n == 0)
             buf_printf(b, "%s**%s**\n\n", b->len ? "\n" : "", heading);
         if (n++ < LISTED_MAX)
-            buf_printf(b, "- %s `%s:%lld` %s: %s%s\n", json_str(v, "id", ""), json_str(v, "file", ""), (long long)json_int(v, "line", 0),
-                       json_str(v, "lint", ""), json_str(v, "message", ""),
-                       str_eq(json_str(json_obj(v, "fix"), "applicability", ""), "machine") ? " (a machine can fix it)" : "");
+            buf_printf(b, "- %s `%s:%lld` %s: %s%s\n", json_str(v, "id", ""), json_str(v, "file", ""),
+                       (long long)json_int(v, "line", 0), json_str(v, "lint", ""), json_str(v, "message", ""),
+                       str_eq(json_str(json_obj(v, "fix"), "applicability", ""), "machine") ? " (a machine can fix it)"
+                                                                                            : "");
     }
     if (n > LISTED_MAX)
         buf_printf(b, "- and %zu more\n", n - LISTED_MAX);
@@ -86,9 +89,13 @@ static void review_sections(json_t *draft, const struct review *r)
 {
     struct buf b = BUF_INIT;
     size_t n = json_array_size(r->findings.list);
-    draft_section(draft, "Review Status", r->compile_error ? "The project does not compile." : "Review for performance; no verdict in this mode.");
-    buf_printf(&b, "%zu findings: %zu critical, %zu important, %zu suggestions.", n, findings_count(&r->findings, "severity", "critical"),
-               findings_count(&r->findings, "severity", "important"), findings_count(&r->findings, "severity", "suggestion"));
+    draft_section(draft, "Review Status",
+                  r->compile_error ? "The project does not compile."
+                                   : "Review for performance; no verdict in this mode.");
+    buf_printf(&b, "%zu findings: %zu critical, %zu important, %zu suggestions.", n,
+               findings_count(&r->findings, "severity", "critical"),
+               findings_count(&r->findings, "severity", "important"),
+               findings_count(&r->findings, "severity", "suggestion"));
     draft_section(draft, "Review Summary", buf_str(&b));
     buf_clear(&b);
     issues_of_severity(&b, r->findings.list, "critical", "Critical");
@@ -121,16 +128,19 @@ static void review_draft(json_t *draft, const struct review *r)
     if (r->compile_error) {
         draft_status(draft, "blocked");
         draft_summary(draft, "The project does not compile: %s", r->compile_error);
-        AUTO_FREE char *blocker = str_printf("clippy stopped at a compile error: %s; make `cargo build` pass first", r->compile_error);
+        AUTO_FREE char *blocker =
+            str_printf("clippy stopped at a compile error: %s; make `cargo build` pass first", r->compile_error);
         json_put_str(draft, "blockers", blocker);
         draft_next(draft, NULL, NULL);
         return;
     }
     draft_summary(draft, "%zu findings (%zu important, %zu suggestions) in %zu files, %zu lines%s", n,
-                  findings_count(&r->findings, "severity", "important"), findings_count(&r->findings, "severity", "suggestion"),
-                  json_array_size(r->files), r->lines, json_array_size(r->limits) ? "; with limits" : "");
+                  findings_count(&r->findings, "severity", "important"),
+                  findings_count(&r->findings, "severity", "suggestion"), json_array_size(r->files), r->lines,
+                  json_array_size(r->limits) ? "; with limits" : "");
     draft_next(draft, "rust-performance-engineer",
-               n ? "Profile the project and rank the findings by the time spent where they lie" : "Profile the project: the review found nothing");
+               n ? "Profile the project and rank the findings by the time spent where they lie"
+                 : "Profile the project: the review found nothing");
 }
 
 static int mode_review(struct job *job, json_t *draft, struct err *err)
@@ -139,8 +149,14 @@ static int mode_review(struct job *job, json_t *draft, struct err *err)
     if (!root || !cache || !spool)
         return err_set(err, ERR_INVALID, "the assignment lacks 'dirs.base', 'dirs.cache' or 'dirs.spool'");
     AUTO_FREE char *dir = job_project_in(job, "base");
-    struct review_request request = {.exec = job_exec(job), .root = root, .dir = dir, .cache = cache, .scratch = spool,
-                                     .commit = json_str(json_obj(job_assignment(job), "git"), "base", NULL), .progress = on_progress, .user = job};
+    struct review_request request = {.exec = job_exec(job),
+                                     .root = root,
+                                     .dir = dir,
+                                     .cache = cache,
+                                     .scratch = spool,
+                                     .commit = json_str(json_obj(job_assignment(job), "git"), "base", NULL),
+                                     .progress = on_progress,
+                                     .user = job};
     struct review review;
     int r = review_project(&request, &review, err);
     if (r < 0)
@@ -179,10 +195,12 @@ static void tests_section(json_t *draft, const json_t *tests)
     const json_t *before = json_obj(tests, "before"), *after = json_obj(tests, "after");
     if (!before)
         return;
-    AUTO_FREE char *text = str_printf("| | passed | failed | ignored |\n|---|---|---|---|\n| base | %lld | %lld | %lld |\n| branch | %lld | %lld | %lld |",
-                                      (long long)json_int(before, "passed", 0), (long long)json_int(before, "failed", 0),
-                                      (long long)json_int(before, "ignored", 0), (long long)json_int(after, "passed", 0),
-                                      (long long)json_int(after, "failed", 0), (long long)json_int(after, "ignored", 0));
+    AUTO_FREE char *text =
+        str_printf("| | passed | failed | ignored |\n|---|---|---|---|\n| base | %lld | %lld | %lld |\n| branch | %lld "
+                   "| %lld | %lld |",
+                   (long long)json_int(before, "passed", 0), (long long)json_int(before, "failed", 0),
+                   (long long)json_int(before, "ignored", 0), (long long)json_int(after, "passed", 0),
+                   (long long)json_int(after, "failed", 0), (long long)json_int(after, "ignored", 0));
     draft_section(draft, "Tests", text);
 }
 
@@ -204,10 +222,11 @@ static void verify_draft(json_t *draft, const struct verification *v)
     if (v->nothing_changed)
         draft_summary(draft, "Approved: nothing to change, the branch is the base");
     else if (requests == 0)
-        draft_summary(draft, "Approved: %zu files, +%zu -%zu lines, %lld tests pass", json_array_size(v->files), v->added, v->removed,
-                      (long long)json_int(json_obj(v->tests, "after"), "passed", 0));
+        draft_summary(draft, "Approved: %zu files, +%zu -%zu lines, %lld tests pass", json_array_size(v->files),
+                      v->added, v->removed, (long long)json_int(json_obj(v->tests, "after"), "passed", 0));
     else
-        draft_summary(draft, "Changes requested: %zu (%s)", requests, json_str(json_array_get(v->requests, 0), "issue", ""));
+        draft_summary(draft, "Changes requested: %zu (%s)", requests,
+                      json_str(json_array_get(v->requests, 0), "issue", ""));
     draft_section(draft, "Review Summary", json_str(draft, "summary", ""));
     requests_section(draft, v->requests);
     tests_section(draft, v->tests);
@@ -224,17 +243,28 @@ static void verify_draft(json_t *draft, const struct verification *v)
 
 static int mode_verify(struct job *job, json_t *draft, struct err *err)
 {
-    const char *base = job_dir(job, "base"), *work = job_dir(job, "work"), *cache = job_dir(job, "cache"), *spool = job_dir(job, "spool");
+    const char *base = job_dir(job, "base"), *work = job_dir(job, "work"), *cache = job_dir(job, "cache"),
+               *spool = job_dir(job, "spool");
     const char *commit = json_str(json_obj(job_assignment(job), "git"), "base", NULL);
     if (!base || !work || !cache || !spool || !commit)
-        return err_set(err, ERR_INVALID, "the assignment lacks 'dirs.base', 'dirs.work', 'dirs.cache', 'dirs.spool' or 'git.base'");
+        return err_set(err, ERR_INVALID,
+                       "the assignment lacks 'dirs.base', 'dirs.work', 'dirs.cache', 'dirs.spool' or 'git.base'");
     AUTO_FREE char *base_dir = job_project_in(job, "base");
     AUTO_FREE char *work_dir = job_project_in(job, "work");
     AUTO_JSON json_t *results = job_context_new(job, "results", err);
     AUTO_JSON json_t *changes = job_context_new(job, "changes", err);
-    struct verify_request request = {.exec = job_exec(job), .base = base, .work = work, .base_dir = base_dir, .work_dir = work_dir,
-                                     .cache = cache, .scratch = spool, .base_commit = commit, .results = results, .changes = changes,
-                                     .progress = on_progress, .user = job};
+    struct verify_request request = {.exec = job_exec(job),
+                                     .base = base,
+                                     .work = work,
+                                     .base_dir = base_dir,
+                                     .work_dir = work_dir,
+                                     .cache = cache,
+                                     .scratch = spool,
+                                     .base_commit = commit,
+                                     .results = results,
+                                     .changes = changes,
+                                     .progress = on_progress,
+                                     .user = job};
     struct verification verification;
     int r = verify_branch(&request, &verification, err);
     if (r < 0)

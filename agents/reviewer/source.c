@@ -11,13 +11,17 @@
 // Methods that take &self on the types that are expensive to copy (strings, vectors, maps, paths, options).
 static const char READING_METHODS[] =
     "len is_empty as_str as_bytes as_slice as_ref as_deref as_path as_os_str iter chars bytes char_indices lines split "
-    "split_whitespace trim trim_start trim_end starts_with ends_with contains contains_key get first last find rfind parse "
-    "to_string to_owned to_vec to_lowercase to_uppercase to_ascii_lowercase to_ascii_uppercase eq ne cmp partial_cmp hash is_some "
-    "is_none is_ok is_err keys values windows chunks binary_search repeat join concat clone exists is_file is_dir display "
+    "split_whitespace trim trim_start trim_end starts_with ends_with contains contains_key get first last find rfind "
+    "parse "
+    "to_string to_owned to_vec to_lowercase to_uppercase to_ascii_lowercase to_ascii_uppercase eq ne cmp partial_cmp "
+    "hash is_some "
+    "is_none is_ok is_err keys values windows chunks binary_search repeat join concat clone exists is_file is_dir "
+    "display "
     "to_str to_string_lossy file_name extension eq_ignore_ascii_case matches strip_prefix strip_suffix";
 
-static const char FORMAT_MACROS[] = "format println print eprintln eprint write writeln panic assert assert_eq assert_ne "
-                                    "debug_assert debug_assert_eq debug_assert_ne format_args todo unreachable trace debug info warn error";
+static const char FORMAT_MACROS[] =
+    "format println print eprintln eprint write writeln panic assert assert_eq assert_ne "
+    "debug_assert debug_assert_eq debug_assert_ne format_args todo unreachable trace debug info warn error";
 
 int source_open(const char *file, const char *text, size_t len, struct source *ret, struct err *err)
 {
@@ -39,7 +43,8 @@ void source_finding(const struct source *s, struct findings *f, enum check check
                     const char *message)
 {
     AUTO_FREE char *function = rust_function_label(&s->items, s->items.function_of[i]);
-    struct place at = {.file = s->file, .line = s->t.items[i].line, .column = rust_column(&s->t, i), .function = function};
+    struct place at = {
+        .file = s->file, .line = s->t.items[i].line, .column = rust_column(&s->t, i), .function = function};
     finding_add(f, check, &at, suggestion, "%s", message);
 }
 
@@ -159,7 +164,8 @@ enum name_use name_use_at(const struct rust_tokens *t, uint32_t i)
 {
     if (i > 0 && rust_is_punct(t, i - 1, '.') && !(i > 1 && rust_is_op(t, i - 2, "..")))
         return USE_NONE;
-    if (rust_is_op(t, i + 1, "::") || (i > 1 && rust_is_op(t, i - 2, "::")) || (rust_is_punct(t, i + 1, '!') && !rust_is_op(t, i + 1, "!=")))
+    if (rust_is_op(t, i + 1, "::") || (i > 1 && rust_is_op(t, i - 2, "::")) ||
+        (rust_is_punct(t, i + 1, '!') && !rust_is_op(t, i + 1, "!=")))
         return USE_NONE;
     // a closure's parameter `|name|`: a binding, and what is bound there is judged by its own uses
     if (i > 0 && rust_is_punct(t, i - 1, '|') && (rust_is_punct(t, i + 1, '|') || rust_is_punct(t, i + 1, ',')))
@@ -224,7 +230,8 @@ bool self_may_change(const struct source *s, uint32_t at)
 static bool type_begins(const struct rust_tokens *t, uint32_t i, const char *type)
 {
     for (int n = 0; n < 4; n++) {
-        if (rust_is_punct(t, i, '&') || rust_is_ident(t, i, "mut") || (i < t->count && t->items[i].kind == RUST_LIFETIME))
+        if (rust_is_punct(t, i, '&') || rust_is_ident(t, i, "mut") ||
+            (i < t->count && t->items[i].kind == RUST_LIFETIME))
             i++;
     }
     while (rust_is_any_ident(t, i) && rust_is_op(t, i + 1, "::"))
@@ -262,7 +269,8 @@ bool declared_as(const struct source *s, uint32_t place_first, uint32_t place_la
                 return false; // declared as something else too: not sure
             found = true;
         } else if (!field && rust_is_punct(t, i + 1, '=') && !rust_is_op(t, i + 1, "==") &&
-                   (rust_is_ident(t, i - 1, "let") || (rust_is_ident(t, i - 1, "mut") && rust_is_ident(t, i - 2, "let")))) {
+                   (rust_is_ident(t, i - 1, "let") ||
+                    (rust_is_ident(t, i - 1, "mut") && rust_is_ident(t, i - 2, "let")))) {
             if (!value_begins(t, i + 2, type))
                 return false;
             found = true;

@@ -21,11 +21,13 @@ void source_finding(const struct source *s, struct findings *f, enum check check
 // Whether token i is live code inside a loop (not test code, not a macro definition).
 bool source_in_loop(const struct source *s, uint32_t i);
 
-// A place is `name`, `self.a.b`, `name.0`: no calls, no indexing. `last` is its last token; returns its first token or RUST_NONE.
+// A place is `name`, `self.a.b`, `name.0`: no calls, no indexing. `last` is its last token; returns its first token or
+// RUST_NONE.
 uint32_t place_start(const struct source *s, uint32_t last);
 bool same_tokens(const struct rust_tokens *t, uint32_t a, uint32_t a_end, uint32_t b, uint32_t b_end);
 
-// Token of the `{` around i (RUST_NONE outside of all), and tokens of the statement that i is part of (inside its block).
+// Token of the `{` around i (RUST_NONE outside of all), and tokens of the statement that i is part of (inside its
+// block).
 uint32_t block_around(const struct rust_tokens *t, uint32_t i);
 void statement_around(const struct rust_tokens *t, uint32_t i, uint32_t *first, uint32_t *last);
 
@@ -40,12 +42,15 @@ struct name_uses name_uses_in(const struct rust_tokens *t, uint32_t name, uint32
 bool name_captured_in(const struct rust_tokens *t, uint32_t name, uint32_t first, uint32_t last);
 bool has_ident(const struct rust_tokens *t, uint32_t first, uint32_t last, const char *words);
 
-// Whether the function around token `at` takes `&mut self`, `mut self` or `self` (then reads of self may conflict with writes).
+// Whether the function around token `at` takes `&mut self`, `mut self` or `self` (then reads of self may conflict with
+// writes).
 bool self_may_change(const struct source *s, uint32_t at);
-// Whether a local, a parameter (of the function around `at`) or, for `self.x`, a field of this file is declared with this
-// type: `name: Vec<`, `let name = Vec::`, `let name = vec![`; type "[": a slice or array. `place_last` is the last token of the place.
+// Whether a local, a parameter (of the function around `at`) or, for `self.x`, a field of this file is declared with
+// this type: `name: Vec<`, `let name = Vec::`, `let name = vec![`; type "[": a slice or array. `place_last` is the last
+// token of the place.
 bool declared_as(const struct source *s, uint32_t place_first, uint32_t place_last, const char *type);
 // `let` of that name inside the tokens: token `let` or RUST_NONE.
 uint32_t let_of(const struct rust_tokens *t, uint32_t name, uint32_t first, uint32_t last);
-// Path that ends at token i, its first segment replaced by what the file imports: "std::thread::sleep". Owned by the caller.
+// Path that ends at token i, its first segment replaced by what the file imports: "std::thread::sleep". Owned by the
+// caller.
 char *full_path(const struct source *s, uint32_t i);

@@ -34,8 +34,8 @@ static bool has_stamp(const char *path, const char *stamp)
 }
 
 // `cargo clean -p` for each member. cargo refuses two packages of one name, but members cannot have one name.
-static int clean_members(struct exec_context *exec, const struct target_dir *t, const struct cargo_metadata *m, const char *cwd,
-                         struct err *err)
+static int clean_members(struct exec_context *exec, const struct target_dir *t, const struct cargo_metadata *m,
+                         const char *cwd, struct err *err)
 {
     VEC(const char *) argv = {0};
     vec_push(&argv, "cargo");
@@ -56,8 +56,8 @@ static int clean_members(struct exec_context *exec, const struct target_dir *t, 
     return r;
 }
 
-static int make_fresh(struct exec_context *exec, const struct target_dir *t, const char *stamp, const struct cargo_metadata *metadata,
-                      const char *cwd, struct err *err)
+static int make_fresh(struct exec_context *exec, const struct target_dir *t, const char *stamp,
+                      const struct cargo_metadata *metadata, const char *cwd, struct err *err)
 {
     AUTO_FREE char *state = path_join(t->path, "baton-stamp");
     if (has_stamp(state, stamp))

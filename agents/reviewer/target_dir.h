@@ -1,6 +1,7 @@
-// A target directory that is kept between runs and shared by checkouts. Cargo believes times: two checkouts of one project look
-// like the same packages to it, and what the one built counts as fresh for the other. So a directory carries a stamp (the
-// commit it was last used for); for another stamp the members' artifacts are removed first, dependencies stay.
+// A target directory that is kept between runs and shared by checkouts. Cargo believes times: two checkouts of one
+// project look like the same packages to it, and what the one built counts as fresh for the other. So a directory
+// carries a stamp (the commit it was last used for); for another stamp the members' artifacts are removed first,
+// dependencies stay.
 #pragma once
 
 #include "base/err.h"

@@ -11,7 +11,8 @@
 
 static void init(struct verification *v)
 {
-    *v = (struct verification){.requests = json_array(), .limits = json_array(), .tests = json_null(), .files = json_array()};
+    *v = (struct verification){
+        .requests = json_array(), .limits = json_array(), .tests = json_null(), .files = json_array()};
 }
 
 void verification_free(struct verification *v)
@@ -41,8 +42,8 @@ static const char *change_of_file(const struct verify_request *request, const ch
     return found;
 }
 
-void verify_ask(struct verification *v, const struct verify_request *request, const char *change, const char *file, uint32_t line,
-                const char *severity, const char *fix, const char *issue_fmt, ...)
+void verify_ask(struct verification *v, const struct verify_request *request, const char *change, const char *file,
+                uint32_t line, const char *severity, const char *fix, const char *issue_fmt, ...)
 {
     char issue[600], id[24];
     va_list args;
@@ -67,8 +68,18 @@ void verify_ask(struct verification *v, const struct verify_request *request, co
 
 static int read_diff(const struct verify_request *request, struct diff *ret, struct err *err)
 {
-    const char *const argv[] = {"git", "diff", "--no-color", "--no-ext-diff", "--no-textconv", "--no-renames", "--src-prefix=a/",
-                                "--dst-prefix=b/", "--unified=0", request->base_commit, "HEAD", NULL};
+    const char *const argv[] = {"git",
+                                "diff",
+                                "--no-color",
+                                "--no-ext-diff",
+                                "--no-textconv",
+                                "--no-renames",
+                                "--src-prefix=a/",
+                                "--dst-prefix=b/",
+                                "--unified=0",
+                                request->base_commit,
+                                "HEAD",
+                                NULL};
     struct exec_result result;
     struct exec_call call = {.argv = argv, .cwd = request->work, .output_max = DIFF_TEXT_MAX};
     int r = exec_check(request->exec, &call, &result, err);
@@ -91,15 +102,24 @@ static int head_commit(const struct verify_request *request, char **ret, struct 
     return r;
 }
 
-static int check_tests(const struct verify_request *request, const struct diff *diff, struct verification *v, struct err *err)
+static int check_tests(const struct verify_request *request, const struct diff *diff, struct verification *v,
+                       struct err *err)
 {
     struct workplace base, work;
     AUTO_FREE char *head = NULL;
     int r = head_commit(request, &head, err);
-    const struct workplace_request at_base = {.root = request->base, .dir = request->base_dir, .cache = request->cache,
-                                              .scratch = request->scratch, .name = "tests-base", .commit = request->base_commit};
-    const struct workplace_request at_work = {.root = request->work, .dir = request->work_dir, .cache = request->cache,
-                                              .scratch = request->scratch, .name = "tests-branch", .commit = head};
+    const struct workplace_request at_base = {.root = request->base,
+                                              .dir = request->base_dir,
+                                              .cache = request->cache,
+                                              .scratch = request->scratch,
+                                              .name = "tests-base",
+                                              .commit = request->base_commit};
+    const struct workplace_request at_work = {.root = request->work,
+                                              .dir = request->work_dir,
+                                              .cache = request->cache,
+                                              .scratch = request->scratch,
+                                              .name = "tests-branch",
+                                              .commit = head};
     if (r == 0)
         r = workplace_open(request->exec, &at_base, v->limits, &base, err);
     if (r < 0)

@@ -1,5 +1,5 @@
-// Mode verify: may the branch go to the user? Reads the diff against the base, holds it against what the stages before say they
-// did and measured, and runs the tests on both sides.
+// Mode verify: may the branch go to the user? Reads the diff against the base, holds it against what the stages before
+// say they did and measured, and runs the tests on both sides.
 #pragma once
 
 #include "reviewer/diff.h"
@@ -20,8 +20,8 @@ struct verify_request {
 struct verification {
     json_t *requests; // [{id, change, file, line, severity, issue, fix}]
     json_t *limits;
-    json_t *tests;    // {before: {passed, failed, ignored}, after: {…}, receipt}; null when nothing had to run
-    json_t *files;    // touched
+    json_t *tests;         // {before: {passed, failed, ignored}, after: {…}, receipt}; null when nothing had to run
+    json_t *files;         // touched
     size_t added, removed; // lines
     bool nothing_changed;
 };
@@ -33,13 +33,14 @@ void verification_free(struct verification *v);
 // --- parts, for tests ---
 
 // Adds a request; file may be NULL. The change it belongs to is found by its files.
-void verify_ask(struct verification *v, const struct verify_request *request, const char *change, const char *file, uint32_t line,
-                const char *severity, const char *fix, const char *issue_fmt, ...) ATTR_PRINTF(8, 9);
+void verify_ask(struct verification *v, const struct verify_request *request, const char *change, const char *file,
+                uint32_t line, const char *severity, const char *fix, const char *issue_fmt, ...) ATTR_PRINTF(8, 9);
 // Files that no kept change names, changes without a "faster" behind them (verify_claims.c).
 void verify_claims(const struct verify_request *request, const struct diff *diff, struct verification *v);
 // What the changed files lost: checks, tests, public items; what they gained: unsafe (verify_content.c).
 // `work` says which packages are libraries (NULL: all count as such).
-void verify_content(const struct verify_request *request, const struct diff *diff, const struct workplace *work, struct verification *v);
+void verify_content(const struct verify_request *request, const struct diff *diff, const struct workplace *work,
+                    struct verification *v);
 // Tests on both sides (verify_tests.c).
-int verify_tests(const struct verify_request *request, const struct workplace *base, const struct workplace *work, struct verification *v,
-                 struct err *err);
+int verify_tests(const struct verify_request *request, const struct workplace *base, const struct workplace *work,
+                 struct verification *v, struct err *err);

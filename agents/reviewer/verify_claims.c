@@ -1,5 +1,5 @@
-// The branch holds only what was claimed and measured: every touched file belongs to a kept change, every kept change has a
-// comparison that says "faster" and none that says "slower".
+// The branch holds only what was claimed and measured: every touched file belongs to a kept change, every kept change
+// has a comparison that says "faster" and none that says "slower".
 #include "base/mem.h"
 #include "base/str.h"
 #include "reviewer/verify.h"
@@ -62,9 +62,11 @@ static void check_evidence(const struct verify_request *request, const json_t *r
         count_verdict(c, &faster, &slower);
     const char *id = json_str(result, "id", NULL), *title = json_str(result, "title", "");
     if (slower > 0)
-        verify_ask(v, request, id, NULL, 0, "critical", "drop the change", "'%s' was kept although a comparison says slower", title);
+        verify_ask(v, request, id, NULL, 0, "critical", "drop the change",
+                   "'%s' was kept although a comparison says slower", title);
     else if (faster == 0)
-        verify_ask(v, request, id, NULL, 0, "critical", "measure it against the base, or drop it", "'%s' was kept without a comparison that says faster", title);
+        verify_ask(v, request, id, NULL, 0, "critical", "measure it against the base, or drop it",
+                   "'%s' was kept without a comparison that says faster", title);
 }
 
 void verify_claims(const struct verify_request *request, const struct diff *diff, struct verification *v)
@@ -76,12 +78,13 @@ void verify_claims(const struct verify_request *request, const struct diff *diff
             check_evidence(request, entry, v);
     if (!request->results)
         json_array_foreach (request->changes, i, entry)
-            verify_ask(v, request, json_str(entry, "id", NULL), NULL, 0, "critical", "measure it against the base, or drop it",
-                       "nobody measured '%s'", json_str(entry, "title", ""));
+            verify_ask(v, request, json_str(entry, "id", NULL), NULL, 0, "critical",
+                       "measure it against the base, or drop it", "nobody measured '%s'", json_str(entry, "title", ""));
     for (size_t k = 0; k < diff->files.len; k++) {
         const struct diff_file *f = &diff->files.items[k];
         if (!kept_change_names(request, f->path))
-            verify_ask(v, request, NULL, f->path, diff_line_with(f, NULL), "critical", "take the file out of the branch, or name it in a change",
+            verify_ask(v, request, NULL, f->path, diff_line_with(f, NULL), "critical",
+                       "take the file out of the branch, or name it in a change",
                        "the branch touches '%s', which no kept change names", f->path);
     }
 }

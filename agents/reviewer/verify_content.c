@@ -1,5 +1,6 @@
-// Before and after of every touched file, by the lexer: what may not come (unsafe) and what may not go (tests, assertions, public
-// items of libraries, checks in profiles). Counts are over all touched files together, so that moving code is not held against it.
+// Before and after of every touched file, by the lexer: what may not come (unsafe) and what may not go (tests,
+// assertions, public items of libraries, checks in profiles). Counts are over all touched files together, so that
+// moving code is not held against it.
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/str.h"
@@ -69,8 +70,10 @@ static void gather(const char *file, const char *text, size_t len, bool publics,
     const struct rust_tokens *t = &s.t;
     for (uint32_t i = 0; i < t->count; i++) {
         f->unsafes += rust_is_ident(t, i, "unsafe");
-        f->assertions += rust_is_punct(t, i + 1, '!') &&
-                         rust_is_one_of(t, i, "assert assert_eq assert_ne debug_assert debug_assert_eq debug_assert_ne assert_matches prop_assert prop_assert_eq");
+        f->assertions +=
+            rust_is_punct(t, i + 1, '!') && rust_is_one_of(t, i,
+                                                           "assert assert_eq assert_ne debug_assert debug_assert_eq "
+                                                           "debug_assert_ne assert_matches prop_assert prop_assert_eq");
         if (rust_is_punct(t, i, '#') && rust_is_punct(t, i + 1, '[')) {
             f->ignores += rust_is_ident(t, i + 2, "ignore");
             note_test(t, i, file, f);
@@ -100,8 +103,8 @@ static bool is_library_file(const struct workplace *work, const char *file)
 }
 
 // `before` and `after` are the same member of both sides.
-static void ask_lost_names(const struct verify_request *request, struct verification *v, const struct facts *seen, const json_t *before,
-                           const json_t *after, const char *fix, const char *what)
+static void ask_lost_names(const struct verify_request *request, struct verification *v, const struct facts *seen,
+                           const json_t *before, const json_t *after, const char *fix, const char *what)
 {
     void *it = json_object_iter((json_t *)(uintptr_t)before);
     for (size_t n = 0; it && n < 20; it = json_object_iter_next((json_t *)(uintptr_t)before, it)) {
@@ -109,8 +112,9 @@ static void ask_lost_names(const struct verify_request *request, struct verifica
         if (json_int(after, name, 0) >= json_integer_value(json_object_iter_value(it)))
             continue;
         const json_t *place = json_list(seen->where, name);
-        verify_ask(v, request, NULL, json_string_value(json_array_get(place, 0)), (uint32_t)json_integer_value(json_array_get(place, 1)),
-                   "critical", fix, "%s `%s` is gone", what, name);
+        verify_ask(v, request, NULL, json_string_value(json_array_get(place, 0)),
+                   (uint32_t)json_integer_value(json_array_get(place, 1)), "critical", fix, "%s `%s` is gone", what,
+                   name);
         n++;
     }
 }
@@ -133,18 +137,22 @@ static void check_manifest(const struct verify_request *request, const struct di
     AUTO_FREE char *after = read_side(request->work, f->path, &after_len);
     for (size_t i = 0; i < ARRAY_LEN(PROFILES); i++) {
         struct profile old, new;
-        if (!profile_of(before, before_len, f->path, PROFILES[i], &old) || !profile_of(after, after_len, f->path, PROFILES[i], &new))
+        if (!profile_of(before, before_len, f->path, PROFILES[i], &old) ||
+            !profile_of(after, after_len, f->path, PROFILES[i], &new))
             continue;
         if (old.overflow_checks && !new.overflow_checks)
-            verify_ask(v, request, NULL, f->path, diff_line_with(f, "overflow-checks"), "critical", "keep overflow-checks as they were",
-                       "overflow checks are switched off in profile %s", PROFILES[i]);
+            verify_ask(v, request, NULL, f->path, diff_line_with(f, "overflow-checks"), "critical",
+                       "keep overflow-checks as they were", "overflow checks are switched off in profile %s",
+                       PROFILES[i]);
         if (old.debug_assertions && !new.debug_assertions)
-            verify_ask(v, request, NULL, f->path, diff_line_with(f, "debug-assertions"), "critical", "keep debug-assertions as they were",
-                       "debug assertions are switched off in profile %s", PROFILES[i]);
+            verify_ask(v, request, NULL, f->path, diff_line_with(f, "debug-assertions"), "critical",
+                       "keep debug-assertions as they were", "debug assertions are switched off in profile %s",
+                       PROFILES[i]);
     }
 }
 
-void verify_content(const struct verify_request *request, const struct diff *diff, const struct workplace *work, struct verification *v)
+void verify_content(const struct verify_request *request, const struct diff *diff, const struct workplace *work,
+                    struct verification *v)
 {
     struct facts before, after;
     const struct diff_file *more_unsafe = NULL, *less_asserted = NULL, *more_ignored = NULL; // to point at
@@ -174,15 +182,17 @@ void verify_content(const struct verify_request *request, const struct diff *dif
     }
     if (more_unsafe && after.unsafes > before.unsafes)
         verify_ask(v, request, NULL, more_unsafe->path, diff_line_with(more_unsafe, "unsafe"), "critical",
-                   "do it without unsafe, or leave it to a person", "`unsafe` is added (%zu more)", after.unsafes - before.unsafes);
+                   "do it without unsafe, or leave it to a person", "`unsafe` is added (%zu more)",
+                   after.unsafes - before.unsafes);
     if (less_asserted && after.assertions < before.assertions)
-        verify_ask(v, request, NULL, less_asserted->path, diff_line_with(less_asserted, NULL), "critical", "put the assertions back",
-                   "assertions are gone (%zu fewer)", before.assertions - after.assertions);
+        verify_ask(v, request, NULL, less_asserted->path, diff_line_with(less_asserted, NULL), "critical",
+                   "put the assertions back", "assertions are gone (%zu fewer)", before.assertions - after.assertions);
     if (more_ignored && after.ignores > before.ignores)
-        verify_ask(v, request, NULL, more_ignored->path, diff_line_with(more_ignored, "ignore"), "critical", "let the test run",
-                   "tests are newly ignored (%zu more)", after.ignores - before.ignores);
+        verify_ask(v, request, NULL, more_ignored->path, diff_line_with(more_ignored, "ignore"), "critical",
+                   "let the test run", "tests are newly ignored (%zu more)", after.ignores - before.ignores);
     ask_lost_names(request, v, &before, before.tests, after.tests, "put the test back", "the test");
-    ask_lost_names(request, v, &before, before.publics, after.publics, "keep the item: others may use it", "the public item");
+    ask_lost_names(request, v, &before, before.publics, after.publics, "keep the item: others may use it",
+                   "the public item");
     facts_free(&before);
     facts_free(&after);
 }

@@ -1,5 +1,6 @@
-// The same tests pass on the branch as on the base, no fewer. What failed on the base is not held against the branch. A test that
-// passed before and fails now gets a second run: one that passes then is unsteady, which is said, but not asked to be mended.
+// The same tests pass on the branch as on the base, no fewer. What failed on the base is not held against the branch. A
+// test that passed before and fails now gets a second run: one that passes then is unsteady, which is said, but not
+// asked to be mended.
 #include "base/mem.h"
 #include "base/str.h"
 #include "reviewer/verify.h"
@@ -26,7 +27,8 @@ static void run_free(struct test_run *r)
     *r = (struct test_run){0};
 }
 
-static int run_tests(const struct verify_request *request, const struct workplace *place, struct test_run *ret, struct err *err)
+static int run_tests(const struct verify_request *request, const struct workplace *place, struct test_run *ret,
+                     struct err *err)
 {
     const char *argv[8] = {"cargo", "test", "--workspace", "--no-fail-fast"};
     size_t n = 4;
@@ -38,7 +40,8 @@ static int run_tests(const struct verify_request *request, const struct workplac
     struct exec_call call = {.argv = argv, .cwd = place->dir, .env = env, .output_max = TEST_OUTPUT_MAX};
     int r = exec_run(request->exec, &call, &result, err);
     if (r == 0) {
-        *ret = (struct test_run){.exit_code = result.exit_code, .timed_out = result.timed_out, .receipt = result.receipt};
+        *ret =
+            (struct test_run){.exit_code = result.exit_code, .timed_out = result.timed_out, .receipt = result.receipt};
         ret->tests = test_output_parse_new(buf_str(&result.out), result.out.len, &ret->counts);
         ret->compiled = result.exit_code == 0 || ret->counts.programs > 0;
         ret->complaint = last_line(&result.err);
@@ -63,8 +66,8 @@ static void tell(const struct verify_request *request, double fraction, const ch
 }
 
 // Lost tests that the second run gets right are taken out and named in the limits.
-static int try_again(const struct verify_request *request, const struct workplace *work, json_t **lost, struct verification *v,
-                     struct err *err)
+static int try_again(const struct verify_request *request, const struct workplace *work, json_t **lost,
+                     struct verification *v, struct err *err)
 {
     struct test_run again = {0};
     tell(request, 0.9, "running the failed tests once more");
@@ -88,7 +91,8 @@ static int try_again(const struct verify_request *request, const struct workplac
     return 0;
 }
 
-static void ask_for_lost(const struct verify_request *request, const struct test_run *after, const json_t *lost, struct verification *v)
+static void ask_for_lost(const struct verify_request *request, const struct test_run *after, const json_t *lost,
+                         struct verification *v)
 {
     size_t i;
     json_t *name;
@@ -97,11 +101,12 @@ static void ask_for_lost(const struct verify_request *request, const struct test
         const char *how = json_str(after->tests, text, NULL);
         const char *says = !how ? "does not run any more" : str_eq(how, "ignored") ? "is ignored now" : "fails now";
         if (i >= LOST_NAMED_MAX) {
-            verify_ask(v, request, NULL, NULL, 0, "critical", "make them pass, or drop the change", "%zu further tests do not pass any more",
-                       json_array_size(lost) - i);
+            verify_ask(v, request, NULL, NULL, 0, "critical", "make them pass, or drop the change",
+                       "%zu further tests do not pass any more", json_array_size(lost) - i);
             return;
         }
-        verify_ask(v, request, NULL, NULL, 0, "critical", "make it pass, or drop the change", "the test %s passed on the base and %s", text, says);
+        verify_ask(v, request, NULL, NULL, 0, "critical", "make it pass, or drop the change",
+                   "the test %s passed on the base and %s", text, says);
     }
 }
 
@@ -114,7 +119,8 @@ static int judge(const struct verify_request *request, const struct workplace *w
         return 0;
     }
     if (!before->compiled) {
-        AUTO_FREE char *text = str_printf("the tests do not build on the base, so they say nothing about the branch: %s", before->complaint);
+        AUTO_FREE char *text = str_printf(
+            "the tests do not build on the base, so they say nothing about the branch: %s", before->complaint);
         json_add_str(v->limits, text);
         return 0;
     }
@@ -125,13 +131,14 @@ static int judge(const struct verify_request *request, const struct workplace *w
         ask_for_lost(request, after, lost, v);
     else if (r == 0 && before->exit_code == 0 && after->exit_code != 0 && after->counts.failed == 0)
         verify_ask(v, request, NULL, NULL, 0, "critical", "find out which test program ends early",
-                   "cargo test ends with status %d on the branch, and with 0 on the base: %s", after->exit_code, after->complaint);
+                   "cargo test ends with status %d on the branch, and with 0 on the base: %s", after->exit_code,
+                   after->complaint);
     json_decref(lost);
     return r;
 }
 
-int verify_tests(const struct verify_request *request, const struct workplace *base, const struct workplace *work, struct verification *v,
-                 struct err *err)
+int verify_tests(const struct verify_request *request, const struct workplace *base, const struct workplace *work,
+                 struct verification *v, struct err *err)
 {
     struct test_run before = {0}, after = {0};
     tell(request, 0.3, "running the tests on the base");

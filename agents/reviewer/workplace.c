@@ -40,8 +40,8 @@ static int copy_entry(struct copier *c, const char *from, const char *to)
     if (S_ISDIR(st.st_mode))
         return copy_folder(c, from, to);
     if (++c->files > COPY_FILES_MAX || (c->bytes += st.st_size) > COPY_BYTES_MAX)
-        return err_set(c->err, ERR_LIMIT, "the checkout is too large to copy (at most %zu files and %lld bytes)", COPY_FILES_MAX,
-                       (long long)COPY_BYTES_MAX);
+        return err_set(c->err, ERR_LIMIT, "the checkout is too large to copy (at most %zu files and %lld bytes)",
+                       COPY_FILES_MAX, (long long)COPY_BYTES_MAX);
     if (S_ISLNK(st.st_mode))
         return copy_link(from, to, c->err);
     if (!S_ISREG(st.st_mode))
@@ -175,8 +175,8 @@ static int use_copy(struct workplace *w, const struct workplace_request *request
     return 0;
 }
 
-int workplace_open(struct exec_context *exec, const struct workplace_request *request, json_t *limits, struct workplace *ret,
-                   struct err *err)
+int workplace_open(struct exec_context *exec, const struct workplace_request *request, json_t *limits,
+                   struct workplace *ret, struct err *err)
 {
     struct workplace w = {.root = str_dup(request->root), .dir = str_dup(request->dir)};
     AUTO_FREE char *manifest = path_join(w.dir, "Cargo.toml");
@@ -192,8 +192,8 @@ int workplace_open(struct exec_context *exec, const struct workplace_request *re
         }
     }
     if (r == 0)
-        r = target_dir_open(exec, request->cache, request->name, request->commit, w.has_metadata ? &w.metadata : NULL, w.dir, &w.target,
-                            err);
+        r = target_dir_open(exec, request->cache, request->name, request->commit, w.has_metadata ? &w.metadata : NULL,
+                            w.dir, &w.target, err);
     if (r < 0) {
         workplace_close(&w);
         return r;

@@ -13,7 +13,7 @@
 #define CARGO_MESSAGES_MAX ((size_t)20000)           // diagnostics and artifacts each; further ones are counted only
 
 struct cargo_span {
-    char *file; // as rustc writes it: relative to the workspace root, or absolute
+    char *file;                                 // as rustc writes it: relative to the workspace root, or absolute
     int64_t line, line_end, column, column_end; // from 1, columns in characters
     int64_t byte_start, byte_end;               // in the file
     bool is_primary, from_macro;
@@ -23,21 +23,22 @@ struct cargo_span {
 
 struct cargo_diagnostic {
     char *package_id, *target_name, *target_kind;
-    char *code;     // "clippy::useless_vec", "E0308", "unused_variables"; NULL when there is none
-    char *level;    // "error", "warning", …
+    char *code;  // "clippy::useless_vec", "E0308", "unused_variables"; NULL when there is none
+    char *level; // "error", "warning", …
     char *message;
     char *rendered; // for people; NULL when absent
     char *help;     // first message of a child with level help that carries a suggestion, else of any help; NULL
     struct cargo_span *spans; // of the message itself; suggestions stand behind them
     size_t span_count;        // without the suggestions
-    size_t suggestion_count;  // spans[span_count .. span_count + suggestion_count): parts of the FIRST child with suggestions
+    size_t suggestion_count;  // spans[span_count .. span_count + suggestion_count): parts of the FIRST child with
+                              // suggestions
     size_t alternative_count; // further children with suggestions: choose by hand
 };
 
 struct cargo_artifact {
     char *package_id, *target_name, *target_kind; // kind as in cargo_metadata.h
     char *src_path;
-    char *executable; // NULL when none
+    char *executable;     // NULL when none
     bool is_test_profile; // built with the test harness
     char *opt_level;
     char *debuginfo; // "0", "2", "line-tables-only" …
@@ -50,8 +51,8 @@ struct cargo_messages {
     size_t diagnostic_count;
     struct cargo_artifact *artifacts;
     size_t artifact_count;
-    bool finished;  // build-finished was seen
-    bool succeeded; // and said success
+    bool finished;              // build-finished was seen
+    bool succeeded;             // and said success
     size_t bad_lines, left_out; // not understood; beyond CARGO_MESSAGES_MAX
 };
 

@@ -16,7 +16,8 @@ static const char *target_kind(const json_t *target, bool *proc_macro)
         const char *s = json_string_value(v);
         if (str_eq(s, "proc-macro"))
             *proc_macro = true;
-        if (str_eq(s, "bin") || str_eq(s, "example") || str_eq(s, "bench") || str_eq(s, "test") || str_eq(s, "custom-build"))
+        if (str_eq(s, "bin") || str_eq(s, "example") || str_eq(s, "bench") || str_eq(s, "test") ||
+            str_eq(s, "custom-build"))
             kind = s;
     }
     return kind;

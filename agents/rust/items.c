@@ -1,4 +1,5 @@
-// One walk over the tokens per kind of item; nesting is filled in afterwards by one walk with a stack of open ranges. Look-ahead inside headers is limited to HEADER_MAX tokens, so hostile input stays linear.
+// One walk over the tokens per kind of item; nesting is filled in afterwards by one walk with a stack of open ranges.
+// Look-ahead inside headers is limited to HEADER_MAX tokens, so hostile input stays linear.
 #include "rust/items.h"
 
 #include "base/mem.h"
@@ -9,8 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define HEADER_MAX  512 // tokens of a function or loop header outside of brackets
-#define CHAIN_MAX   64  // steps back along a method chain
+#define HEADER_MAX 512 // tokens of a function or loop header outside of brackets
+#define CHAIN_MAX  64  // steps back along a method chain
 
 struct finder {
     const struct rust_tokens *t;
@@ -123,7 +124,7 @@ static uint32_t skip_angles(const struct rust_tokens *t, uint32_t i, uint32_t *b
     if (!rust_is_punct(t, i, '<'))
         return i;
     int depth = 0;
-    for (; i < t->count && *budget > 0; (*budget)--) {
+    for (; i<t->count && * budget> 0; (*budget)--) {
         if (rust_is_punct(t, i, '<'))
             depth++;
         else if (rust_is_punct(t, i, '>') && !rust_is_op(t, i - 1, "->") && !rust_is_op(t, i - 1, "=>") && --depth == 0)
@@ -148,7 +149,8 @@ static char *block_owner(const struct rust_tokens *t, uint32_t keyword, uint32_t
             return NULL;
         if (rust_is_ident(t, i, "for") && !rust_is_punct(t, i + 1, '<'))
             name = RUST_NONE;
-        else if (rust_is_ident(t, i, "where") || (rust_is_punct(t, i, ':') && !rust_is_op(t, i, "::") && !rust_is_op(t, i - 1, "::")))
+        else if (rust_is_ident(t, i, "where") ||
+                 (rust_is_punct(t, i, ':') && !rust_is_op(t, i, "::") && !rust_is_op(t, i - 1, "::")))
             done = true;
         else if (!done && rust_is_any_ident(t, i) && !rust_is_one_of(t, i, "dyn mut const unsafe for"))
             name = i;
@@ -191,7 +193,8 @@ static void add_function(struct finder *f, uint32_t i, const char *owner)
     uint32_t budget = HEADER_MAX, p = skip_angles(t, i + 2, &budget);
     if (!rust_is_punct(t, p, '(') || t->items[p].partner == RUST_NONE)
         return;
-    struct rust_function fn = {.keyword = i, .params = p, .body = RUST_NONE, .line = t->items[i].line, .parent = RUST_NONE};
+    struct rust_function fn = {
+        .keyword = i, .params = p, .body = RUST_NONE, .line = t->items[i].line, .parent = RUST_NONE};
     uint32_t k = rust_skip_group(t, p);
     for (uint32_t n = 0; k < t->count && n < HEADER_MAX; n++) {
         if (rust_is_punct(t, k, '{')) {
@@ -226,9 +229,9 @@ static void find_functions(struct finder *f)
             uint32_t brace = RUST_NONE;
             char *owner = block_owner(t, i, &brace);
             // `-> impl Trait {` is not a block: those begin a statement
-            bool begins = i == 0 || rust_is_one_of(t, i - 1, "pub unsafe default auto const") || rust_is_punct(t, i - 1, ';') ||
-                          rust_is_punct(t, i - 1, '}') || rust_is_punct(t, i - 1, '{') || rust_is_punct(t, i - 1, ']') ||
-                          rust_is_punct(t, i - 1, ')');
+            bool begins = i == 0 || rust_is_one_of(t, i - 1, "pub unsafe default auto const") ||
+                          rust_is_punct(t, i - 1, ';') || rust_is_punct(t, i - 1, '}') ||
+                          rust_is_punct(t, i - 1, '{') || rust_is_punct(t, i - 1, ']') || rust_is_punct(t, i - 1, ')');
             if (owner && begins && t->items[brace].partner != RUST_NONE) {
                 vec_push(&ends, t->items[brace].partner);
                 vec_push(&owners, owner);
@@ -269,12 +272,14 @@ static void place_functions(struct finder *f)
 
 // --- loops ---
 
-static const char ALWAYS_LOOPS[] = "for_each try_for_each fold try_fold flat_map filter_map find_map scan take_while skip_while "
-                                   "map_while retain any all position rposition partition";
+static const char ALWAYS_LOOPS[] =
+    "for_each try_for_each fold try_fold flat_map filter_map find_map scan take_while skip_while "
+    "map_while retain any all position rposition partition";
 static const char LOOPS_ON_ITERATORS[] = "map filter find inspect";
-static const char ITERATOR_SOURCES[] = "iter iter_mut into_iter drain chars char_indices bytes lines split_whitespace "
-                                       "split_ascii_whitespace keys values values_mut into_keys into_values windows chunks chunks_exact enumerate zip "
-                                       "rev par_iter into_par_iter par_chunks step_by cycle skip";
+static const char ITERATOR_SOURCES[] =
+    "iter iter_mut into_iter drain chars char_indices bytes lines split_whitespace "
+    "split_ascii_whitespace keys values values_mut into_keys into_values windows chunks chunks_exact enumerate zip "
+    "rev par_iter into_par_iter par_chunks step_by cycle skip";
 
 // `dot` is the dot before the method: is the receiver visibly an iterator (a source method or a range in parentheses)?
 static bool receiver_iterates(const struct rust_tokens *t, uint32_t dot)
@@ -302,21 +307,30 @@ static bool receiver_iterates(const struct rust_tokens *t, uint32_t dot)
 
 static bool closure_loop(const struct rust_tokens *t, uint32_t i, struct rust_loop *loop)
 {
-    if (i == 0 || !rust_is_punct(t, i - 1, '.') || !rust_is_punct(t, i + 1, '(') || t->items[i + 1].partner == RUST_NONE)
+    if (i == 0 || !rust_is_punct(t, i - 1, '.') || !rust_is_punct(t, i + 1, '(') ||
+        t->items[i + 1].partner == RUST_NONE)
         return false;
-    if (!rust_is_one_of(t, i, ALWAYS_LOOPS) && !(rust_is_one_of(t, i, LOOPS_ON_ITERATORS) && receiver_iterates(t, i - 1)))
+    if (!rust_is_one_of(t, i, ALWAYS_LOOPS) &&
+        !(rust_is_one_of(t, i, LOOPS_ON_ITERATORS) && receiver_iterates(t, i - 1)))
         return false;
     uint32_t end = t->items[i + 1].partner, bar = i + 2;
     while (bar < end && !rust_is_punct(t, bar, '|'))
         bar = rust_skip_group(t, bar);
     if (bar >= end)
         return false;
-    *loop = (struct rust_loop){.kind = RUST_LOOP_CLOSURE, .keyword = i, .pattern = RUST_NONE, .pattern_end = RUST_NONE,
-                               .source = RUST_NONE, .source_end = RUST_NONE, .body = bar, .body_end = end - 1};
+    *loop = (struct rust_loop){.kind = RUST_LOOP_CLOSURE,
+                               .keyword = i,
+                               .pattern = RUST_NONE,
+                               .pattern_end = RUST_NONE,
+                               .source = RUST_NONE,
+                               .source_end = RUST_NONE,
+                               .body = bar,
+                               .body_end = end - 1};
     return true;
 }
 
-// The `{` of the body: the first brace outside of brackets that another brace does not follow (`for x in unsafe { y } {`).
+// The `{` of the body: the first brace outside of brackets that another brace does not follow (`for x in unsafe { y }
+// {`).
 static uint32_t loop_brace(const struct rust_tokens *t, uint32_t i)
 {
     for (uint32_t n = 0; i < t->count && n < HEADER_MAX; n++) {
@@ -332,8 +346,8 @@ static uint32_t loop_brace(const struct rust_tokens *t, uint32_t i)
 
 static bool keyword_loop(const struct rust_tokens *t, uint32_t i, struct rust_loop *loop)
 {
-    *loop = (struct rust_loop){.keyword = i, .pattern = RUST_NONE, .pattern_end = RUST_NONE,
-                               .source = RUST_NONE, .source_end = RUST_NONE};
+    *loop = (struct rust_loop){
+        .keyword = i, .pattern = RUST_NONE, .pattern_end = RUST_NONE, .source = RUST_NONE, .source_end = RUST_NONE};
     uint32_t from = i + 1;
     if (rust_is_ident(t, i, "for")) {
         loop->kind = RUST_LOOP_FOR;
@@ -341,8 +355,9 @@ static bool keyword_loop(const struct rust_tokens *t, uint32_t i, struct rust_lo
         for (uint32_t n = 0; !rust_is_ident(t, in, "in"); n++) {
             if (in >= t->count || n > 64 || rust_is_punct(t, in, ';') || rust_is_punct(t, in, '<'))
                 return false;
-            in = rust_is_punct(t, in, '{') || rust_is_punct(t, in, '(') || rust_is_punct(t, in, '[') ? rust_skip_group(t, in)
-                                                                                                     : in + 1;
+            in = rust_is_punct(t, in, '{') || rust_is_punct(t, in, '(') || rust_is_punct(t, in, '[')
+                     ? rust_skip_group(t, in)
+                     : in + 1;
         }
         if (in == i + 1)
             return false;
@@ -388,8 +403,8 @@ static int by_body(const void *a, const void *b)
     return x->body != y->body ? (x->body < y->body ? -1 : 1) : (x->keyword < y->keyword ? -1 : 1);
 }
 
-// In order of the bodies, because a header (`for x in v.iter().map(|y| …) {`) may hold a loop of its own. A function inside
-// a loop's body is not run by that loop.
+// In order of the bodies, because a header (`for x in v.iter().map(|y| …) {`) may hold a loop of its own. A function
+// inside a loop's body is not run by that loop.
 static void place_loops(struct finder *f)
 {
     if (f->loops.len > 0)

@@ -12,7 +12,7 @@
 #include <stdint.h>
 
 #define RUST_SOURCE_MAX ((size_t)4 * 1024 * 1024)
-#define RUST_NONE UINT32_MAX
+#define RUST_NONE       UINT32_MAX
 
 enum rust_kind {
     RUST_IDENT,    // identifiers and keywords; raw identifiers without their r#
@@ -52,8 +52,8 @@ bool rust_is_op(const struct rust_tokens *t, uint32_t i, const char *op); // adj
 bool rust_same(const struct rust_tokens *t, uint32_t a, uint32_t b);
 // Whether the text of token i is one of the words in a list separated by blanks: "iter into_iter drain".
 bool rust_is_one_of(const struct rust_tokens *t, uint32_t i, const char *words);
-char *rust_token_text(const struct rust_tokens *t, uint32_t i);                   // owned by the caller
+char *rust_token_text(const struct rust_tokens *t, uint32_t i);                    // owned by the caller
 char *rust_range_text(const struct rust_tokens *t, uint32_t first, uint32_t last); // source text, inclusive; owned
-uint32_t rust_column(const struct rust_tokens *t, uint32_t i);                    // characters, from 1
+uint32_t rust_column(const struct rust_tokens *t, uint32_t i);                     // characters, from 1
 // Index behind the group that opens at i; i + 1 when i opens none or it is unbalanced.
 uint32_t rust_skip_group(const struct rust_tokens *t, uint32_t i);

@@ -104,7 +104,9 @@ static void read_settings(const json_t *table, struct profile *p)
 static void defaults(const char *name, struct profile *p)
 {
     bool release = str_eq(name, "release");
-    *p = (struct profile){.codegen_units = release ? 16 : 256, .overflow_checks = !release, .debug_assertions = !release,
+    *p = (struct profile){.codegen_units = release ? 16 : 256,
+                          .overflow_checks = !release,
+                          .debug_assertions = !release,
                           .incremental = !release};
     snprintf(p->opt_level, sizeof(p->opt_level), "%s", release ? "3" : "0");
     snprintf(p->lto, sizeof(p->lto), "false");
@@ -181,7 +183,8 @@ static void visit_table(const struct section *s, json_t *table)
     const char *name;
     json_t *value;
     json_object_foreach (table, name, value) {
-        char *path = is_plain_key(name) ? str_printf("%s.%s", s->prefix, name) : str_printf("%s.\"%s\"", s->prefix, name);
+        char *path =
+            is_plain_key(name) ? str_printf("%s.%s", s->prefix, name) : str_printf("%s.\"%s\"", s->prefix, name);
         struct manifest_dependency d = {.name = name,
                                         .package = json_str(value, "package", name),
                                         .kind = s->kind,
@@ -195,8 +198,7 @@ static void visit_table(const struct section *s, json_t *table)
     }
 }
 
-static void visit_sections(const json_t *holder, const char *prefix, manifest_dependency_fn *visit,
-                           void *user)
+static void visit_sections(const json_t *holder, const char *prefix, manifest_dependency_fn *visit, void *user)
 {
     static const struct {
         const char *table, *kind;

@@ -1,4 +1,5 @@
-// Facts of a Cargo.toml that `cargo metadata` does not tell, with their lines: profiles, harness flags, features as written.
+// Facts of a Cargo.toml that `cargo metadata` does not tell, with their lines: profiles, harness flags, features as
+// written.
 #pragma once
 
 #include "base/err.h"
@@ -32,11 +33,12 @@ struct profile {
     int codegen_units; // 16 when the manifest does not say (256 with incremental)
     bool opt_level_set, lto_set, codegen_units_set;
     bool overflow_checks, debug_assertions, incremental, panic_abort;
-    char debug[24];    // "0", "1", "2", "line-tables-only", …
-    char strip[12];    // "none", "debuginfo", "symbols"
-    int line;          // of the table, 0 when it is not there
+    char debug[24]; // "0", "1", "2", "line-tables-only", …
+    char strip[12]; // "none", "debuginfo", "symbols"
+    int line;       // of the table, 0 when it is not there
 };
-// name: "release", "bench", "dev" or a custom one; follows `inherits`. ERR_NOT_FOUND: a custom profile that is not there.
+// name: "release", "bench", "dev" or a custom one; follows `inherits`. ERR_NOT_FOUND: a custom profile that is not
+// there.
 int manifest_profile(const struct manifest *m, const char *name, struct profile *ret, struct err *err);
 // Whether the target of [[bench]], [[test]], … named so has `harness = false`.
 bool manifest_harness(const struct manifest *m, const char *section, const char *target); // true: libtest's harness
@@ -44,10 +46,10 @@ bool manifest_harness(const struct manifest *m, const char *section, const char 
 // Visits every dependency in [dependencies], [build-dependencies], [dev-dependencies], their target.* forms and
 // [workspace.dependencies].
 struct manifest_dependency {
-    const char *name;     // as in the manifest
-    const char *package;  // with `package = "x"`: x, else name
-    const char *kind;     // "normal", "build", "dev", "workspace"
-    const json_t *value;  // version text or table
+    const char *name;    // as in the manifest
+    const char *package; // with `package = "x"`: x, else name
+    const char *kind;    // "normal", "build", "dev", "workspace"
+    const json_t *value; // version text or table
     bool default_features, optional, from_workspace;
     const char *toml_path; // for manifest_line
 };

@@ -1,4 +1,5 @@
-// The reviewer's view of a whole project: which sources count, profiles, features, duplicates, scripts, clippy's messages.
+// The reviewer's view of a whole project: which sources count, profiles, features, duplicates, scripts, clippy's
+// messages.
 #include "support/support.h"
 
 #include "base/buf.h"
@@ -27,13 +28,17 @@ static void make_metadata(const char *root, const char *targets, struct cargo_me
 {
     struct buf b = BUF_INIT;
     struct err err;
-    buf_printf(&b, "{\"workspace_root\":\"%s\",\"target_directory\":\"%s/target\",\"workspace_members\":[\"a\"],\"packages\":[{\"id\":\"a\","
-                   "\"name\":\"a\",\"version\":\"0.1.0\",\"manifest_path\":\"%s/Cargo.toml\",\"source\":null,\"targets\":[", root, root, root);
+    buf_printf(&b,
+               "{\"workspace_root\":\"%s\",\"target_directory\":\"%s/"
+               "target\",\"workspace_members\":[\"a\"],\"packages\":[{\"id\":\"a\","
+               "\"name\":\"a\",\"version\":\"0.1.0\",\"manifest_path\":\"%s/Cargo.toml\",\"source\":null,\"targets\":[",
+               root, root, root);
     char **list = str_split(targets, " ", true, NULL);
     for (char **t = list; *t; t++) {
         char *colon = strchr(*t, ':');
         *colon = '\0';
-        buf_printf(&b, "%s{\"name\":\"a\",\"kind\":[\"%s\"],\"src_path\":\"%s/%s\"}", t > list ? "," : "", *t, root, colon + 1);
+        buf_printf(&b, "%s{\"name\":\"a\",\"kind\":[\"%s\"],\"src_path\":\"%s/%s\"}", t > list ? "," : "", *t, root,
+                   colon + 1);
     }
     str_list_free(list);
     buf_str_add(&b, "]}]}");
@@ -122,12 +127,14 @@ static void test_profiles(void **state)
     assert_profile("[package]\nname = \"a\"\n", "lib:src/lib.rs", ""); // a library's profile has no effect on its users
     assert_profile("[package]\nname = \"a\"\n[profile.release]\nlto = true\n", "bin:src/main.rs", "");
     assert_profile("[package]\nname = \"a\"\n[profile.release]\nopt-level = 3\n", "bin:src/main.rs", "");
-    assert_profile("[package]\nname = \"a\"\n[profile.release]\nlto = true\nopt-level = 1\n", "bin:src/main.rs", "release_opt_level@Cargo.toml:5");
+    assert_profile("[package]\nname = \"a\"\n[profile.release]\nlto = true\nopt-level = 1\n", "bin:src/main.rs",
+                   "release_opt_level@Cargo.toml:5");
     assert_profile("[package]\nname = \"a\"\n[profile.release]\ndebug-assertions = true\n", "bin:src/main.rs",
                    "release_debug_checks@Cargo.toml:4");
     assert_profile("[package]\nname = \"a\"\n[profile.release]\n[profile.bench]\nopt-level = 0\n", "bin:src/main.rs",
                    "bench_without_release@Cargo.toml:5");
-    assert_profile("[package]\nname = \"a\"\n[profile.release]\n[profile.bench]\ndebug = true\n", "bin:src/main.rs", "");
+    assert_profile("[package]\nname = \"a\"\n[profile.release]\n[profile.bench]\ndebug = true\n", "bin:src/main.rs",
+                   "");
 }
 
 static void test_profile_of_a_member_is_ignored(void **state)
@@ -140,8 +147,10 @@ static void test_profile_of_a_member_is_ignored(void **state)
     struct cargo_metadata m;
     put(root, "Cargo.toml", "[workspace]\nmembers = [\"x\"]\n[profile.release]\n");
     put(root, "x/Cargo.toml", "[package]\nname = \"x\"\n\n[profile.release]\nlto = true\n");
-    char *text = str_printf("{\"workspace_root\":\"%s\",\"target_directory\":\"/t\",\"workspace_members\":[\"x\"],\"packages\":[{\"id\":\"x\",\"name\":\"x\","
-                            "\"manifest_path\":\"%s/x/Cargo.toml\"}]}", root, root);
+    char *text = str_printf("{\"workspace_root\":\"%s\",\"target_directory\":\"/"
+                            "t\",\"workspace_members\":[\"x\"],\"packages\":[{\"id\":\"x\",\"name\":\"x\","
+                            "\"manifest_path\":\"%s/x/Cargo.toml\"}]}",
+                            root, root);
     assert_ok(cargo_metadata_parse(text, strlen(text), &m, &err), &err);
     findings_init(&f);
     assert_ok(project_open(root, root, &m, &p, &err), &err);
@@ -179,14 +188,19 @@ static void test_heavy_features(void **state)
     assert_features(FULL, "use tokio::*;", "");
     assert_features(FULL, "pub use tokio;", "");
     assert_features(FULL, "use tokio::unheard_of;", "");
-    assert_features(FULL, "use tokio::{fs, io::{self, stdin}, net, process, signal, sync, time, task};\n#[tokio::main] async fn main() {}", "");
-    assert_features("[dev-dependencies]\ntokio = { version = \"1\", features = [\"full\"] }", "use tokio::time::sleep;", "");
+    assert_features(FULL,
+                    "use tokio::{fs, io::{self, stdin}, net, process, signal, sync, time, task};\n#[tokio::main] async "
+                    "fn main() {}",
+                    "");
+    assert_features("[dev-dependencies]\ntokio = { version = \"1\", features = [\"full\"] }", "use tokio::time::sleep;",
+                    "");
 }
 
 static void test_duplicates(void **state)
 {
     (void)state;
-    char *path = test_source_path("tests/fixtures/rust/metadata-small.json"), *text = test_read(path), *root = test_temp_dir();
+    char *path = test_source_path("tests/fixtures/rust/metadata-small.json"), *text = test_read(path),
+         *root = test_temp_dir();
     struct cargo_metadata m;
     struct project p = {.root = str_dup("/home/user/small"), .metadata = &m};
     struct findings f;
@@ -196,7 +210,8 @@ static void test_duplicates(void **state)
     assert_int_equal(check_duplicates(&p, &f), 0);
     findings_finish(&f);
     assert_int_equal(json_array_size(f.list), 1);
-    assert_string_equal(json_str(json_array_get(f.list, 0), "message", ""), "`bitflags` is built in 2 versions: 1.3.2 (by a), 2.13.2 (by b)");
+    assert_string_equal(json_str(json_array_get(f.list, 0), "message", ""),
+                        "`bitflags` is built in 2 versions: 1.3.2 (by a), 2.13.2 (by b)");
     assert_string_equal(json_str(json_array_get(f.list, 0), "file", ""), "a/Cargo.toml");
     findings_free(&f);
     cargo_metadata_free(&m);
@@ -214,8 +229,10 @@ static void test_scripts_that_measure_debug_builds(void **state)
     struct findings f;
     struct err err;
     put(root, "Cargo.toml", "[package]\nname = \"a\"\n");
-    put(root, "bench.sh", "#!/bin/sh\n# hyperfine target/debug/a\nhyperfine 'target/debug/a x'\nhyperfine target/release/a\n"
-                          "time cargo run -- --release\ntime cargo run --release -- x\ncargo run\nPERF=1 perf stat cargo run\nperf report cargo run\n");
+    put(root, "bench.sh",
+        "#!/bin/sh\n# hyperfine target/debug/a\nhyperfine 'target/debug/a x'\nhyperfine target/release/a\n"
+        "time cargo run -- --release\ntime cargo run --release -- x\ncargo run\nPERF=1 perf stat cargo run\nperf "
+        "report cargo run\n");
     put(root, ".github/workflows/ci.yml", "      - run: time cargo run -- x\n      - run: cargo test\n");
     put(root, "README.md", "time cargo run\n");
     findings_init(&f);
@@ -234,7 +251,8 @@ static void test_clippy_findings(void **state)
     struct cargo_messages messages;
     struct findings f;
     // rustc ran with one line in front of the sources: put the same there, so that lines and bytes fit
-    char *root = test_temp_dir(), *lib = test_source_path("tests/example/src/lib.rs"), *report = test_source_path("tests/example/src/report.rs");
+    char *root = test_temp_dir(), *lib = test_source_path("tests/example/src/lib.rs"),
+         *report = test_source_path("tests/example/src/report.rs");
     char *lib_text = test_read(lib), *report_text = test_read(report);
     char *longer = str_printf("#![deny(warnings)]\n#![deny(clippy::all)]\n%s", lib_text);
     put(root, "src/lib.rs", longer);
@@ -273,8 +291,10 @@ static void test_clippy_findings(void **state)
 static void test_clippy_compile_error(void **state)
 {
     (void)state;
-    static const char TEXT[] = "{\"reason\":\"compiler-message\",\"target\":{\"kind\":[\"lib\"]},\"message\":{\"level\":\"error\",\"message\":\"mismatched types\","
-                               "\"code\":{\"code\":\"E0308\"},\"spans\":[{\"file_name\":\"src/lib.rs\",\"line_start\":7,\"is_primary\":true}]}}\n";
+    static const char TEXT[] = "{\"reason\":\"compiler-message\",\"target\":{\"kind\":[\"lib\"]},\"message\":{"
+                               "\"level\":\"error\",\"message\":\"mismatched types\","
+                               "\"code\":{\"code\":\"E0308\"},\"spans\":[{\"file_name\":\"src/"
+                               "lib.rs\",\"line_start\":7,\"is_primary\":true}]}}\n";
     struct cargo_messages m;
     cargo_messages_parse(TEXT, strlen(TEXT), &m);
     char *error = clippy_compile_error(&m);
@@ -293,7 +313,8 @@ static void test_tree_copy(void **state)
     put(from, ".git/config", "x");
     put(to, "old.txt", "gone afterwards");
     assert_ok(tree_copy(from, to, &err), &err);
-    char *a = path_join(to, "a/b.txt"), *b = path_join(to, "target"), *c = path_join(to, "old.txt"), *d = path_join(to, ".git");
+    char *a = path_join(to, "a/b.txt"), *b = path_join(to, "target"), *c = path_join(to, "old.txt"),
+         *d = path_join(to, ".git");
     char *source = path_join(from, "a/b.txt");
     struct stat one, two;
     assert_int_equal(stat(a, &one), 0);

@@ -22,7 +22,8 @@ static void assert_found(const char *text, const char *expected)
     check_source(&s, &f);
     findings_finish(&f);
     json_array_foreach (f.list, i, v)
-        buf_printf(&b, "%s%s:%lld", i ? " " : "", json_str(v, "lint", "") + strlen("baton::"), (long long)json_int(v, "line", 0));
+        buf_printf(&b, "%s%s:%lld", i ? " " : "", json_str(v, "lint", "") + strlen("baton::"),
+                   (long long)json_int(v, "line", 0));
     if (strcmp(buf_str(&b), expected) != 0)
         fail_msg("found '%s', expected '%s' in:\n%s", buf_str(&b), expected, text);
     buf_free(&b);
@@ -33,9 +34,12 @@ static void assert_found(const char *text, const char *expected)
 static void test_clone_only_borrowed(void **state)
 {
     (void)state;
-    assert_found("fn f(ws: &[String]) { for w in ws {\n let k = w.clone();\n look(&k); println!(\"{}\", k);\n } }", "clone_in_loop:2");
-    assert_found("fn f(ws: &[String]) { for w in ws {\n let k = w.clone();\n println!(\"{k}\");\n } }", "clone_in_loop:2");
-    assert_found("impl A { fn f(&self) { loop {\n let k = self.name.clone();\n if k.is_empty() { break; }\n } } }", "clone_in_loop:2");
+    assert_found("fn f(ws: &[String]) { for w in ws {\n let k = w.clone();\n look(&k); println!(\"{}\", k);\n } }",
+                 "clone_in_loop:2");
+    assert_found("fn f(ws: &[String]) { for w in ws {\n let k = w.clone();\n println!(\"{k}\");\n } }",
+                 "clone_in_loop:2");
+    assert_found("impl A { fn f(&self) { loop {\n let k = self.name.clone();\n if k.is_empty() { break; }\n } } }",
+                 "clone_in_loop:2");
     // moved, changed, kept for later, taken into a thread, or needed against the borrow checker
     assert_found("fn f(ws: &[String]) { for w in ws { let k = w.clone(); out.push(k); } }", "");
     assert_found("fn f(ws: &[String]) { for w in ws { let mut k = w.clone(); k.push('a'); look(&k); } }", "");
@@ -50,8 +54,9 @@ static void test_clone_temporary(void **state)
 {
     (void)state;
     assert_found("fn f(c: &C) { loop {\n look(&c.name.clone(), 1);\n } }", "clone_in_loop:2");
-    assert_found("fn f(ws: &[String]) { ws.iter().filter(|w|\n w.clone().starts_with(\"a\")).count(); }", "clone_in_loop:2");
-    assert_found("fn f(it: I) { loop { it.clone().next(); } }", "");        // an iterator looks ahead
+    assert_found("fn f(ws: &[String]) { ws.iter().filter(|w|\n w.clone().starts_with(\"a\")).count(); }",
+                 "clone_in_loop:2");
+    assert_found("fn f(it: I) { loop { it.clone().next(); } }", ""); // an iterator looks ahead
     assert_found("fn f(r: Range<usize>, s: &str) { loop { look(&s[r.clone()]); } }", "");
     assert_found("fn f(s: &mut S) { loop { s.set(&s.name.clone()); } }", ""); // s is borrowed by the call
     assert_found("impl A { fn f(&mut self) { loop { self.set(&self.name.clone()); } } }", "");
@@ -63,31 +68,47 @@ static void test_clone_temporary(void **state)
 static void test_clone_for_a_reading_function(void **state)
 {
     (void)state;
-    assert_found("fn len(a: u8, s: String) -> usize { s.len() }\nfn f(ws: &[String]) { for w in ws {\n n += len(1, w.clone());\n } }",
+    assert_found("fn len(a: u8, s: String) -> usize { s.len() }\nfn f(ws: &[String]) { for w in ws {\n n += len(1, "
+                 "w.clone());\n } }",
                  "clone_in_loop:3");
     assert_found("fn keep(s: String) -> S { S { s } }\nfn f(ws: &[String]) { for w in ws { keep(w.clone()); } }", "");
-    assert_found("fn len(s: Rc<str>) -> usize { s.len() }\nfn f(ws: &[Rc<str>]) { for w in ws { len(w.clone()); } }", "");
+    assert_found("fn len(s: Rc<str>) -> usize { s.len() }\nfn f(ws: &[Rc<str>]) { for w in ws { len(w.clone()); } }",
+                 "");
     assert_found("fn f(ws: &[String]) { for w in ws { len(w.clone()); } }", ""); // nobody knows what it does
 }
 
 static void test_collect_then_iterate(void **state)
 {
     (void)state;
-    assert_found("fn f(v: &[u32]) { let d: Vec<u32> =\n v.iter().map(|x| x * 2).collect();\n for x in d { look(x); } }", "collect_then_iterate:1");
-    assert_found("fn f(v: &[u32]) { let d = v.iter().map(|x| x * 2).collect::<Vec<_>>(); for x in &d { look(x); } }", "collect_then_iterate:1");
-    assert_found("fn f(v: &[u32]) { for x in\n v.iter().filter(|x| **x > 1).collect::<Vec<_>>() { look(x); } }", "collect_then_iterate:2");
-    assert_found("fn f(v: &[u32]) -> u32 { v.iter().map(|x| x + 1).collect::<Vec<_>>().into_iter().sum() }", "collect_then_iterate:1");
-    assert_found("fn f(v: &[u32]) -> usize { v.iter().filter(|x| **x > 1).collect::<Vec<_>>().len() }", "collect_then_iterate:1");
+    assert_found("fn f(v: &[u32]) { let d: Vec<u32> =\n v.iter().map(|x| x * 2).collect();\n for x in d { look(x); } }",
+                 "collect_then_iterate:1");
+    assert_found("fn f(v: &[u32]) { let d = v.iter().map(|x| x * 2).collect::<Vec<_>>(); for x in &d { look(x); } }",
+                 "collect_then_iterate:1");
+    assert_found("fn f(v: &[u32]) { for x in\n v.iter().filter(|x| **x > 1).collect::<Vec<_>>() { look(x); } }",
+                 "collect_then_iterate:2");
+    assert_found("fn f(v: &[u32]) -> u32 { v.iter().map(|x| x + 1).collect::<Vec<_>>().into_iter().sum() }",
+                 "collect_then_iterate:1");
+    assert_found("fn f(v: &[u32]) -> usize { v.iter().filter(|x| **x > 1).collect::<Vec<_>>().len() }",
+                 "collect_then_iterate:1");
     // used twice, needed because the loop changes what was walked over, threads that must start before the first join,
     // sets, unknown functions, locks, sorting
-    assert_found("fn f(v: &[u32]) { let d: Vec<u32> = v.iter().map(|x| x * 2).collect(); for x in &d { look(x); } keep(d); }", "");
+    assert_found(
+        "fn f(v: &[u32]) { let d: Vec<u32> = v.iter().map(|x| x * 2).collect(); for x in &d { look(x); } keep(d); }",
+        "");
     assert_found("fn f(m: &mut M) { let d: Vec<K> = m.keys().cloned().collect(); for k in d { m.remove(&k); } }", "");
-    assert_found("impl A { fn f(&mut self) { let d: Vec<K> = self.m.keys().cloned().collect(); for k in d { self.drop(k); } } }", "");
-    assert_found("fn f() { let h: Vec<_> = (0..4).map(|i| thread::spawn(move || i)).collect(); for x in h { x.join(); } }", "");
+    assert_found(
+        "impl A { fn f(&mut self) { let d: Vec<K> = self.m.keys().cloned().collect(); for k in d { self.drop(k); } } }",
+        "");
+    assert_found(
+        "fn f() { let h: Vec<_> = (0..4).map(|i| thread::spawn(move || i)).collect(); for x in h { x.join(); } }", "");
     assert_found("fn f(v: &[u32]) -> usize { v.iter().cloned().collect::<HashSet<_>>().len() }", "");
-    assert_found("fn f(v: &[u32]) { let d: Vec<u32> = v.iter().map(|x| compute(x)).collect(); for x in d { look(x); } }", "");
-    assert_found("fn f(v: &M) { let d: Vec<u32> = v.lock().iter().map(|x| x + 1).collect(); for x in d { look(x); } }", "");
-    assert_found("fn f(v: &[u32]) { let mut d: Vec<u32> = v.iter().map(|x| x + 1).collect(); d.sort(); for x in d { look(x); } }", "");
+    assert_found(
+        "fn f(v: &[u32]) { let d: Vec<u32> = v.iter().map(|x| compute(x)).collect(); for x in d { look(x); } }", "");
+    assert_found("fn f(v: &M) { let d: Vec<u32> = v.lock().iter().map(|x| x + 1).collect(); for x in d { look(x); } }",
+                 "");
+    assert_found("fn f(v: &[u32]) { let mut d: Vec<u32> = v.iter().map(|x| x + 1).collect(); d.sort(); for x in d { "
+                 "look(x); } }",
+                 "");
     assert_found("fn f(s: &str) -> String { s.chars().take(3).collect::<Vec<_>>().into_iter().rev().collect() }", "");
 }
 
@@ -95,13 +116,16 @@ static void test_growth(void **state)
 {
     (void)state;
     assert_found("fn f(v: &[S]) { let mut s =\n String::new(); for x in v { s.push_str(x); } }", "string_growth:1");
-    assert_found("fn f(v: &[S]) { let mut s: String = String::new(); for x in v.iter().enumerate() { s += x; } }", "string_growth:1");
-    assert_found("fn f(t: &str) { let mut s = String::new(); for c in t.chars() { write!(s, \"{c}\").unwrap(); } }", "string_growth:1");
+    assert_found("fn f(v: &[S]) { let mut s: String = String::new(); for x in v.iter().enumerate() { s += x; } }",
+                 "string_growth:1");
+    assert_found("fn f(t: &str) { let mut s = String::new(); for c in t.chars() { write!(s, \"{c}\").unwrap(); } }",
+                 "string_growth:1");
     assert_found("fn f(n: usize) { let mut v = Vec::new(); for i in 0..n { v.push(i); } }", "vec_growth:1");
     // has a capacity, grows only sometimes, an unknown number of rounds, is emptied, or is reserved in between
     assert_found("fn f(v: &[S]) { let mut s = String::with_capacity(9); for x in v { s.push_str(x); } }", "");
     assert_found("fn f(v: &[S]) { let mut s = String::new(); for x in v { if x.ok() { s.push_str(x); } } }", "");
-    assert_found("fn f(v: &[S]) { let mut s = String::new(); for x in v { if x.no() { continue; } s.push_str(x); } }", "");
+    assert_found("fn f(v: &[S]) { let mut s = String::new(); for x in v { if x.no() { continue; } s.push_str(x); } }",
+                 "");
     assert_found("fn f(v: impl Iterator<Item = S>) { let mut s = String::new(); for x in v { s.push_str(x); } }", "");
     assert_found("fn f(v: &[S]) { let mut s = String::new(); for x in v { s.clear(); s.push_str(x); } }", "");
     assert_found("fn f(v: &[S]) { let mut s = String::new(); s.reserve(9); for x in v { s.push_str(x); } }", "");
@@ -112,8 +136,10 @@ static void test_growth(void **state)
 static void test_string_rebuild(void **state)
 {
     (void)state;
-    assert_found("fn f(v: &[S]) { let mut s = a();\n for x in v {\n s = format!(\"{}{}\", s, x); } }", "string_rebuild:3");
-    assert_found("fn f(v: &[S]) { let mut s = a();\n for x in v {\n s = format!(\"{s}, {x}\"); } }", "string_rebuild:3");
+    assert_found("fn f(v: &[S]) { let mut s = a();\n for x in v {\n s = format!(\"{}{}\", s, x); } }",
+                 "string_rebuild:3");
+    assert_found("fn f(v: &[S]) { let mut s = a();\n for x in v {\n s = format!(\"{s}, {x}\"); } }",
+                 "string_rebuild:3");
     assert_found("fn f(v: &[S]) { let mut s = a(); for x in v { s = s.clone() + x; } }", "string_rebuild:1");
     assert_found("fn f(v: &[S]) { for x in v { let mut s = a(); s = format!(\"{}!\", s); keep(s); } }", "");
     assert_found("fn f(v: &[S]) { let mut s = a(); for x in v { s = format!(\"{}{}\", t, x); } }", "");
@@ -125,9 +151,11 @@ static void test_blocking_in_async(void **state)
 {
     (void)state;
     assert_found("use std::thread;\nasync fn f() {\n thread::sleep(d); }", "blocking_in_async:3");
-    assert_found("use std::fs;\nimpl A { async fn f(&self) {\n let t = fs::read_to_string(p)?; } }", "blocking_in_async:3");
+    assert_found("use std::fs;\nimpl A { async fn f(&self) {\n let t = fs::read_to_string(p)?; } }",
+                 "blocking_in_async:3");
     assert_found("fn f() { spawn(async move {\n std::thread::sleep(d); }); }", "blocking_in_async:2");
-    assert_found("use std::process::Command;\nasync fn f() { let o =\n Command::new(\"x\").arg(\"y\").output()?; }", "blocking_in_async:3");
+    assert_found("use std::process::Command;\nasync fn f() { let o =\n Command::new(\"x\").arg(\"y\").output()?; }",
+                 "blocking_in_async:3");
     // tokio's own, in a closure that runs elsewhere, in ordinary functions, configuration in main
     assert_found("use tokio::fs;\nasync fn f() { fs::read_to_string(p).await; }", "");
     assert_found("use tokio::process::Command;\nasync fn f() { Command::new(\"x\").output().await; }", "");
@@ -142,11 +170,16 @@ static void test_blocking_in_async(void **state)
 static void test_boxes(void **state)
 {
     (void)state;
-    assert_found("fn f(v: &[u32]) { for x in v {\n let g: Box<dyn Fn(u32) -> u32> = Box::new(|y| y + 1);\n n += g(*x); } }", "box_dyn_in_loop:2");
+    assert_found(
+        "fn f(v: &[u32]) { for x in v {\n let g: Box<dyn Fn(u32) -> u32> = Box::new(|y| y + 1);\n n += g(*x); } }",
+        "box_dyn_in_loop:2");
     assert_found("fn f(v: &[u32]) { for x in v { let g: Box<dyn Fn(u32)> = Box::new(|y| y + 1); list.push(g); } }", "");
     assert_found("fn f(v: &[u32]) { let g: Box<dyn Fn(u32)> = Box::new(|y| y + 1); for x in v { g(*x); } }", "");
-    assert_found("fn f(v: &[u32]) { for x in v { let g: Box<dyn T> = match x { 1 => Box::new(A), _ => Box::new(B) }; g.go(); } }", "");
-    assert_found("fn f(s: &[Box<dyn Shape>]) { for i in 0..9 { for x in s {\n n += x.area(); } } }", "box_dyn_in_loop:2");
+    assert_found("fn f(v: &[u32]) { for x in v { let g: Box<dyn T> = match x { 1 => Box::new(A), _ => Box::new(B) }; "
+                 "g.go(); } }",
+                 "");
+    assert_found("fn f(s: &[Box<dyn Shape>]) { for i in 0..9 { for x in s {\n n += x.area(); } } }",
+                 "box_dyn_in_loop:2");
     assert_found("fn f(s: &[Box<dyn Shape>]) { for x in s { n += x.area(); } }", ""); // what such slices are for
     assert_found("fn f(s: &[Shape]) { for i in 0..9 { for x in s { n += x.area(); } } }", "");
 }
@@ -154,12 +187,14 @@ static void test_boxes(void **state)
 static void test_lookups(void **state)
 {
     (void)state;
-    assert_found("fn f(v: &[S]) { for k in v {\n if m.contains_key(&k) { *m.get_mut(&k).unwrap() += 1; } } }", "double_lookup:2");
+    assert_found("fn f(v: &[S]) { for k in v {\n if m.contains_key(&k) { *m.get_mut(&k).unwrap() += 1; } } }",
+                 "double_lookup:2");
     assert_found("fn f(v: &[S]) { for k in v {\n if m.contains_key(k) { use_it(m[k]); } } }", "double_lookup:2");
     assert_found("fn f(v: &[S]) { for k in v { if m.contains_key(&k) { *m.get_mut(&other).unwrap() += 1; } } }", "");
     assert_found("fn f(v: &[S]) { for k in v { if m.contains_key(&k) { n.get(&k); } } }", "");
     assert_found("fn f(k: S) { if m.contains_key(&k) { m.get(&k); } }", ""); // once
-    assert_found("fn f(v: &[S]) { let mut u: Vec<S> = Vec::new(); for k in v {\n if !u.contains(k) { u.push(k); } } }", "contains_then_push:2");
+    assert_found("fn f(v: &[S]) { let mut u: Vec<S> = Vec::new(); for k in v {\n if !u.contains(k) { u.push(k); } } }",
+                 "contains_then_push:2");
     assert_found("fn f(v: &[S]) { let mut u = HashSet::new(); for k in v { if !u.contains(k) { u.push(k); } } }", "");
     assert_found("fn f(v: &[S]) { let u: Vec<S> = vec![]; for k in v { if !u.contains(k) { w.push(k); } } }", "");
     assert_found("fn f(mut q: Vec<S>) { while !q.is_empty() {\n let x = q.remove(0); } }", "vec_front_in_loop:2");
@@ -173,9 +208,14 @@ static void test_lookups(void **state)
 static void test_unbuffered_writes(void **state)
 {
     (void)state;
-    assert_found("use std::fs::File;\nfn f() { let mut o = File::create(p)?; for x in v {\n writeln!(o, \"{x}\")?; } }", "unbuffered_write_in_loop:3");
-    assert_found("use std::fs::File;\nfn f() { let mut o = BufWriter::new(File::create(p)?); for x in v { writeln!(o, \"{x}\")?; } }", "");
-    assert_found("use std::fs::File;\nfn f() { let mut o = File::create(p)?; let mut w = BufWriter::new(o); for x in v { writeln!(w, \"{x}\")?; } }", "");
+    assert_found("use std::fs::File;\nfn f() { let mut o = File::create(p)?; for x in v {\n writeln!(o, \"{x}\")?; } }",
+                 "unbuffered_write_in_loop:3");
+    assert_found("use std::fs::File;\nfn f() { let mut o = BufWriter::new(File::create(p)?); for x in v { writeln!(o, "
+                 "\"{x}\")?; } }",
+                 "");
+    assert_found("use std::fs::File;\nfn f() { let mut o = File::create(p)?; let mut w = BufWriter::new(o); for x in v "
+                 "{ writeln!(w, \"{x}\")?; } }",
+                 "");
     assert_found("use std::fs::File;\nfn f() { let mut o = File::create(p)?; for x in v { o.write_all(x)?; } }", "");
     assert_found("use std::fs::File;\nfn f() { let mut o = File::create(p)?; writeln!(o, \"x\")?; }", "");
 }

@@ -24,7 +24,8 @@ static void begin(struct fixture *f, const char *diff, const char *results, cons
     assert_ok(diff_parse(diff, strlen(diff), &f->diff, &err), &err);
     f->results = results ? json_parse_new(results, strlen(results), "results", &err) : NULL;
     f->changes = changes ? json_parse_new(changes, strlen(changes), "changes", &err) : NULL;
-    f->request = (struct verify_request){.base = f->base, .work = f->work, .results = f->results, .changes = f->changes};
+    f->request =
+        (struct verify_request){.base = f->base, .work = f->work, .results = f->results, .changes = f->changes};
     f->v = (struct verification){.requests = json_array(), .limits = json_array(), .files = json_array()};
 }
 
@@ -59,13 +60,16 @@ static void assert_issues(struct fixture *f, const char *expected)
     buf_free(&b);
 }
 
-static const char LIB[] = "diff --git a/src/lib.rs b/src/lib.rs\nindex 1..2 100644\n--- a/src/lib.rs\n+++ b/src/lib.rs\n@@ -1 +1 @@\n-a\n+b\n";
+static const char LIB[] = "diff --git a/src/lib.rs b/src/lib.rs\nindex 1..2 100644\n--- a/src/lib.rs\n+++ "
+                          "b/src/lib.rs\n@@ -1 +1 @@\n-a\n+b\n";
 
 static void test_diff_shapes(void **state)
 {
     (void)state;
-    static const char TEXT[] = "diff --git a/a b.rs b/a b.rs\nnew file mode 100644\n--- /dev/null\n+++ b/a b.rs\t\n@@ -0,0 +1,2 @@\n+one\n+unsafe two\n"
-                               "diff --git \"a/\\303\\274.rs\" \"b/\\303\\274.rs\"\ndeleted file mode 100644\n--- \"a/\\303\\274.rs\"\n+++ /dev/null\n"
+    static const char TEXT[] = "diff --git a/a b.rs b/a b.rs\nnew file mode 100644\n--- /dev/null\n+++ b/a b.rs\t\n@@ "
+                               "-0,0 +1,2 @@\n+one\n+unsafe two\n"
+                               "diff --git \"a/\\303\\274.rs\" \"b/\\303\\274.rs\"\ndeleted file mode 100644\n--- "
+                               "\"a/\\303\\274.rs\"\n+++ /dev/null\n"
                                "@@ -3,2 +2,0 @@ fn x\n-gone\n--- a/fake\n"
                                "diff --git a/x.png b/x.png\nindex 1..2\nBinary files a/x.png and b/x.png differ\n";
     struct diff d;
@@ -93,8 +97,10 @@ static void test_claims_hold(void **state)
 {
     (void)state;
     struct fixture f;
-    begin(&f, LIB, "[{\"id\":\"C1\",\"title\":\"x\",\"kept\":true,\"comparisons\":[{\"verdict\":\"faster\"},{\"verdict\":\"no difference\"}]},"
-                   "{\"id\":\"C2\",\"title\":\"y\",\"kept\":false,\"comparisons\":[{\"verdict\":\"slower\"}]}]",
+    begin(&f, LIB,
+          "[{\"id\":\"C1\",\"title\":\"x\",\"kept\":true,\"comparisons\":[{\"verdict\":\"faster\"},{\"verdict\":\"no "
+          "difference\"}]},"
+          "{\"id\":\"C2\",\"title\":\"y\",\"kept\":false,\"comparisons\":[{\"verdict\":\"slower\"}]}]",
           "[{\"id\":\"C1\",\"files\":[\"src/lib.rs\"]},{\"id\":\"C2\",\"files\":[\"src/x.rs\"]}]");
     verify_claims(&f.request, &f.diff, &f.v);
     assert_issues(&f, "");
@@ -105,12 +111,15 @@ static void test_claims_without_evidence(void **state)
 {
     (void)state;
     struct fixture f;
-    begin(&f, LIB, "[{\"id\":\"C1\",\"title\":\"x\",\"kept\":true,\"comparison\":{\"verdict\":\"undecided\"}}]", "[{\"id\":\"C1\",\"files\":[\"src/lib.rs\"]}]");
+    begin(&f, LIB, "[{\"id\":\"C1\",\"title\":\"x\",\"kept\":true,\"comparison\":{\"verdict\":\"undecided\"}}]",
+          "[{\"id\":\"C1\",\"files\":[\"src/lib.rs\"]}]");
     verify_claims(&f.request, &f.diff, &f.v);
     assert_issues(&f, "'x' was kept without a comparison that says faster");
     assert_string_equal(json_str(json_array_get(f.v.requests, 0), "change", ""), "C1");
     finish(&f);
-    begin(&f, LIB, "[{\"id\":\"C1\",\"title\":\"x\",\"kept\":true,\"comparisons\":[{\"verdict\":\"faster\"},{\"verdict\":\"slower\"}]}]",
+    begin(&f, LIB,
+          "[{\"id\":\"C1\",\"title\":\"x\",\"kept\":true,\"comparisons\":[{\"verdict\":\"faster\"},{\"verdict\":"
+          "\"slower\"}]}]",
           "[{\"id\":\"C1\",\"files\":[\"src/lib.rs\"]}]");
     verify_claims(&f.request, &f.diff, &f.v);
     assert_issues(&f, "'x' was kept although a comparison says slower");
@@ -125,7 +134,9 @@ static void test_claims_do_not_name_the_file(void **state)
 {
     (void)state;
     struct fixture f;
-    begin(&f, LIB, "[{\"id\":\"C1\",\"kept\":false},{\"id\":\"C2\",\"title\":\"y\",\"kept\":true,\"comparisons\":[{\"verdict\":\"faster\"}]}]",
+    begin(&f, LIB,
+          "[{\"id\":\"C1\",\"kept\":false},{\"id\":\"C2\",\"title\":\"y\",\"kept\":true,\"comparisons\":[{\"verdict\":"
+          "\"faster\"}]}]",
           "[{\"id\":\"C1\",\"files\":[\"src/lib.rs\"]},{\"id\":\"C2\",\"files\":[\"Cargo.toml\"]}]");
     verify_claims(&f.request, &f.diff, &f.v);
     assert_issues(&f, "the branch touches 'src/lib.rs', which no kept change names");
@@ -156,8 +167,8 @@ static void test_content_may_not_lose(void **state)
     assert_content("fn a() { assert!(x); }", "fn b() { assert_eq!(x, y); }", "");
     assert_content("#[test] fn a() {}", "#[test]\n#[ignore]\nfn a() {}", "tests are newly ignored (1 more)");
     assert_content("#[test] fn a() {}\n#[tokio::test] async fn b() {}", "#[test] fn a() {}", "the test `b` is gone");
-    assert_content("pub fn a() {} pub struct B; impl B { pub fn c() {} }", "pub(crate) fn a() {} pub struct B; impl B { pub fn c() {} }",
-                   "the public item `fn a` is gone");
+    assert_content("pub fn a() {} pub struct B; impl B { pub fn c() {} }",
+                   "pub(crate) fn a() {} pub struct B; impl B { pub fn c() {} }", "the public item `fn a` is gone");
     assert_content("pub fn a() {} fn b() {}", "pub fn a(x: u8) {} pub fn c() {}", "");
 }
 
@@ -181,10 +192,12 @@ static void test_content_of_manifests(void **state)
 {
     (void)state;
     struct fixture f;
-    static const char MANIFEST[] = "diff --git a/Cargo.toml b/Cargo.toml\n--- a/Cargo.toml\n+++ b/Cargo.toml\n@@ -1,0 +2,2 @@\n+[profile.test]\n+overflow-checks = false\n";
+    static const char MANIFEST[] = "diff --git a/Cargo.toml b/Cargo.toml\n--- a/Cargo.toml\n+++ b/Cargo.toml\n@@ -1,0 "
+                                   "+2,2 @@\n+[profile.test]\n+overflow-checks = false\n";
     begin(&f, MANIFEST, NULL, NULL);
     put(f.base, "Cargo.toml", "[package]\n[profile.release]\noverflow-checks = true\n");
-    put(f.work, "Cargo.toml", "[package]\n[profile.test]\noverflow-checks = false\n[profile.release]\noverflow-checks = true\nlto = true\n");
+    put(f.work, "Cargo.toml",
+        "[package]\n[profile.test]\noverflow-checks = false\n[profile.release]\noverflow-checks = true\nlto = true\n");
     verify_content(&f.request, &f.diff, NULL, &f.v);
     assert_issues(&f, "overflow checks are switched off in profile test");
     assert_int_equal(json_int(json_array_get(f.v.requests, 0), "line", 0), 3);

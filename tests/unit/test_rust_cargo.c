@@ -41,7 +41,8 @@ static void test_metadata_of_a_workspace(void **state)
     const struct cargo_package *a = package(&m, "a", NULL), *b = package(&m, "b", NULL);
     assert_true(a->is_member && a->is_local && b->is_member);
     assert_string_equal(b->edition, "2018");
-    assert_true(cargo_package_has_target(a, "bench") && cargo_package_has_target(a, "bin") && cargo_package_has_target(a, "lib"));
+    assert_true(cargo_package_has_target(a, "bench") && cargo_package_has_target(a, "bin") &&
+                cargo_package_has_target(a, "lib"));
     assert_false(cargo_package_has_target(b, "bin"));
     for (size_t i = 0; i < a->dependency_count; i++) {
         const struct cargo_dependency *d = &a->dependencies[i];
@@ -50,7 +51,8 @@ static void test_metadata_of_a_workspace(void **state)
         if (str_eq(d->name, "memchr"))
             assert_string_equal(d->kind, "dev");
     }
-    bool *normal = cargo_reachable_new(&m, CARGO_USE_NORMAL), *dev = cargo_reachable_new(&m, CARGO_USE_NORMAL | CARGO_USE_DEV);
+    bool *normal = cargo_reachable_new(&m, CARGO_USE_NORMAL),
+         *dev = cargo_reachable_new(&m, CARGO_USE_NORMAL | CARGO_USE_DEV);
     const struct cargo_package *memchr_ = package(&m, "memchr", NULL), *autocfg = package(&m, "autocfg", NULL);
     assert_false(normal[memchr_ - m.packages]);
     assert_true(dev[memchr_ - m.packages]);
@@ -69,7 +71,8 @@ static void test_metadata_refuses_other_shapes(void **state)
     (void)state;
     struct cargo_metadata m;
     struct err err;
-    static const char *const BAD[] = {"", "[]", "{\"workspace_root\":\"/x\"}", "{\"workspace_root\":\"/x\",\"target_directory\":\"/t\"}",
+    static const char *const BAD[] = {"", "[]", "{\"workspace_root\":\"/x\"}",
+                                      "{\"workspace_root\":\"/x\",\"target_directory\":\"/t\"}",
                                       "{\"workspace_root\":\"/x\",\"target_directory\":\"/t\",\"packages\":[{}]}"};
     for (size_t i = 0; i < ARRAY_LEN(BAD); i++)
         assert_true(cargo_metadata_parse(BAD[i], strlen(BAD[i]), &m, &err) < 0);
@@ -78,7 +81,8 @@ static void test_metadata_refuses_other_shapes(void **state)
 static void test_metadata_argv(void **state)
 {
     (void)state;
-    const char **argv = cargo_metadata_argv(&(struct cargo_metadata_options){.locked = true, .platform = "x86_64-unknown-linux-gnu"});
+    const char **argv =
+        cargo_metadata_argv(&(struct cargo_metadata_options){.locked = true, .platform = "x86_64-unknown-linux-gnu"});
     assert_string_equal(argv[4], "--locked");
     assert_string_equal(argv[5], "--filter-platform");
     assert_null(argv[7]);
@@ -117,9 +121,12 @@ static void test_messages_of_clippy(void **state)
 static void test_messages_tolerate_noise(void **state)
 {
     (void)state;
-    static const char TEXT[] = "hello\n\n  \r\n{\"reason\":\"new-thing\"}\n{\"no\":1}\n{broken\n{\"reason\":\"compiler-message\",\"message\":5}\n"
-                               "{\"reason\":\"compiler-artifact\",\"target\":{\"name\":\"x\",\"kind\":[\"example\"]},\"executable\":\"/t/x\"}\n"
-                               "{\"reason\":\"build-finished\",\"success\":false}";
+    static const char TEXT[] =
+        "hello\n\n  "
+        "\r\n{\"reason\":\"new-thing\"}\n{\"no\":1}\n{broken\n{\"reason\":\"compiler-message\",\"message\":5}\n"
+        "{\"reason\":\"compiler-artifact\",\"target\":{\"name\":\"x\",\"kind\":[\"example\"]},\"executable\":\"/t/"
+        "x\"}\n"
+        "{\"reason\":\"build-finished\",\"success\":false}";
     struct cargo_messages m;
     cargo_messages_parse(TEXT, strlen(TEXT), &m);
     assert_int_equal(m.bad_lines, 3);
@@ -134,7 +141,8 @@ static void test_manifest_profiles(void **state)
 {
     (void)state;
     static const char TEXT[] = "[package]\nname = \"x\"\n[profile.release]\nlto = true\nopt-level = \"s\"\n"
-                               "[profile.bench]\nopt-level = 2\n[profile.slow]\ninherits = \"release\"\ncodegen-units = 1\ndebug = \"line-tables-only\"\n"
+                               "[profile.bench]\nopt-level = 2\n[profile.slow]\ninherits = \"release\"\ncodegen-units "
+                               "= 1\ndebug = \"line-tables-only\"\n"
                                "[profile.lost]\n[profile.a]\ninherits = \"b\"\n[profile.b]\ninherits = \"a\"\n"
                                "[[bench]]\nname = \"speed\"\nharness = false\n";
     struct manifest m;
@@ -175,14 +183,16 @@ static void see(void *user, const struct manifest_dependency *d)
 {
     struct seen *s = user;
     size_t n = strlen(s->text);
-    snprintf(s->text + n, sizeof(s->text) - n, "%s/%s/%s/%d%s%s ", d->name, d->package, d->kind, manifest_line(s->m, d->toml_path),
-             d->default_features ? "" : "-nodefault", manifest_has_feature(d, "full") ? "+full" : "");
+    snprintf(s->text + n, sizeof(s->text) - n, "%s/%s/%s/%d%s%s ", d->name, d->package, d->kind,
+             manifest_line(s->m, d->toml_path), d->default_features ? "" : "-nodefault",
+             manifest_has_feature(d, "full") ? "+full" : "");
 }
 
 static void test_manifest_dependencies(void **state)
 {
     (void)state;
-    static const char TEXT[] = "[dependencies]\na = \"1\"\nt = { package = \"tokio\", version = \"1\", features = [\"full\"], default-features = false }\n"
+    static const char TEXT[] = "[dependencies]\na = \"1\"\nt = { package = \"tokio\", version = \"1\", features = "
+                               "[\"full\"], default-features = false }\n"
                                "[dev-dependencies]\nb = \"1\"\n[target.'cfg(unix)'.dependencies]\nc = \"1\"\n"
                                "[workspace.dependencies]\nd = \"1\"\n[dependencies.e]\nversion = \"2\"\n";
     struct manifest m;
@@ -190,7 +200,8 @@ static void test_manifest_dependencies(void **state)
     assert_ok(manifest_parse(TEXT, strlen(TEXT), "Cargo.toml", &m, &err), &err);
     struct seen s = {.m = &m};
     manifest_dependencies(&m, see, &s);
-    assert_string_equal(s.text, "a/a/normal/2 t/tokio/normal/3-nodefault+full e/e/normal/10 b/b/dev/5 c/c/normal/7 d/d/workspace/9 ");
+    assert_string_equal(
+        s.text, "a/a/normal/2 t/tokio/normal/3-nodefault+full e/e/normal/10 b/b/dev/5 c/c/normal/7 d/d/workspace/9 ");
     manifest_free(&m);
     assert_int_equal(manifest_parse("[a", 2, "Cargo.toml", &m, &err), -ERR_PARSE);
 }
@@ -198,12 +209,15 @@ static void test_manifest_dependencies(void **state)
 static void test_output_ignores_line_numbers_of_doc_tests(void **state)
 {
     (void)state;
-    static const char BEFORE[] = "running 2 tests\ntest src/lib.rs - add (line 12) ... ok\ntest src/lib.rs - add (line 20) - compile ... ok\n"
-                                 "test src/lib.rs - add (line 30) ... ok\n\ntest result: ok. 3 passed; 0 failed; 1 ignored; 0 measured\n";
-    static const char AFTER[] = "running 2 tests\ntest src/lib.rs - add (line 14) ... ok\ntest src/lib.rs - add (line 22) - compile ... ok\n"
-                                "test result: ok. 2 passed; 0 failed; 0 ignored\n";
+    static const char BEFORE[] =
+        "running 2 tests\ntest src/lib.rs - add (line 12) ... ok\ntest src/lib.rs - add (line 20) - compile ... ok\n"
+        "test src/lib.rs - add (line 30) ... ok\n\ntest result: ok. 3 passed; 0 failed; 1 ignored; 0 measured\n";
+    static const char AFTER[] =
+        "running 2 tests\ntest src/lib.rs - add (line 14) ... ok\ntest src/lib.rs - add (line 22) - compile ... ok\n"
+        "test result: ok. 2 passed; 0 failed; 0 ignored\n";
     struct test_counts before, after;
-    json_t *a = test_output_parse_new(BEFORE, strlen(BEFORE), &before), *b = test_output_parse_new(AFTER, strlen(AFTER), &after);
+    json_t *a = test_output_parse_new(BEFORE, strlen(BEFORE), &before),
+           *b = test_output_parse_new(AFTER, strlen(AFTER), &after);
     json_t *same = test_output_lost_new(b, a), *lost = test_output_lost_new(a, b);
     assert_int_equal(before.passed, 3);
     assert_int_equal(json_array_size(same), 0);
@@ -218,14 +232,10 @@ static void test_output_ignores_line_numbers_of_doc_tests(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_metadata_of_a_workspace),
-        cmocka_unit_test(test_metadata_refuses_other_shapes),
-        cmocka_unit_test(test_metadata_argv),
-        cmocka_unit_test(test_messages_of_clippy),
-        cmocka_unit_test(test_messages_tolerate_noise),
-        cmocka_unit_test(test_manifest_profiles),
-        cmocka_unit_test(test_manifest_dependencies),
-        cmocka_unit_test(test_output_ignores_line_numbers_of_doc_tests),
+        cmocka_unit_test(test_metadata_of_a_workspace), cmocka_unit_test(test_metadata_refuses_other_shapes),
+        cmocka_unit_test(test_metadata_argv),           cmocka_unit_test(test_messages_of_clippy),
+        cmocka_unit_test(test_messages_tolerate_noise), cmocka_unit_test(test_manifest_profiles),
+        cmocka_unit_test(test_manifest_dependencies),   cmocka_unit_test(test_output_ignores_line_numbers_of_doc_tests),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

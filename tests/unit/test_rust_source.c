@@ -49,7 +49,8 @@ static void test_lexer_literals(void **state)
 {
     (void)state;
     assert_tokens("a 'x' '\\'' 'a b \"s\\\"t\"", "a|'x'|'\\''|'a|b|\"s\\\"t\"");
-    assert_tokens("r\"a\\\" r#\"a\"b\"# br##\"\"#\"## b\"x\" b'y' c\"z\"", "r\"a\\\"|r#\"a\"b\"#|br##\"\"#\"##|b\"x\"|b'y'|c\"z\"");
+    assert_tokens("r\"a\\\" r#\"a\"b\"# br##\"\"#\"## b\"x\" b'y' c\"z\"",
+                  "r\"a\\\"|r#\"a\"b\"#|br##\"\"#\"##|b\"x\"|b'y'|c\"z\"");
     assert_tokens("r#fn rust b", "fn|rust|b");
     assert_tokens("0..10 1.5e-3 1.max(2) 0x1e+1 1_000u64 2.", "0|.|.|10|1.5e-3|1|.|max|(|2|)|0x1e|+|1|1_000u64|2.");
     assert_tokens("'ü' fn_ü", "'ü'|fn_ü");
@@ -103,8 +104,8 @@ static void assert_functions(const struct read *r, const char *expected)
     for (uint32_t i = 0; i < r->items.function_count; i++) {
         const struct rust_function *f = &r->items.functions[i];
         char *label = rust_function_label(&r->items, i);
-        buf_printf(&b, "%s%s:%u-%u%s%s%s", i ? " " : "", label, f->line, f->line_end, f->is_async ? "a" : "", f->is_public ? "p" : "",
-                   f->is_test ? "t" : "");
+        buf_printf(&b, "%s%s:%u-%u%s%s%s", i ? " " : "", label, f->line, f->line_end, f->is_async ? "a" : "",
+                   f->is_public ? "p" : "", f->is_test ? "t" : "");
         mem_free(label);
     }
     assert_string_equal(buf_str(&b), expected);
@@ -114,10 +115,11 @@ static void assert_functions(const struct read *r, const char *expected)
 static void test_items_functions(void **state)
 {
     (void)state;
-    struct read r = read_source("pub async fn a<T: Fn() -> u8>(x: fn(u8)) -> impl Iterator<Item = u8> where T: X {\n  fn inner() {}\n}\n"
-                                "impl<'a, T> fmt::Display for Wide<'a, T> {\n  pub(crate) unsafe fn show(&self) {}\n}\n"
-                                "trait Shape { fn area(&self) -> f64; }\nimpl dyn Shape { pub const fn zero() -> [u8; 2] { [0; 2] } }\n"
-                                "extern \"C\" { fn c(); }\n");
+    struct read r = read_source(
+        "pub async fn a<T: Fn() -> u8>(x: fn(u8)) -> impl Iterator<Item = u8> where T: X {\n  fn inner() {}\n}\n"
+        "impl<'a, T> fmt::Display for Wide<'a, T> {\n  pub(crate) unsafe fn show(&self) {}\n}\n"
+        "trait Shape { fn area(&self) -> f64; }\nimpl dyn Shape { pub const fn zero() -> [u8; 2] { [0; 2] } }\n"
+        "extern \"C\" { fn c(); }\n");
     assert_functions(&r, "a:1-3ap inner:2-2 Wide::show:5-5 Shape::area:7-7 Shape::zero:8-8p c:9-9");
     assert_int_equal(r.items.functions[1].parent, 0);
     assert_int_equal(rust_function_at_line(&r.items, 2), 1);
@@ -128,9 +130,10 @@ static void test_items_functions(void **state)
 static void test_items_tests_and_macros_are_excluded(void **state)
 {
     (void)state;
-    struct read r = read_source("#[cfg(test)]\n#[allow(x)]\nmod tests { fn a() {} }\n#[tokio::test]\nasync fn b() {}\n"
-                                "#[cfg(not(test))]\nfn c() {}\nmacro_rules! m { () => { fn d() {} } }\n#[cfg(test)] mod far;\n"
-                                "#[cfg(all(test, unix))] use x::{y, z};\nfn e() {}\nstruct S { #[cfg(test)] t: u8, u: u8 }\nfn f() {}");
+    struct read r = read_source(
+        "#[cfg(test)]\n#[allow(x)]\nmod tests { fn a() {} }\n#[tokio::test]\nasync fn b() {}\n"
+        "#[cfg(not(test))]\nfn c() {}\nmacro_rules! m { () => { fn d() {} } }\n#[cfg(test)] mod far;\n"
+        "#[cfg(all(test, unix))] use x::{y, z};\nfn e() {}\nstruct S { #[cfg(test)] t: u8, u: u8 }\nfn f() {}");
     assert_functions(&r, "a:3-3t b:5-5at c:7-7 d:8-8t e:11-11 f:13-13");
     assert_int_equal(r.items.test_module_count, 1);
     assert_string_equal(r.items.test_modules[0], "far");
@@ -155,7 +158,8 @@ static void test_items_loops(void **state)
                                 "}\nimpl X for Y {}\n");
     struct buf b = BUF_INIT;
     for (size_t i = 0; i < r.items.loop_count; i++)
-        buf_printf(&b, "%u:%d:%u ", r.t.items[r.items.loops[i].keyword].line, (int)r.items.loops[i].kind, r.items.loops[i].depth);
+        buf_printf(&b, "%u:%d:%u ", r.t.items[r.items.loops[i].keyword].line, (int)r.items.loops[i].kind,
+                   r.items.loops[i].depth);
     assert_string_equal(buf_str(&b), "2:3:1 2:0:1 3:1:2 3:2:3 6:3:1 7:3:1 ");
     buf_free(&b);
     for (uint32_t i = 0; i < r.t.count; i++) {
@@ -172,7 +176,8 @@ static void test_items_loops(void **state)
 static void test_items_imports(void **state)
 {
     (void)state;
-    struct read r = read_source("use std::{fs, fs::File as F, io::{self, Read}};\nuse tokio::time::sleep;\nuse a::*;\nfn f() { use ::b::c; }");
+    struct read r = read_source(
+        "use std::{fs, fs::File as F, io::{self, Read}};\nuse tokio::time::sleep;\nuse a::*;\nfn f() { use ::b::c; }");
     assert_string_equal(rust_import_path(&r.items, "fs"), "std::fs");
     assert_string_equal(rust_import_path(&r.items, "F"), "std::fs::File");
     assert_string_equal(rust_import_path(&r.items, "io"), "std::io");
@@ -186,8 +191,9 @@ static void test_items_imports(void **state)
 static void test_items_publics(void **state)
 {
     (void)state;
-    struct read r = read_source("pub struct A { pub x: u8 }\npub(crate) enum B {}\npub fn c() {}\nimpl A { pub fn d(&self) {} fn e() {} }\n"
-                                "pub const fn f() {}\npub unsafe trait T {}\n#[cfg(test)] pub fn t() {}\n");
+    struct read r = read_source(
+        "pub struct A { pub x: u8 }\npub(crate) enum B {}\npub fn c() {}\nimpl A { pub fn d(&self) {} fn e() {} }\n"
+        "pub const fn f() {}\npub unsafe trait T {}\n#[cfg(test)] pub fn t() {}\n");
     struct buf b = BUF_INIT;
     for (size_t i = 0; i < r.items.public_count; i++)
         buf_printf(&b, "%s:%u, ", r.items.publics[i].name, r.items.publics[i].line);
@@ -200,7 +206,8 @@ static void test_items_publics(void **state)
 static void test_items_hostile_nesting(void **state)
 {
     (void)state;
-    static const char *const PIECES[] = {"loop {", "fn f() {", "for x in (", "impl<A<", "#[a", "x.map(|y|", "use a::{", "((((", "'", "r#\""};
+    static const char *const PIECES[] = {"loop {",    "fn f() {", "for x in (", "impl<A<", "#[a",
+                                         "x.map(|y|", "use a::{", "((((",       "'",       "r#\""};
     for (size_t p = 0; p < ARRAY_LEN(PIECES); p++) {
         struct buf b = BUF_INIT;
         while (b.len < 100000)
