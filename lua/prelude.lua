@@ -284,6 +284,13 @@ local function complete_result(result, agent)
   return result
 end
 
+-- `input = p` passes the params on: they are seen through a guard, and only what lies in a table crosses the border.
+local function plain(input)
+  local out = {}
+  for key, value in pairs(input or {}) do out[key] = value end
+  return out
+end
+
 function stage(given)
   check_keys("stage", given, STAGE_KEYS)
   local agent = need("stage", given, "agent")
@@ -292,7 +299,7 @@ function stage(given)
     fault("stage: 'retries' must be a whole number from 0 to 100, not %s", tostring(retries))
   end
   return complete_result(ask("stage", {
-    agent = agent, task = given.task, after = parents(given.after), input = given.input or {}, mode = given.mode,
+    agent = agent, task = given.task, after = parents(given.after), input = plain(given.input), mode = given.mode,
     timeout_ms = given.timeout and duration("stage, timeout", given.timeout), retries = retries and floor(retries),
     reuse = given.reuse,
   }), agent)

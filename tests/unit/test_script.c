@@ -403,8 +403,18 @@ static void test_script_log_has_the_task(void **state)
 
 int main(void)
 {
+static void test_script_params_pass_on_as_input(void **state)
+{
+    struct world *w = *state;
+    start(w, "workflow 'x' { params = { focus = { default = 'all' } }, run = function(p)\n"
+             "stage { agent = 'a', input = p } end }");
+    assert_int_equal(w->calls.len, 1);
+    assert_string_equal(json_str(json_obj(w->calls.items[0].args, "input"), "focus", ""), "all");
+}
+
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
+        T(test_script_params_pass_on_as_input),
         T(test_script_stage_waits_for_its_answer),
         T(test_script_late_and_second_answers_are_refused),
         T(test_script_answers_at_once_and_inside_the_call),
