@@ -483,8 +483,7 @@ int stage_begin(struct run *run, uint64_t call, const char *task, unsigned n, co
     const char *name = json_str(args, "agent", "");
     const struct run_agent *agent = find_agent(run, name);
     if (!agent)
-        return err_set(err, ERR_NOT_FOUND, "no agent file for '%s' (line %d): the run started with %zu agents", name,
-                       (int)json_int(args, "line", 0), run->agents.len);
+        return err_set(err, ERR_NOT_FOUND, "no agent file for '%s': the run started with %zu agents", name, run->agents.len);
     const char *role = role_of_agent(agent->name);
     if (!role || !pool_has_role(role))
         return err_set(err, ERR_UNSUPPORTED, "no native worker does the work of '%s'", agent->name);
