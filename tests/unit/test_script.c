@@ -401,8 +401,6 @@ static void test_script_log_has_the_task(void **state)
     assert_string_equal(buf_str(&w->log), "0:a 1 table null function nil\n0.1:x y\n");
 }
 
-int main(void)
-{
 static void test_script_params_pass_on_as_input(void **state)
 {
     struct world *w = *state;
@@ -412,6 +410,8 @@ static void test_script_params_pass_on_as_input(void **state)
     assert_string_equal(json_str(json_obj(w->calls.items[0].args, "input"), "focus", ""), "all");
 }
 
+int main(void)
+{
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
         T(test_script_params_pass_on_as_input),
