@@ -110,15 +110,25 @@ static void add_stats(const json_t *m, struct buf *out)
     buf_str_add(out, "</dl>");
 }
 
+// The pill says the label already.
+static const char *behind_label(const char *headline, const char *label)
+{
+    size_t n = strlen(label);
+    AUTO_FREE char *start = str_ndup(headline, n);
+    return str_eq_nocase(start, label) && headline[n] == ':' && headline[n + 1] == ' ' && headline[n + 2] ? headline + n + 2 : headline;
+}
+
 static void add_hero(const json_t *m, struct buf *out)
 {
+    char when[TEXT_NUMBER];
     const char *verdict = json_str(m, "verdict", "?"), *reason = json_str(m, "reason", NULL), *headline = json_str(m, "headline", "");
     html_put(out, "<header class=\"top\"><b>baton</b><span>%s</span><span>%s</span><span>%s</span><span>%s</span></header>",
-             json_str(m, "run", ""), json_str(m, "workflow", ""), json_str(m, "project", ""), json_str(m, "created", ""));
+             json_str(m, "run", ""), json_str(m, "workflow", ""), json_str(m, "project", ""), text_when(json_str(m, "created", ""), when));
     AUTO_FREE char *pill = str_dup(text_state(verdict));
     if (pill[0] >= 'a' && pill[0] <= 'z')
         pill[0] = (char)(pill[0] - 'a' + 'A');
-    html_put(out, "<div class=\"hero\"><div><span class=\"pill %s\">%s</span><h1>%s</h1>", tone_of(verdict), pill, headline);
+    html_put(out, "<div class=\"hero\"><div><span class=\"pill %s\">%s</span><h1>%s</h1>", tone_of(verdict), pill,
+             behind_label(headline, pill));
     if (reason && *reason && !str_has_nocase(headline, reason))
         html_put(out, "<p class=\"mute\">%s</p>", reason);
     buf_str_add(out, "</div>");
@@ -260,9 +270,10 @@ static void add_changes(const json_t *m, struct buf *out)
     json_t *row, *file;
     json_array_foreach (json_list(m, "changes"), i, row) {
         buf_str_add(out, i ? "" : "<section><h2>What was changed</h2><ul class=\"tried\">");
+        char commit[TEXT_NUMBER];
         html_put(out, "<li><span class=\"id\">%s</span><b>%s</b><p class=\"mute\">", json_str(row, "id", ""), json_str(row, "title", ""));
         if (json_str(row, "commit", NULL))
-            html_put(out, "commit <code>%s</code> ", json_str(row, "commit", ""));
+            html_put(out, "commit <code title=\"%s\">%s</code> ", json_str(row, "commit", ""), text_commit(json_str(row, "commit", ""), commit));
         json_array_foreach (json_list(row, "files"), k, file)
             html_put(out, "%s<code>%s</code>", k ? ", " : "in ", json_string_value(file));
         buf_str_add(out, "</p>");
@@ -302,6 +313,7 @@ static void add_tried(const json_t *m, struct buf *out)
 
 void report_html(const json_t *m, const char *flame, struct buf *out)
 {
+    char when[TEXT_NUMBER];
     html_put(out, "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>%s: %s</title>\n", json_str(m, "run", "run"),
              json_str(m, "headline", ""));
     buf_str_add(out, "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'; script-src "
@@ -326,5 +338,5 @@ void report_html(const json_t *m, const char *flame, struct buf *out)
     html_host(m, out);
     html_reproduce(m, out);
     html_put(out, "<footer>Run %s, finished %s. The same facts as data: report.json; as text: report.md.</footer>\n</main></body></html>\n",
-             json_str(m, "run", ""), json_str(m, "finished", "not yet"));
+             json_str(m, "run", ""), text_when(json_str(m, "finished", "not yet"), when));
 }

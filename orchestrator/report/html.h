@@ -12,6 +12,8 @@ void report_html(const json_t *model, const char *flame, struct buf *out);
 
 // %s is escaped for text and for attributes in double quotes (see mark.h).
 void html_put(struct buf *out, const char *fmt, ...) ATTR_PRINTF(2, 3);
+// Prose of tools: what stands between backticks becomes <code>.
+void html_prose(struct buf *out, const char *text);
 // <style> of the page and of the frame around the flame graph.
 extern const char *const html_page_style[];
 extern const char *const html_flame_style[];

@@ -104,6 +104,15 @@ void html_hot_paths(const json_t *m, const char *flame, struct buf *out)
 
 // --- findings ---
 
+static void add_line(struct buf *out, const char *label, const char *text, const char *behind)
+{
+    if (!text)
+        return;
+    html_put(out, "<p class=\"mute\">%s", label);
+    html_prose(out, text);
+    html_put(out, "%s</p>", behind);
+}
+
 static void add_finding(const json_t *f, struct buf *out)
 {
     struct buf place = BUF_INIT;
@@ -114,10 +123,12 @@ static void add_finding(const json_t *f, struct buf *out)
     html_put(out, "<code>%s</code>", buf_str(&place));
     if (json_str(f, "function", NULL))
         html_put(out, " <span class=\"mute\">in</span> <code>%s</code>", json_str(f, "function", ""));
-    html_put(out, " <span class=\"mute\">%s</span><p>%s</p>", json_str(f, "lint", json_str(f, "kind", "")), json_str(f, "message", ""));
-    if (json_str(f, "suggestion", NULL))
-        html_put(out, "<p class=\"mute\">Instead: %s%s</p>", json_str(f, "suggestion", ""),
-                 str_eq(json_str(json_obj(f, "fix"), "applicability", ""), "machine") ? " (a machine can fix it)" : "");
+    html_put(out, " <span class=\"mute\">%s</span><p>", json_str(f, "lint", json_str(f, "kind", "")));
+    html_prose(out, json_str(f, "message", ""));
+    buf_str_add(out, "</p>");
+    add_line(out, "Why: ", json_str(f, "why", NULL), "");
+    add_line(out, "Instead: ", json_str(f, "suggestion", NULL),
+             str_eq(json_str(json_obj(f, "fix"), "applicability", ""), "machine") ? " (a machine can fix it)" : "");
     buf_str_add(out, "</li>");
     buf_free(&place);
 }

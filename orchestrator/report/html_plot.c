@@ -153,7 +153,7 @@ void html_plot_interval(struct buf *out, double low, double change, double high,
     for (size_t i = 0; i < ARRAY_LEN(ends); i++)
         ends[i] = 80 + fmax(-78, fmin(78, ends[i] * scale));
     const char *class = high < 0 ? "p-good" : low > 0 ? "p-bad" : "p-open";
-    html_put(out, "<svg class=\"interval %s\" viewBox=\"0 0 160 18\" aria-hidden=\"true\"><path class=\"p-zero\" d=\"M80 1V17\"/>", class);
-    html_put(out, "<path class=\"p-range\" d=\"M%.1f 9H%.1f\"/><circle cx=\"%.1f\" cy=\"9\" r=\"3.6\"/></svg>", ends[0],
-             fmax(ends[2], ends[0] + 0.5), ends[1]);
+    html_put(out, "<svg class=\"interval %s\" viewBox=\"0 0 160 18\" aria-hidden=\"true\"><path class=\"p-scale\" d=\"M2 9H158\"/>", class);
+    html_put(out, "<path class=\"p-bar\" d=\"M80 5H%.1fV13H80Z\"/><path class=\"p-zero\" d=\"M80 1V17\"/>", ends[1]);
+    html_put(out, "<path class=\"p-range\" d=\"M%.1f 9H%.1f\"/></svg>", ends[0], fmax(ends[2], ends[0] + 0.5));
 }

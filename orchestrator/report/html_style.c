@@ -61,10 +61,11 @@ const char *const html_page_style[] = {
     ".p-median{stroke-width:2.4;stroke-linecap:round;fill:none}.p-before .p-median{stroke:var(--ink)}"
     ".p-after .p-median{stroke:var(--after)}.plot .p-after .p-side{fill:var(--after)}",
     ".interval{display:block;width:160px;height:18px}",
-    ".p-zero{stroke:var(--line);stroke-width:1.5}.p-range{stroke-width:3;stroke-linecap:round}",
-    ".p-good .p-range{stroke:var(--good)}.p-good circle{fill:var(--good)}",
-    ".p-bad .p-range{stroke:var(--bad)}.p-bad circle{fill:var(--bad)}",
-    ".p-open .p-range{stroke:var(--before)}.p-open circle{fill:var(--before)}",
+    ".p-scale{stroke:var(--line)}.p-zero{stroke:var(--mute);stroke-width:1.5}.p-bar{opacity:.3}"
+    ".p-range{stroke-width:4;stroke-linecap:round}",
+    ".p-good .p-range{stroke:var(--good)}.p-good .p-bar{fill:var(--good)}",
+    ".p-bad .p-range{stroke:var(--bad)}.p-bad .p-bar{fill:var(--bad)}",
+    ".p-open .p-range{stroke:var(--before)}.p-open .p-bar{fill:var(--before)}",
     ".tried{list-style:none;margin:0;padding:0}",
     ".tried>li{padding:12px 0;border-top:1px solid var(--line)}.tried>li:first-child{border-top:0;padding-top:0}",
     ".tried>li:last-child{padding-bottom:0}",
@@ -75,7 +76,7 @@ const char *const html_page_style[] = {
     ".bar{position:relative;display:block;height:6px;border-radius:3px;background:var(--soft);min-width:90px;overflow:hidden}",
     ".bar i{position:absolute;left:0;top:0;bottom:0;background:var(--hot);border-radius:3px}",
     ".bar.calm i{background:var(--before)}",
-    "details{margin-top:12px}details:first-of-type{margin-top:0}h2+details{margin-top:0}",
+    "details{margin-top:12px}h2+details{margin-top:0}",
     "summary{cursor:pointer;font-weight:600;font-size:14px;padding:3px 0;overflow-wrap:anywhere}"
     "summary small{font-weight:400}",
     "summary:focus-visible{outline:2px solid var(--calm);outline-offset:3px;border-radius:4px}",

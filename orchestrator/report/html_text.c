@@ -1,5 +1,7 @@
 #include "report/html.h"
 
+#include "base/mem.h"
+#include "base/str.h"
 #include "report/mark.h"
 #include "report/text.h"
 
@@ -32,4 +34,19 @@ void html_put(struct buf *out, const char *fmt, ...)
     va_start(args, fmt);
     mark_vput(out, escape, fmt, args);
     va_end(args);
+}
+
+void html_prose(struct buf *out, const char *text)
+{
+    for (;;) {
+        const char *open = strchr(text, '`'), *close = open ? strchr(open + 1, '`') : NULL;
+        if (!close) {
+            escape(out, text);
+            return;
+        }
+        AUTO_FREE char *before = str_ndup(text, (size_t)(open - text));
+        AUTO_FREE char *inside = str_ndup(open + 1, (size_t)(close - open) - 1);
+        html_put(out, "%s<code>%s</code>", before, inside);
+        text = close + 1;
+    }
 }

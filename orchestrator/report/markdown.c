@@ -13,12 +13,12 @@
 
 static void add_facts(const json_t *m, struct buf *out)
 {
-    char time[TEXT_NUMBER];
+    char time[TEXT_NUMBER], when[TEXT_NUMBER];
     const json_t *git = json_obj(m, "git");
     text_ms(json_int(m, "duration_ms", 0), time);
     md_put(out, "%s on ", json_str(m, "workflow", "run"));
     md_code(out, json_str(m, "project", "?"));
-    md_put(out, ", started %s, took %s.", json_str(m, "created", "?"), time);
+    md_put(out, ", started %s, took %s.", text_when(json_str(m, "created", "?"), when), time);
     if (json_str(git, "branch", NULL) && json_array_size(json_list(m, "changes"))) {
         buf_str_add(out, " The changes are on branch ");
         md_code(out, json_str(git, "branch", ""));
@@ -120,10 +120,11 @@ static void add_kept(const json_t *m, struct buf *out)
     size_t i, k;
     json_t *row, *file;
     json_array_foreach (json_list(m, "changes"), i, row) {
+        char commit[TEXT_NUMBER];
         buf_str_add(out, i ? "" : "## What was changed\n\n");
         md_put(out, "- **%s** %s", json_str(row, "id", "?"), json_str(row, "title", ""));
         if (json_str(row, "commit", NULL))
-            md_put(out, " (commit %s)", json_str(row, "commit", ""));
+            md_put(out, " (commit %s)", text_commit(json_str(row, "commit", ""), commit));
         json_array_foreach (json_list(row, "files"), k, file) {
             buf_str_add(out, k ? ", " : ": ");
             md_code(out, json_string_value(file));

@@ -8,6 +8,8 @@
 
 #include <string.h>
 
+#define DUPLICATES_SHOWN 20
+
 // What stands beside <summary> is HTML, not Markdown.
 static void fold_open(struct buf *out, const char *summary)
 {
@@ -16,7 +18,8 @@ static void fold_open(struct buf *out, const char *summary)
 
 static void fold_close(struct buf *out)
 {
-    buf_str_add(out, "\n</details>\n\n");
+    bool blank = out->len >= 2 && out->data[out->len - 2] == '\n';
+    buf_str_add(out, blank ? "</details>\n\n" : "\n</details>\n\n");
 }
 
 // --- findings ---
@@ -35,6 +38,8 @@ static void add_finding(const json_t *f, struct buf *out)
         md_code(out, json_str(f, "function", ""));
     }
     md_put(out, " %s: %s", json_str(f, "lint", json_str(f, "kind", "")), json_str(f, "message", ""));
+    if (json_str(f, "why", NULL) && text_is_hot(f))
+        md_put(out, ". Why: %s", json_str(f, "why", ""));
     if (json_str(f, "suggestion", NULL))
         md_put(out, ". Instead: %s", json_str(f, "suggestion", ""));
     if (str_eq(json_str(json_obj(f, "fix"), "applicability", ""), "machine"))
@@ -98,6 +103,23 @@ static void add_units(const json_t *rows, const char *title, struct buf *out)
     md_table_write(&t, out);
 }
 
+static void add_duplicates(const json_t *rows, struct buf *out)
+{
+    size_t i, k, n = json_array_size(rows);
+    json_t *row, *version;
+    json_array_foreach (rows, i, row) {
+        if (i == DUPLICATES_SHOWN)
+            break;
+        buf_str_add(out, i ? "; " : "- built more than once: ");
+        md_put(out, "%s", json_str(row, "name", "?"));
+        json_array_foreach (json_list(row, "versions"), k, version)
+            md_put(out, "%s%s", k ? ", " : " ", json_string_value(version));
+    }
+    if (n > DUPLICATES_SHOWN)
+        md_put(out, "; and %zu more", n - DUPLICATES_SHOWN);
+    buf_str_add(out, n ? "\n" : "");
+}
+
 static void add_tools(const json_t *build, struct buf *out)
 {
     const json_t *cache = json_obj(build, "sccache"), *linker = json_obj(build, "linker"), *profile = json_obj(build, "release_profile");
@@ -113,18 +135,7 @@ static void add_tools(const json_t *build, struct buf *out)
         md_code(out, json_object_size(profile) ? text : "nothing set");
         buf_str_add(out, "\n");
     }
-    size_t i, k;
-    json_t *row, *version;
-    json_array_foreach (json_list(build, "duplicates"), i, row) {
-        if (i == 20) {
-            md_put(out, "- and %zu more crates are built twice\n", json_array_size(json_list(build, "duplicates")) - i);
-            break;
-        }
-        md_put(out, "- built more than once: %s", json_str(row, "name", "?"));
-        json_array_foreach (json_list(row, "versions"), k, version)
-            md_put(out, "%s%s", k ? ", " : " ", json_is_string(version) ? json_string_value(version) : "?");
-        buf_str_add(out, "\n");
-    }
+    add_duplicates(json_list(build, "duplicates"), out);
     buf_str_add(out, "\n");
 }
 

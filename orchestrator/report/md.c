@@ -1,6 +1,7 @@
 #include "report/md.h"
 
 #include "base/err.h"
+#include "base/str.h"
 #include "report/mark.h"
 #include "report/text.h"
 
@@ -16,35 +17,28 @@ static bool is_word(char c)
     return isalnum((unsigned char)c) || (unsigned char)c >= 0x80;
 }
 
-// Underscores inside of words mean nothing in Markdown: names stay readable in a terminal.
-static bool needs_escape(const char *text, size_t i)
+// As little as keeps the meaning: underscores inside of words, brackets that make no link and lone ampersands mean nothing in
+// Markdown, and names stay readable in a terminal.
+static bool needs_escape(const char *text, size_t i, bool in_cell)
 {
-    if (text[i] == '_')
-        return i == 0 || !is_word(text[i - 1]) || !is_word(text[i + 1]);
-    return strchr("\\`*<>[]|&$~", text[i]) != NULL;
-}
-
-static void escape(struct buf *out, const char *text)
-{
-    for (size_t i = 0, len = strlen(text), n; i < len; i += n ? n : 1) {
-        n = text_char(text + i, len - i);
-        if (n == 0 && strchr("\n\r\t", text[i]))
-            buf_char(out, ' ');
-        else if (n == 0)
-            buf_str_add(out, UNSHOWN);
-        else if (n == 1 && needs_escape(text, i))
-            buf_printf(out, "\\%c", text[i]);
-        else
-            buf_add(out, text + i, n);
+    char next = text[i + 1];
+    switch (text[i]) {
+    case '_':
+        return i == 0 || !is_word(text[i - 1]) || !is_word(next);
+    case ']':
+        return next == '(' || next == '[' || next == ':';
+    case '&':
+        return next == '#' || is_word(next);
+    case '#':
+        return i == 0;
+    case '-':
+    case '+':
+        return i == 0 && next == ' ' && !in_cell;
+    case '|':
+        return in_cell;
+    default:
+        return strchr("\\`*<$~", text[i]) != NULL;
     }
-}
-
-void md_put(struct buf *out, const char *fmt, ...)
-{
-    va_list args;
-    va_start(args, fmt);
-    mark_vput(out, escape, fmt, args);
-    va_end(args);
 }
 
 static size_t longest_run(const char *text, char c)
@@ -92,6 +86,51 @@ static void add_code(struct buf *out, const char *text, bool in_table)
     repeat(out, '`', fence);
 }
 
+// What stands between two backticks is meant as code and stays code.
+static size_t add_quoted(struct buf *out, const char *text, bool in_cell)
+{
+    const char *end = text[0] == '`' && text[1] != '`' ? strchr(text + 1, '`') : NULL;
+    if (!end || end == text + 1 || end[1] == '`')
+        return 0;
+    AUTO_FREE char *inside = str_ndup(text + 1, (size_t)(end - text) - 1);
+    add_code(out, inside, in_cell);
+    return (size_t)(end - text) + 1;
+}
+
+static void add_prose(struct buf *out, const char *text, bool in_cell)
+{
+    for (size_t i = 0, len = strlen(text), n; i < len; i += n ? n : 1) {
+        n = text_char(text + i, len - i);
+        size_t quoted = text[i] == '`' ? add_quoted(out, text + i, in_cell) : 0;
+        if (quoted)
+            n = quoted;
+        else if (n == 0)
+            buf_str_add(out, strchr("\n\r\t", text[i]) ? " " : UNSHOWN);
+        else if (n == 1 && needs_escape(text, i, in_cell))
+            buf_printf(out, "\\%c", text[i]);
+        else
+            buf_add(out, text + i, n);
+    }
+}
+
+static void escape(struct buf *out, const char *text)
+{
+    add_prose(out, text, false);
+}
+
+static void escape_cell(struct buf *out, const char *text)
+{
+    add_prose(out, text, true);
+}
+
+void md_put(struct buf *out, const char *fmt, ...)
+{
+    va_list args;
+    va_start(args, fmt);
+    mark_vput(out, escape, fmt, args);
+    va_end(args);
+}
+
 void md_code(struct buf *out, const char *text)
 {
     add_code(out, text, false);
@@ -123,7 +162,7 @@ void md_cell(struct md_table *t, const char *fmt, ...)
     struct buf b = BUF_INIT;
     va_list args;
     va_start(args, fmt);
-    mark_vput(&b, escape, fmt, args);
+    mark_vput(&b, escape_cell, fmt, args);
     va_end(args);
     vec_push(&t->cells, buf_steal(&b));
 }

@@ -205,6 +205,21 @@ const char *text_state(const char *state)
     return state ? state : "";
 }
 
+const char *text_commit(const char *commit, char out[TEXT_NUMBER])
+{
+    snprintf(out, TEXT_NUMBER, "%.*s", (int)str_utf8_cut(commit, 12), commit);
+    return out;
+}
+
+const char *text_when(const char *iso, char out[TEXT_NUMBER])
+{
+    if (strlen(iso) > 19 && iso[10] == 'T')
+        snprintf(out, TEXT_NUMBER, "%.10s %.8s UTC", iso, iso + 11);
+    else
+        snprintf(out, TEXT_NUMBER, "%.*s", (int)str_utf8_cut(iso, TEXT_NUMBER - 1), iso);
+    return out;
+}
+
 void text_place(const json_t *row, struct buf *out)
 {
     const char *file = json_str(row, "file", NULL);

@@ -28,6 +28,8 @@ void text_percent(double v, char out[TEXT_NUMBER]);   // "-12.3", "+0.04": two d
 void text_change(const json_t *row, struct buf *out);
 const char *text_metric(const char *metric);          // "CPU time"
 const char *text_state(const char *state);            // of runs, stages, comparisons: "needs discussion"; borrowed, "" for NULL
+const char *text_commit(const char *commit, char out[TEXT_NUMBER]); // its first 12 characters; returns out
+const char *text_when(const char *iso, char out[TEXT_NUMBER]);      // "2026-11-22 21:30:05 UTC"; returns out
 // "src/lib.rs:12" of an object with file and line (hot_line preferred); "" when there is no file.
 void text_place(const json_t *row, struct buf *out);
 bool text_is_hot(const json_t *finding); // enough samples lie in its function
