@@ -78,9 +78,10 @@ char *branch_message(const json_t *candidate, const char *run)
 }
 
 int branch_rebuild(struct exec_context *exec, const char *base_dir, const char *work_dir, const char *base_commit,
-                   const json_t *candidates, const char *run, char **ret_head, struct err *err)
+                   const json_t *candidates, const char *run, char **ret_head, json_t **ret_commits, struct err *err)
 {
     int r = branch_reset(exec, work_dir, base_commit, err);
+    AUTO_JSON json_t *commits = json_object();
     AUTO_JSON json_t *laid = json_array();
     AUTO_JSON json_t *touched = json_object();
     size_t i;
@@ -96,7 +97,13 @@ int branch_rebuild(struct exec_context *exec, const char *base_dir, const char *
         AUTO_JSON json_t *files = change_files(c);
         char *commit = NULL;
         r = branch_commit(exec, work_dir, files, message, &commit, err);
+        if (r == 0)
+            json_put_str(commits, json_str(c, "id", "?"), commit);
         mem_free(commit);
     }
-    return r < 0 ? r : branch_head(exec, work_dir, ret_head, err);
+    if (r == 0)
+        r = branch_head(exec, work_dir, ret_head, err);
+    if (r == 0)
+        *ret_commits = json_incref(commits);
+    return r;
 }

@@ -17,6 +17,7 @@ int branch_commit(struct exec_context *exec, const char *work_dir, const json_t 
 int branch_head(struct exec_context *exec, const char *work_dir, char **ret_commit, struct err *err);
 // Commit message of a candidate: title, why, evidence, id. Owned by the caller.
 char *branch_message(const json_t *candidate, const char *run);
-// The candidates laid over base_dir's text and committed one by one on top of `base_commit`; *ret_head is the last commit.
+// The candidates laid over base_dir's text and committed one by one on top of `base_commit`. *ret_head is the last commit,
+// *ret_commits (new reference) has the commit of each candidate: {"C1": "<hash>"}.
 int branch_rebuild(struct exec_context *exec, const char *base_dir, const char *work_dir, const char *base_commit,
-                   const json_t *candidates, const char *run, char **ret_head, struct err *err);
+                   const json_t *candidates, const char *run, char **ret_head, json_t **ret_commits, struct err *err);

@@ -355,13 +355,25 @@ static void describe(const struct verify *v, json_t *draft)
     buf_free(&dropped);
 }
 
+// The developer's commits are gone: each kept change has its own new one.
+static void note_commits(struct verify *v, const json_t *commits)
+{
+    size_t i;
+    json_t *result;
+    json_array_foreach (v->results, i, result)
+        json_put_str(result, "commit", json_str(commits, json_str(result, "id", "?"), NULL));
+}
+
 static int finish(struct verify *v, json_t *draft, struct err *err)
 {
     json_t *output = json_obj(draft, "output");
     char *head = NULL;
-    int r = branch_rebuild(job_exec(v->job), v->base, v->work, v->commit, v->kept, v->run, &head, err);
+    json_t *commits = NULL;
+    int r = branch_rebuild(job_exec(v->job), v->base, v->work, v->commit, v->kept, v->run, &head, &commits, err);
     if (r < 0)
         return r;
+    note_commits(v, commits);
+    json_decref(commits);
     json_put_str(output, "head", head);
     mem_free(head);
     json_put(output, "results", json_incref(v->results));
