@@ -140,7 +140,7 @@ size_t check_duplicates(const struct project *p, struct findings *f)
             end++;
         if (end - i < 2 || hands_on(nodes, i, end))
             continue;
-        struct way way;
+        struct way way = {0};
         bool found = false;
         struct buf list = BUF_INIT;
         for (size_t k = i; k < end; k++) {
