@@ -17,7 +17,7 @@
 #include "performance/candidates.h"
 #include "performance/compare.h"
 #include "performance/harness.h"
-#include "performance/record.h"
+#include "performance/profiler.h"
 #include "performance/subject.h"
 
 #include <stdlib.h>
@@ -126,7 +126,8 @@ static int record(struct stage *s, struct err *err)
                                   .target_dir = target,
                                   .crates = s->crates};
     struct err why;
-    int r = record_subjects(&recording, s->subjects, s->programs, &s->profile, &why);
+    const struct profiler *profiler = profiler_choose(&why);
+    int r = profiler ? profiler->record(&recording, s->subjects, s->programs, &s->profile, &why) : -ERR_NOT_FOUND;
     if (r == -ERR_CANCELLED)
         return err_set(err, why.code, "%s", why.text);
     if (r < 0)
@@ -288,6 +289,8 @@ static int hand_over(struct stage *s, json_t *output, json_t *draft, const char 
     json_put(output, "findings", json_incref(s->findings));
     json_put(output, "mains", mains_new(s));
     json_put(output, "host", host_check_new(""));
+    json_put(output, "profilers", profilers_json_new());
+    json_put(output, "advice", platform_advice_new());
     json_put(output, "candidates", candidates_new(&facts));
     json_put(output, "hot_paths", s->profile ? hot_json_new(s->profile->hot, HOT_ROWS_MAX) : json_array());
     if (s->profile)

@@ -8,7 +8,7 @@
 // Mode profile (also build, tests): build, find something to run, profile, baseline, build analysis, candidates.
 // output: { "measurable", "why_not", "workspace": "<workspace root below the checkout>", "subjects": […], "hot_paths": […],
 //           "profile": {samples, event, …}, "baseline": [{subject, median_ns, …}], "build": {…}, "findings": [ranked, share_pct],
-//           "candidates": […], "host": {…}, "limits": ["what could not be done, in words"] }
+//           "candidates": […], "host": {…}, "profilers": […], "advice": ["of this platform only"], "limits": ["what could not be done, in words"] }
 int stage_profile(struct job *job, json_t *draft, struct err *err);
 
 // Mode verify: each change of the developer against what was kept so far; the branch keeps what measures better.
