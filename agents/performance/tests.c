@@ -2,6 +2,7 @@
 
 #include "base/buf.h"
 #include "base/clock.h"
+#include "base/file.h"
 #include "base/mem.h"
 #include "base/str.h"
 
@@ -10,9 +11,11 @@
 #define TESTS_WALL_NS (15 * 60 * NS_PER_SEC)
 #define LOST_NAMES    5
 
-static int run_tests(struct job *job, const char *root, const char *cache, struct exec_result *result, struct err *err)
+// Base and branch have target directories of their own: cargo takes two checkouts of a workspace for the same packages and judges
+// by time which is newer, so that the base's tests could link the branch's library.
+static int run_tests(struct job *job, const char *root, const char *target_dir, struct exec_result *result, struct err *err)
 {
-    AUTO_FREE char *target = str_printf("CARGO_TARGET_DIR=%s/target-test", cache);
+    AUTO_FREE char *target = str_printf("CARGO_TARGET_DIR=%s", target_dir);
     const char *const env[] = {target, NULL};
     const char *const argv[] = {"cargo", "test", "--workspace", "--no-fail-fast", NULL};
     return exec_run(job_exec(job),
@@ -26,7 +29,8 @@ int tests_baseline(struct job *job, const char *root, const char *cache, struct 
     *ret = (struct tests){0};
     job_progress(job, -1, "running the tests of the base");
     struct exec_result result = {0};
-    int r = run_tests(job, root, cache, &result, err);
+    AUTO_FREE char *target = path_join(cache, "target-test-base");
+    int r = run_tests(job, root, target, &result, err);
     if (r == -ERR_DENIED || r == -ERR_NOT_FOUND) {
         ret->limit = str_printf("tests were not run: %s", err ? err->text : "refused");
         r = 0;
@@ -47,7 +51,8 @@ int tests_check(struct job *job, const char *root, const char *cache, const stru
         return 0;
     job_progress(job, -1, "running the tests with the change");
     struct exec_result result = {0};
-    int r = run_tests(job, root, cache, &result, err);
+    AUTO_FREE char *target = path_join(cache, "target-test-work");
+    int r = run_tests(job, root, target, &result, err);
     if (r == 0) {
         struct test_counts counts;
         AUTO_JSON json_t *after = test_output_parse_new(buf_str(&result.out), result.out.len, &counts);
