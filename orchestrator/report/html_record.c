@@ -20,7 +20,10 @@ void html_limits(const json_t *m, struct buf *out)
 
 static const char *state_tone(const char *state)
 {
-    return str_eq(state, "completed") ? "good" : str_eq(state, "reserved") ? "mute" : str_eq(state, "needs_discussion") ? "warn" : "bad";
+    return str_eq(state, "completed")          ? "good"
+           : str_eq(state, "reserved")         ? "mute"
+           : str_eq(state, "needs_discussion") ? "warn"
+                                               : "bad";
 }
 
 void html_stages(const json_t *m, struct buf *out)
@@ -29,11 +32,13 @@ void html_stages(const json_t *m, struct buf *out)
     json_t *row;
     if (!json_array_size(json_list(m, "stages")))
         return;
-    buf_str_add(out, "<section><h2>Stages</h2><div class=\"scroll\"><table><tr><th>#</th><th>agent</th><th>state</th><th class=\"n\">time</th>"
+    buf_str_add(out, "<section><h2>Stages</h2><div "
+                     "class=\"scroll\"><table><tr><th>#</th><th>agent</th><th>state</th><th class=\"n\">time</th>"
                      "<th>summary</th></tr>");
     json_array_foreach (json_list(m, "stages"), i, row) {
         char time[TEXT_NUMBER];
-        const char *state = json_str(row, "state", "?"), *mode = json_str(row, "mode", NULL), *verdict = json_str(row, "verdict", NULL);
+        const char *state = json_str(row, "state", "?"), *mode = json_str(row, "mode", NULL),
+                   *verdict = json_str(row, "verdict", NULL);
         text_ms(json_int(row, "elapsed_ms", 0), time);
         html_put(out, "<tr><td>%lld</td><td>%s", (long long)json_int(row, "seq", 0), json_str(row, "agent", "?"));
         if (mode)
@@ -65,8 +70,8 @@ static void add_refusals(const json_t *commands, struct buf *out)
             continue;
         struct buf line = BUF_INIT;
         text_command(&line, c);
-        html_put(out, "<p class=\"note stop\">The policy refused <code>%s</code> to %s: %s", buf_str(&line), json_str(c, "agent", "?"),
-                 json_str(c, "reason", json_str(c, "rule", "no rule allows it")));
+        html_put(out, "<p class=\"note stop\">The policy refused <code>%s</code> to %s: %s", buf_str(&line),
+                 json_str(c, "agent", "?"), json_str(c, "reason", json_str(c, "rule", "no rule allows it")));
         if (json_str(c, "where", NULL))
             html_put(out, " <small>(%s)</small>", json_str(c, "where", ""));
         buf_str_add(out, "</p>");
@@ -109,8 +114,8 @@ static void add_stage_commands(const json_t *commands, const json_t *stage, stru
         add_command(c, &text);
     }
     if (n) {
-        html_put(out, "<details><summary>Stage %lld, %s <small>%zu command%s</small></summary><pre>", (long long)json_int(stage, "seq", 0),
-                 json_str(stage, "agent", "?"), n, n == 1 ? "" : "s");
+        html_put(out, "<details><summary>Stage %lld, %s <small>%zu command%s</small></summary><pre>",
+                 (long long)json_int(stage, "seq", 0), json_str(stage, "agent", "?"), n, n == 1 ? "" : "s");
         buf_str_add(out, buf_str(&text));
         buf_str_add(out, "</pre>");
         if (n > HTML_COMMANDS_SHOWN)

@@ -19,8 +19,10 @@ const char *const html_page_style[] = {
     "margin:0 2px 14px}",
     "header.top b{color:var(--ink);font-size:14px}",
     "header.top span{overflow-wrap:anywhere}",
-    "section,.hero{background:var(--card);border:1px solid var(--line);border-radius:14px;padding:22px 24px;margin:0 0 16px}",
-    "h1{font-size:21px;line-height:1.35;margin:10px 0 0;font-weight:650;letter-spacing:-.01em;overflow-wrap:anywhere}",
+    "section,.hero{background:var(--card);border:1px solid var(--line);border-radius:14px;padding:22px 24px;margin:0 0 "
+    "16px}",
+    "h1{font-size:21px;line-height:1.35;margin:10px 0 "
+    "0;font-weight:650;letter-spacing:-.01em;overflow-wrap:anywhere;text-wrap:balance}",
     "h2{font-size:16.5px;margin:0 0 12px;font-weight:650;letter-spacing:-.005em}",
     "h3{font-size:13px;margin:20px 0 8px;color:var(--mute);font-weight:600}",
     "p{margin:0 0 10px;overflow-wrap:anywhere}p:last-child{margin-bottom:0}",
@@ -30,10 +32,12 @@ const char *const html_page_style[] = {
     ".good{color:var(--good)}.bad{color:var(--bad)}.warn{color:var(--warn)}",
     ".pill.good{background:var(--good-bg)}.pill.bad{background:var(--bad-bg)}.pill.warn{background:var(--warn-bg)}"
     ".pill.calm{color:var(--calm);background:var(--calm-bg)}",
-    ".big{text-align:right}.big strong{display:block;font-size:56px;line-height:1;font-weight:700;letter-spacing:-.035em;"
+    ".big{text-align:right}.big "
+    "strong{display:block;font-size:56px;line-height:1;font-weight:700;letter-spacing:-.035em;"
     "font-variant-numeric:tabular-nums;white-space:nowrap}",
     ".big span{display:block;margin-top:8px;color:var(--mute);font-size:13.5px}",
-    ".stats{grid-column:1/-1;display:flex;flex-wrap:wrap;gap:10px 34px;margin:0;padding-top:18px;border-top:1px solid var(--line)}",
+    ".stats{grid-column:1/-1;display:flex;flex-wrap:wrap;gap:10px 34px;margin:0;padding-top:18px;border-top:1px solid "
+    "var(--line)}",
     ".stats dt{color:var(--mute);font-size:12.5px}.stats dd{margin:0;font-weight:600;font-variant-numeric:tabular-nums;"
     "overflow-wrap:anywhere}",
     ".scroll{overflow-x:auto;margin:0 -24px;padding:0 24px}",
@@ -42,20 +46,22 @@ const char *const html_page_style[] = {
     "vertical-align:bottom}",
     "td{padding:8px 14px 8px 0;border-top:1px solid var(--line);vertical-align:top}",
     "td:last-child,th:last-child{padding-right:0}",
-    ".n{text-align:right;white-space:nowrap}",
+    ".n{text-align:right;white-space:nowrap}.one{white-space:nowrap}",
     ".t td{vertical-align:middle}",
     "code,pre{font-family:var(--mono);font-size:12.8px}",
     "code{overflow-wrap:anywhere}",
     "td code{overflow-wrap:break-word}",
-    "pre{margin:0;padding:13px 15px;background:var(--soft);border-radius:9px;overflow-x:auto;line-height:1.6;white-space:pre}",
+    "pre{margin:0;padding:13px "
+    "15px;background:var(--soft);border-radius:9px;overflow-x:auto;line-height:1.6;white-space:pre}",
     "pre i{color:var(--mute);font-style:normal}pre .bad{color:var(--bad)}",
     ".plots{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,400px),1fr));gap:16px;margin-top:20px}",
     ".plots figure{margin:0;border:1px solid var(--line);border-radius:11px;padding:14px 16px 10px;max-width:560px}",
-    "figcaption{display:flex;flex-wrap:wrap;justify-content:space-between;gap:2px 12px;font-size:13px;margin-bottom:8px}",
+    "figcaption{display:flex;flex-wrap:wrap;justify-content:space-between;gap:2px "
+    "12px;font-size:13px;margin-bottom:8px}",
     "figcaption b{overflow-wrap:anywhere}",
     ".plot{display:block;width:100%;height:auto}",
     ".plot text{font-family:system-ui,-apple-system,'Segoe UI',Roboto,'DejaVu Sans',sans-serif;fill:var(--mute)}",
-    ".p-tick{font-size:11px;text-anchor:middle}.plot .p-side{font-size:12.5px;font-weight:600}",
+    ".p-tick{font-size:12px;text-anchor:middle}.plot .p-side{font-size:13.5px;font-weight:600}",
     ".p-axis{stroke:var(--before);fill:none}.p-grid{stroke:var(--line);fill:none}",
     ".p-before circle{fill:var(--before);opacity:.55}.p-after circle{fill:var(--after);opacity:.6}",
     ".p-median{stroke-width:2.4;stroke-linecap:round;fill:none}.p-before .p-median{stroke:var(--ink)}"
@@ -73,7 +79,8 @@ const char *const html_page_style[] = {
     ".id{color:var(--mute);font-family:var(--mono);font-size:12.5px;margin-right:6px}",
     ".cmp{display:flex;flex-wrap:wrap;gap:2px 16px;align-items:center;font-size:13.5px;margin-top:5px}",
     ".cmp .who{min-width:120px;overflow-wrap:anywhere}.cmp .num{font-variant-numeric:tabular-nums;min-width:190px}",
-    ".bar{position:relative;display:block;height:6px;border-radius:3px;background:var(--soft);min-width:90px;overflow:hidden}",
+    ".bar{position:relative;display:block;height:6px;border-radius:3px;background:var(--soft);min-width:90px;overflow:"
+    "hidden}",
     ".bar i{position:absolute;left:0;top:0;bottom:0;background:var(--hot);border-radius:3px}",
     ".bar.calm i{background:var(--before)}",
     "details{margin-top:12px}h2+details{margin-top:0}",
@@ -81,27 +88,31 @@ const char *const html_page_style[] = {
     "summary small{font-weight:400}",
     "summary:focus-visible{outline:2px solid var(--calm);outline-offset:3px;border-radius:4px}",
     "details[open]>summary{margin-bottom:10px}",
-    ".list{margin:0;padding:0;list-style:none}.list li{padding:9px 0;border-top:1px solid var(--line);overflow-wrap:anywhere}"
+    ".list{margin:0;padding:0;list-style:none}.list li{padding:9px 0;border-top:1px solid "
+    "var(--line);overflow-wrap:anywhere}"
     ".list li:first-child{border-top:0;padding-top:2px}.list p{margin:2px 0 0}",
-    ".share{display:inline-block;min-width:56px;margin-right:8px;font-weight:650;color:var(--hot);font-variant-numeric:tabular-nums}",
+    ".share{display:inline-block;min-width:56px;margin-right:8px;font-weight:650;color:var(--hot);font-variant-numeric:"
+    "tabular-nums}",
     ".kv{display:grid;grid-template-columns:minmax(120px,max-content) minmax(0,1fr);gap:5px 22px;margin:0}"
     ".kv dt{color:var(--mute)}.kv dd{margin:0;overflow-wrap:anywhere}",
-    ".note{border-radius:9px;background:var(--warn-bg);padding:10px 14px;margin:0 0 8px;font-size:14px;overflow-wrap:anywhere}"
+    ".note{border-radius:9px;background:var(--warn-bg);padding:10px 14px;margin:0 0 "
+    "8px;font-size:14px;overflow-wrap:anywhere}"
     ".note.stop{background:var(--bad-bg)}.note:last-child{margin-bottom:0}h2+.note,.kv+.note{margin-top:12px}",
     ".flame{display:block;width:100%;border:0;margin-top:16px;border-radius:9px}",
     "footer{color:var(--mute);font-size:12.5px;margin:22px 2px 0;overflow-wrap:anywhere}",
     "@media (max-width:680px){main{padding:14px 10px 40px}section,.hero{padding:17px 15px;border-radius:12px}"
-    ".hero{grid-template-columns:1fr}.big{text-align:left}.big strong{font-size:48px}.scroll{margin:0 -15px;padding:0 15px}"
-    ".plots figure{padding:11px 11px 6px}.stats{gap:10px 26px}.kv{grid-template-columns:1fr;gap:0}.kv dd{margin-bottom:8px}"
-    "h1{font-size:19px}}",
+    ".hero{grid-template-columns:1fr}.big{text-align:left}.big strong{font-size:48px}.scroll{margin:0 -15px;padding:0 "
+    "15px}"
+    ".plots figure{padding:11px 11px 6px}.stats{gap:10px 26px}.kv{grid-template-columns:1fr;gap:0}.kv "
+    "dd{margin-bottom:8px}"
+    "h1{font-size:19px}.wide{display:none}}",
     "@media print{body{background:#fff}section,.hero{break-inside:avoid-page;border-color:#ccc}}",
     NULL};
 
 // Above the flame graph's own style: its ground and its words follow the page, labels on coloured frames stay dark.
 const char *const html_flame_style[] = {
     ":root{color-scheme:light dark}html,body{margin:0;background:transparent;overflow-x:auto;overflow-y:hidden}",
-    "svg{display:block}",
-    "svg.bfg .bfg-f text{fill:#1d1d20}svg.bfg .bfg-hit text{fill:#fff}",
+    "svg{display:block}", "svg.bfg .bfg-f text{fill:#1d1d20}svg.bfg .bfg-hit text{fill:#fff}",
     "@media (prefers-color-scheme:dark){svg.bfg{fill:#e8eaee}svg.bfg .bfg-back{fill:#1e222a;stroke:#2a2f38}"
     "svg.bfg .bfg-sub,svg.bfg .bfg-legend{fill:#98a1b0}svg.bfg .bfg-match{fill:#ff86c0}"
     "svg.bfg .bfg-button rect{fill:#2a2f38;stroke:#3a404b}svg.bfg .bfg-search{background:#171a20;color:#e8eaee;"

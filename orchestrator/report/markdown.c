@@ -69,7 +69,8 @@ static void add_metrics(const json_t *m, struct buf *out)
         md_cell(&t, "%s", json_str(row, "outputs", "–"));
     }
     md_table_write(&t, out);
-    buf_str_add(out, "Medians of interleaved runs of both sides. A change counts as faster when the whole interval lies below zero.\n\n");
+    buf_str_add(out, "Medians of interleaved runs of both sides. A change counts as faster when the whole interval "
+                     "lies below zero.\n\n");
 }
 
 // What stopped the run: blockers of stages, requests of the reviewer.
@@ -82,7 +83,8 @@ static void add_blockers(const json_t *m, struct buf *out)
         if (!blockers || !*blockers)
             continue;
         buf_str_add(out, n++ ? "" : "## What is in the way\n\n");
-        md_put(out, "- Stage %lld, %s: %s\n", (long long)json_int(row, "seq", 0), json_str(row, "agent", "?"), blockers);
+        md_put(out, "- Stage %lld, %s: %s\n", (long long)json_int(row, "seq", 0), json_str(row, "agent", "?"),
+               blockers);
     }
     buf_str_add(out, n ? "\n" : "");
     n = 0;
@@ -142,7 +144,8 @@ static void add_tried(const json_t *rows, const char *heading, struct buf *out)
     json_array_foreach (rows, i, row) {
         buf_str_add(out, i ? "" : heading);
         const char *reason = json_str(row, "reason", NULL);
-        md_put(out, "- **%s** %s: %s\n", json_str(row, "id", "?"), json_str(row, "title", ""), reason ? reason : "does not measure better");
+        md_put(out, "- **%s** %s: %s\n", json_str(row, "id", "?"), json_str(row, "title", ""),
+               reason ? reason : "does not measure better");
         add_comparisons(row, out);
     }
     buf_str_add(out, json_array_size(rows) ? "\n" : "");
@@ -172,7 +175,8 @@ static void add_hot_paths(const json_t *m, const char *flame, struct buf *out)
     }
     md_table_write(&t, out);
     if (json_array_size(rows))
-        buf_str_add(out, "Owned: samples for which the function is the innermost one of the project, whatever it calls.\n\n");
+        buf_str_add(
+            out, "Owned: samples for which the function is the innermost one of the project, whatever it calls.\n\n");
     if (profile)
         md_put(out, "%lld samples of %s, %lld threads.\n\n", (long long)json_int(profile, "samples", 0),
                json_str(profile, "event", "the CPU"), (long long)json_int(profile, "threads", 1));
@@ -189,6 +193,7 @@ void report_markdown(const json_t *m, const char *flame, struct buf *out)
     add_kept(m, out);
     add_tried(json_list(m, "dropped"), "## What was tried and dropped\n\n", out);
     add_tried(json_list(m, "skipped"), "## What was not applied\n\n", out);
+    markdown_baseline(m, out);
     add_hot_paths(m, flame, out);
     markdown_findings(m, out);
     markdown_build(m, out);

@@ -22,6 +22,33 @@ static void fold_close(struct buf *out)
     buf_str_add(out, blank ? "</details>\n\n" : "\n</details>\n\n");
 }
 
+// --- baseline ---
+
+void markdown_baseline(const json_t *m, struct buf *out)
+{
+    static const char *const HEAD[] = {"subject", "median", "fastest", "runs"};
+    struct md_table t = {.columns = 4, .right = 1u << 1 | 1u << 2 | 1u << 3};
+    size_t i;
+    json_t *row;
+    if (json_array_size(json_list(m, "metrics")) || !json_array_size(json_list(m, "baseline")))
+        return;
+    buf_str_add(out, "## Baseline\n\n");
+    for (i = 0; i < ARRAY_LEN(HEAD); i++)
+        md_cell(&t, "%s", HEAD[i]);
+    json_array_foreach (json_list(m, "baseline"), i, row) {
+        char median[TEXT_NUMBER], fastest[TEXT_NUMBER];
+        const char *error = json_str(row, "error", NULL);
+        text_value(json_object_get(row, "median_ns"), NULL, median);
+        text_value(json_object_get(row, "min_ns"), NULL, fastest);
+        md_cell(&t, "%s, %s", json_str(row, "subject", "?"),
+                error ? error : text_metric(json_str(row, "metric", NULL)));
+        md_cell(&t, "%s", median);
+        md_cell(&t, "%s", fastest);
+        md_cell(&t, "%zu", json_array_size(json_list(row, "samples")));
+    }
+    md_table_write(&t, out);
+}
+
 // --- findings ---
 
 static void add_finding(const json_t *f, struct buf *out)
@@ -74,7 +101,8 @@ void markdown_findings(const json_t *m, struct buf *out)
     if (hot)
         buf_str_add(out, "\nThe share is that of the samples in the function the finding lies in.\n\n");
     if (n) {
-        AUTO_FREE char *summary = str_printf("%zu finding%s %s", n, n == 1 ? "" : "s", hot ? "outside of the hot paths" : "of the review");
+        AUTO_FREE char *summary =
+            str_printf("%zu finding%s %s", n, n == 1 ? "" : "s", hot ? "outside of the hot paths" : "of the review");
         fold_open(out, summary);
         buf_str_add(out, buf_str(&cold));
         fold_close(out);
@@ -122,13 +150,16 @@ static void add_duplicates(const json_t *rows, struct buf *out)
 
 static void add_tools(const json_t *build, struct buf *out)
 {
-    const json_t *cache = json_obj(build, "sccache"), *linker = json_obj(build, "linker"), *profile = json_obj(build, "release_profile");
+    const json_t *cache = json_obj(build, "sccache"), *linker = json_obj(build, "linker"),
+                 *profile = json_obj(build, "release_profile");
     if (cache)
         md_put(out, "- sccache: %s, %s\n", json_flag(cache, "available", false) ? "installed" : "not installed",
                json_flag(cache, "configured", false) ? "configured as rustc-wrapper" : "not configured");
     if (linker)
-        md_put(out, "- linker: %s%s%s\n", json_flag(linker, "configured", false) ? "configured by the project" : json_str(linker, "default", "?"),
-               json_str(linker, "mold", NULL) ? "; mold is installed" : "", json_str(linker, "lld", NULL) ? "; lld is installed" : "");
+        md_put(out, "- linker: %s%s%s\n",
+               json_flag(linker, "configured", false) ? "configured by the project" : json_str(linker, "default", "?"),
+               json_str(linker, "mold", NULL) ? "; mold is installed" : "",
+               json_str(linker, "lld", NULL) ? "; lld is installed" : "");
     if (profile) {
         AUTO_FREE char *text = json_compact(profile);
         buf_str_add(out, "- release profile as written: ");
@@ -249,7 +280,8 @@ static void add_refusals(const json_t *commands, struct buf *out)
         buf_str_add(out, n++ ? "" : "The policy refused:\n\n");
         buf_str_add(out, "- ");
         md_code(out, buf_str(&line));
-        md_put(out, " to %s: %s", json_str(c, "agent", "?"), json_str(c, "reason", json_str(c, "rule", "no rule allows it")));
+        md_put(out, " to %s: %s", json_str(c, "agent", "?"),
+               json_str(c, "reason", json_str(c, "rule", "no rule allows it")));
         if (json_str(c, "where", NULL))
             md_put(out, " (%s)", json_str(c, "where", ""));
         buf_str_add(out, "\n");
@@ -282,7 +314,8 @@ static void add_stage_commands(const json_t *commands, int64_t stage, struct buf
         buf_char(&text, '\n');
     }
     if (n) {
-        AUTO_FREE char *summary = str_printf("Stage %lld, %s: %zu command%s", (long long)stage, agent, n, n == 1 ? "" : "s");
+        AUTO_FREE char *summary =
+            str_printf("Stage %lld, %s: %zu command%s", (long long)stage, agent, n, n == 1 ? "" : "s");
         fold_open(out, summary);
         md_fenced(out, "sh", buf_str(&text));
         if (n > COMMANDS_SHOWN)
@@ -310,9 +343,14 @@ void markdown_commands(const json_t *m, struct buf *out)
 void markdown_host(const json_t *m, struct buf *out)
 {
     const json_t *host = json_obj(m, "host"), *toolchain = json_obj(m, "toolchain");
-    static const char *const TOOLS[][2] = {{"rustc", "rustc"}, {"cargo", "cargo"}, {"target", "target"}, {"llvm", "LLVM"}};
-    static const char *const FACTS[][2] = {{"cpu", "CPU"}, {"kernel", "kernel"}, {"arch", "architecture"}, {"virt", "virtualisation"},
-                                           {"container", "container"}, {"governor", "frequency governor"}};
+    static const char *const TOOLS[][2] = {
+        {"rustc", "rustc"}, {"cargo", "cargo"}, {"target", "target"}, {"llvm", "LLVM"}};
+    static const char *const FACTS[][2] = {{"cpu", "CPU"},
+                                           {"kernel", "kernel"},
+                                           {"arch", "architecture"},
+                                           {"virt", "virtualisation"},
+                                           {"container", "container"},
+                                           {"governor", "frequency governor"}};
     if (!host && !toolchain)
         return;
     buf_str_add(out, "## Toolchain and host\n\n");

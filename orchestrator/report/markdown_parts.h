@@ -1,4 +1,5 @@
-// Inside of the Markdown report only: the sections behind the hot paths. Each writes nothing when the model has nothing for it.
+// Inside of the Markdown report only: the baseline and the sections behind the hot paths. Each writes nothing when the
+// model has nothing for it.
 #pragma once
 
 #include "base/buf.h"
@@ -7,6 +8,7 @@
 #define FINDINGS_SHOWN 300
 #define COMMANDS_SHOWN 400
 
+void markdown_baseline(const json_t *m, struct buf *out); // only where nothing was compared
 void markdown_findings(const json_t *m, struct buf *out);
 void markdown_build(const json_t *m, struct buf *out);
 void markdown_tests(const json_t *m, struct buf *out);

@@ -17,8 +17,8 @@ static bool is_word(char c)
     return isalnum((unsigned char)c) || (unsigned char)c >= 0x80;
 }
 
-// As little as keeps the meaning: underscores inside of words, brackets that make no link and lone ampersands mean nothing in
-// Markdown, and names stay readable in a terminal.
+// As little as keeps the meaning: underscores inside of words, brackets that make no link and lone ampersands mean
+// nothing in Markdown, and names stay readable in a terminal.
 static bool needs_escape(const char *text, size_t i, bool in_cell)
 {
     char next = text[i + 1];
@@ -75,7 +75,8 @@ static void add_code(struct buf *out, const char *text, bool in_table)
         n = text_char(text + i, len - i);
         if (n == 0)
             buf_str_add(out, strchr("\n\r\t", text[i]) ? " " : UNSHOWN);
-        else if (text[i] == '|' && in_table) // a table takes a pipe for the end of a cell, in code too; \\| would not hold it back
+        else if (text[i] == '|' &&
+                 in_table) // a table takes a pipe for the end of a cell, in code too; \\| would not hold it back
             buf_str_add(out, slashes % 2 ? "\\\\|" : "\\|");
         else
             buf_add(out, text + i, n);

@@ -16,7 +16,7 @@ void md_fenced(struct buf *out, const char *language, const char *text);
 
 struct md_table {
     size_t columns;
-    unsigned right;   // bit n: column n is aligned to the right
+    unsigned right;    // bit n: column n is aligned to the right
     VEC(char *) cells; // the first row is the head
 };
 

@@ -16,7 +16,8 @@ struct model {
     struct store *store;
     const char *run;
     json_t *out;
-    json_t *profile, *develop, *verify, *review, *check; // outputs of the newest stage of each kind, resolved; borrowed from outputs
+    json_t *profile, *develop, *verify, *review,
+        *check; // outputs of the newest stage of each kind, resolved; borrowed from outputs
     json_t *outputs;
     json_t *rounds;    // outputs of all verify stages, oldest first; borrowed by the array's own references
     json_t *developed; // outputs of all developer stages
@@ -260,7 +261,12 @@ json_t *report_model_new(struct store *store, const char *run, struct err *err)
     AUTO_JSON json_t *record = store_run_get_new(store, run, err);
     if (!record)
         return NULL;
-    struct model m = {.store = store, .run = run, .out = json_object(), .outputs = json_array(), .rounds = json_array(), .developed = json_array()};
+    struct model m = {.store = store,
+                      .run = run,
+                      .out = json_object(),
+                      .outputs = json_array(),
+                      .rounds = json_array(),
+                      .developed = json_array()};
     const json_t *result = json_obj(record, "result");
     const char *state = json_str(record, "state", "?");
     json_put_str(m.out, "run", run);

@@ -28,17 +28,24 @@ static char *improved(const json_t *best, size_t kept)
     double change = json_num(best, "change_pct", 0), left = 100 + change;
     const char *what = str_eq(json_str(best, "metric", ""), "max_rss_kb") ? "memory" : "time";
     AUTO_FREE char *factor = left > 0.01 ? str_printf(" (%.2fx faster)", 100 / left) : str_dup("");
-    return str_printf("Improved: %s takes %.1f %% less %s%s, %zu change%s kept.", json_str(best, "subject", "?"), -change, what,
-                      factor, kept, kept == 1 ? "" : "s");
+    return str_printf("Improved: %s takes %.1f %% less %s%s, %zu change%s kept.", json_str(best, "subject", "?"),
+                      -change, what, factor, kept, kept == 1 ? "" : "s");
 }
 
 static const char *label_of(const char *state, const struct model_ran *ran)
 {
-    static const char *const LABELS[][2] = {
-        {"queued", "Not started"}, {"running", "Still running"}, {"waiting", "Waiting"}, {"rejected", "Rejected"},
-        {"needs_discussion", "Needs discussion"}, {"nothing_measurable", "Nothing measurable"}, {"failed", "Failed"},
-        {"over_budget", "Over budget"}, {"lost", "Lost"}, {"diverged", "Diverged"}, {"timed_out", "Timed out"},
-        {"cancelled", "Cancelled"}};
+    static const char *const LABELS[][2] = {{"queued", "Not started"},
+                                            {"running", "Still running"},
+                                            {"waiting", "Waiting"},
+                                            {"rejected", "Rejected"},
+                                            {"needs_discussion", "Needs discussion"},
+                                            {"nothing_measurable", "Nothing measurable"},
+                                            {"failed", "Failed"},
+                                            {"over_budget", "Over budget"},
+                                            {"lost", "Lost"},
+                                            {"diverged", "Diverged"},
+                                            {"timed_out", "Timed out"},
+                                            {"cancelled", "Cancelled"}};
     if (str_eq(state, "accepted"))
         return ran->profiled ? "Profiled" : ran->reviewed ? "Reviewed" : "Done";
     for (size_t i = 0; i < ARRAY_LEN(LABELS); i++)
@@ -53,8 +60,9 @@ static char *labelled(const char *label, const char *reason, const char *state)
     enum run_state known = RUN_FAILED;
     size_t n = strlen(label);
     if (!reason || !*reason)
-        return run_state_from_name(state, &known) && known != RUN_ACCEPTED ? str_printf("%s: %s.", label, run_state_meaning(known))
-                                                                            : str_printf("%s.", label);
+        return run_state_from_name(state, &known) && known != RUN_ACCEPTED
+                   ? str_printf("%s: %s.", label, run_state_meaning(known))
+                   : str_printf("%s.", label);
     AUTO_FREE char *start = str_ndup(reason, n);
     if (str_eq_nocase(start, label)) {
         char *text = str_dup(reason);
@@ -76,8 +84,9 @@ void model_say_headline(json_t *model, const struct model_ran *ran)
         text = improved(best, kept);
     } else if (accepted && kept) {
         verdict = "unproven";
-        text = str_printf("Not proven: %zu change%s measured better one by one, but together they do not on fresh pairs.", kept,
-                          kept == 1 ? "" : "s");
+        text =
+            str_printf("Not proven: %zu change%s measured better one by one, but together they do not on fresh pairs.",
+                       kept, kept == 1 ? "" : "s");
     } else if (accepted && ran->profiled && ran->developed) {
         verdict = "optimal";
         text = str_dup("Already optimal: no change that was tried measures better.");

@@ -195,10 +195,14 @@ const char *text_metric(const char *metric)
 
 const char *text_state(const char *state)
 {
-    static const char *const NAMES[][2] = {{"needs_discussion", "needs discussion"}, {"nothing_measurable", "nothing measurable"},
-                                           {"over_budget", "over budget"}, {"timed_out", "timed out"},
-                                           {"changes_requested", "changes requested"}, {"no_difference", "no difference"},
-                                           {"unproven", "not proven"}, {"optimal", "already optimal"}};
+    static const char *const NAMES[][2] = {{"needs_discussion", "needs discussion"},
+                                           {"nothing_measurable", "nothing measurable"},
+                                           {"over_budget", "over budget"},
+                                           {"timed_out", "timed out"},
+                                           {"changes_requested", "changes requested"},
+                                           {"no_difference", "no difference"},
+                                           {"unproven", "not proven"},
+                                           {"optimal", "already optimal"}};
     for (size_t i = 0; state && i < ARRAY_LEN(NAMES); i++)
         if (str_eq(state, NAMES[i][0]))
             return NAMES[i][1];

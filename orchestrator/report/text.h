@@ -6,28 +6,29 @@
 
 #include <stdbool.h>
 
-// One argument as a shell reads it back: bare when it is harmless, else quoted ($'…' when control characters are in it).
+// One argument as a shell reads it back: bare when it is harmless, else quoted ($'…' when control characters are in
+// it).
 void text_shell_word(struct buf *out, const char *word);
 // One command on one line: environment, then argv.
 void text_command(struct buf *out, const json_t *command);
 // "exit 0, 12.3 s", "signal 9, …", "refused", "timed out after …"
 void text_outcome(struct buf *out, const json_t *command);
 
-// Length of the UTF-8 character at p (of `left` bytes) that may be shown, 0 when the byte is part of none: control characters,
-// marks that turn the direction of text, broken sequences.
+// Length of the UTF-8 character at p (of `left` bytes) that may be shown, 0 when the byte is part of none: control
+// characters, marks that turn the direction of text, broken sequences.
 size_t text_char(const char *p, size_t left);
 
 #define TEXT_NUMBER 40
 // A value of a metric (cpu_ns, wall_ns, max_rss_kb): "12.3 ms", "18.2 MB"; "–" for no number.
 void text_value(const json_t *value, const char *metric, char out[TEXT_NUMBER]);
 void text_bytes(double bytes, char out[TEXT_NUMBER]);
-void text_ms(int64_t ms, char out[TEXT_NUMBER]);      // "4.2 s"
-void text_seconds(double s, char out[TEXT_NUMBER]);   // "4.2 s", "0.03 s"
-void text_percent(double v, char out[TEXT_NUMBER]);   // "-12.3", "+0.04": two digits behind the point below 1
+void text_ms(int64_t ms, char out[TEXT_NUMBER]);    // "4.2 s"
+void text_seconds(double s, char out[TEXT_NUMBER]); // "4.2 s", "0.03 s"
+void text_percent(double v, char out[TEXT_NUMBER]); // "-12.3", "+0.04": two digits behind the point below 1
 // "-62.4 % [-63.0, -61.8]"; only what is known.
 void text_change(const json_t *row, struct buf *out);
-const char *text_metric(const char *metric);          // "CPU time"
-const char *text_state(const char *state);            // of runs, stages, comparisons: "needs discussion"; borrowed, "" for NULL
+const char *text_metric(const char *metric); // "CPU time"
+const char *text_state(const char *state);   // of runs, stages, comparisons: "needs discussion"; borrowed, "" for NULL
 const char *text_commit(const char *commit, char out[TEXT_NUMBER]); // its first 12 characters; returns out
 const char *text_when(const char *iso, char out[TEXT_NUMBER]);      // "2026-11-22 21:30:05 UTC"; returns out
 // "src/lib.rs:12" of an object with file and line (hot_line preferred); "" when there is no file.

@@ -27,7 +27,8 @@ static void put_artifact(struct store *s, const char *run, const json_t *entry, 
     struct err err;
     char hash[HASH_TEXT];
     assert_ok(store_artifact_put(s, text, strlen(text), hash, &err), &err);
-    assert_ok(store_artifact_ref(s, run, (int)json_int(entry, "seq", 1), name, hash, NULL, (int64_t)strlen(text), &err), &err);
+    assert_ok(store_artifact_ref(s, run, (int)json_int(entry, "seq", 1), name, hash, NULL, (int64_t)strlen(text), &err),
+              &err);
 }
 
 static void put_stage(struct store *s, const char *run, int seq, const json_t *stage)
@@ -36,16 +37,27 @@ static void put_stage(struct store *s, const char *run, int seq, const json_t *s
     char key[32];
     AUTO_JSON json_t *request = json_object();
     snprintf(key, sizeof(key), "key-%d", seq);
-    struct store_stage next = {.run = run, .seq = seq, .key = key, .task = "0", .agent = json_str(stage, "agent", "?"),
-                               .mode = json_str(stage, "mode", NULL), .lease = "l", .request = request};
+    struct store_stage next = {.run = run,
+                               .seq = seq,
+                               .key = key,
+                               .task = "0",
+                               .agent = json_str(stage, "agent", "?"),
+                               .mode = json_str(stage, "mode", NULL),
+                               .lease = "l",
+                               .request = request};
     assert_ok(store_commit_stage(s, NULL, &next, 1, &err), &err);
     enum stage_state state = STAGE_COMPLETED;
     if (!stage_state_from_name(json_str(stage, "state", ""), &state) || !stage_state_final(state))
         return; // stays reserved
     const json_t *handoff = json_obj(stage, "handoff");
-    struct store_result result = {.run = run, .seq = seq, .lease = "l", .state = state, .handoff = handoff,
+    struct store_result result = {.run = run,
+                                  .seq = seq,
+                                  .lease = "l",
+                                  .state = state,
+                                  .handoff = handoff,
                                   .handoff_id = handoff ? json_str(handoff, "id", "h") : NULL,
-                                  .receipts = json_list(stage, "receipts"), .worker = "test"};
+                                  .receipts = json_list(stage, "receipts"),
+                                  .worker = "test"};
     assert_ok(store_commit_stage(s, &result, NULL, 0, &err), &err);
 }
 
@@ -55,8 +67,12 @@ void report_store_fill(struct store *s, const json_t *description)
     const json_t *run = json_obj(description, "run"), *flame = json_obj(description, "flamegraph");
     const json_t *measurements = json_obj(description, "measurements");
     AUTO_JSON json_t *agents = json_object();
-    struct store_run record = {.id = json_str(run, "id", "run-1"), .workflow = json_str(run, "workflow", "relay"), .script_hash = "h",
-                               .project = json_str(run, "project", "/p"), .params = json_obj(run, "params"), .agents = agents};
+    struct store_run record = {.id = json_str(run, "id", "run-1"),
+                               .workflow = json_str(run, "workflow", "relay"),
+                               .script_hash = "h",
+                               .project = json_str(run, "project", "/p"),
+                               .params = json_obj(run, "params"),
+                               .agents = agents};
     char id[STORE_NAME_MAX];
     assert_ok(store_run_create(s, &record, id, &err), &err);
     assert_ok(store_run_set_state(s, id, RUN_RUNNING, NULL, &err), &err);
@@ -96,7 +112,9 @@ void report_written(const json_t *description, struct written *ret)
     assert_ok(report_write(s, json_str(json_obj(description, "run"), "id", "run-1"), out, &err), &err);
     store_close(s);
     AUTO_FREE char *json = read_in(out, "report.json");
-    *ret = (struct written){.dir = dir, .md = read_in(out, "report.md"), .html = read_in(out, "report.html"),
+    *ret = (struct written){.dir = dir,
+                            .md = read_in(out, "report.md"),
+                            .html = read_in(out, "report.html"),
                             .model = json_parse_new(json, strlen(json), "report.json", &err)};
     if (!ret->model)
         fail_msg("%s", err.text);

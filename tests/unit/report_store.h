@@ -1,10 +1,11 @@
 // Makes a finished run in a new store from a description as in tests/fixtures/report/relay.json:
 // {run {id, workflow, project, params, state, result}, stages [{agent, mode, state, handoff, receipts}],
-//  measurements {seq, body}, flamegraph {seq, text}}. A description without a text takes tests/fixtures/report/flamegraph.svg.
+//  measurements {seq, body}, flamegraph {seq, text}}. A description without a text takes
+//  tests/fixtures/report/flamegraph.svg.
 #pragma once
 
-#include "json/json.h"
 #include "store/store.h"
+#include "json/json.h"
 
 json_t *report_fixture(void); // relay.json, new reference
 void report_store_fill(struct store *s, const json_t *description);

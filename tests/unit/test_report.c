@@ -15,7 +15,8 @@
 #include <unistd.h>
 
 // Everything that means something to a page, a table, a shell or a terminal.
-static const char HOSTILE[] = "x<script>alert(1)</script>\"'`|``|\\|*_[a](javascript:b)&amp;\x1b[31m\r\n# <img src=x onerror=y> \xe2\x80\xae ]]>--></style></pre>$(id)\\";
+static const char HOSTILE[] = "x<script>alert(1)</script>\"'`|``|\\|*_[a](javascript:b)&amp;\x1b[31m\r\n# <img src=x "
+                              "onerror=y> \xe2\x80\xae ]]>--></style></pre>$(id)\\";
 
 static void must_have(const char *text, const char *part)
 {
@@ -86,11 +87,25 @@ static void test_report_shows_all_parts(void **state)
     AUTO_JSON json_t *run = report_fixture();
     struct written w;
     report_written(run, &w);
-    static const char *const BOTH[] = {
-        "wordmill::count_words", "src/lib.rs:34", "clippy::needless_collect", "codegen-units = 1 in the release profile",
-        "the program is the same, byte for byte", "the profile saw no time there: left alone", "regex-automata v0.4.9", "bitflags",
-        "rustc 1.83.0", "AMD EPYC 7B13", "a virtual machine: neighbours", "it ended with status 101", "exit 1, 3 ms",
-        "rust-performance-engineer", "8f0b1c77aa2e", "clean build", "mold as linker", "deeper in the tree", "24"};
+    static const char *const BOTH[] = {"wordmill::count_words",
+                                       "src/lib.rs:34",
+                                       "clippy::needless_collect",
+                                       "codegen-units = 1 in the release profile",
+                                       "the program is the same, byte for byte",
+                                       "the profile saw no time there: left alone",
+                                       "regex-automata v0.4.9",
+                                       "bitflags",
+                                       "rustc 1.83.0",
+                                       "AMD EPYC 7B13",
+                                       "a virtual machine: neighbours",
+                                       "it ended with status 101",
+                                       "exit 1, 3 ms",
+                                       "rust-performance-engineer",
+                                       "8f0b1c77aa2e",
+                                       "clean build",
+                                       "mold as linker",
+                                       "deeper in the tree",
+                                       "24"};
     for (size_t i = 0; i < ARRAY_LEN(BOTH); i++) {
         must_have(w.html, BOTH[i]);
         must_have(w.md, BOTH[i]);
@@ -131,15 +146,19 @@ static void test_report_commands_can_be_pasted(void **state)
     AUTO_JSON json_t *run = report_fixture();
     struct written w;
     report_written(run, &w);
-    must_have(w.md, "RUSTFLAGS='-C force-frame-pointers=yes -g' cargo build --release --workspace --timings  # exit 0, 14.2 s\n");
+    must_have(
+        w.md,
+        "RUSTFLAGS='-C force-frame-pointers=yes -g' cargo build --release --workspace --timings  # exit 0, 14.2 s\n");
     must_have(w.md, "CARGO_TARGET_DIR=/home/ada/.cache/baton/wordmill/target-review cargo clippy");
     must_have(w.md, "-o 'perf data/0.data' --");
     must_have(w.md, "git commit --quiet -m $'Iterate without collecting\\x0a\\x0aMeasured by baton.'");
-    must_have(w.md, "The policy refused:\n\n- `curl 'https://example.org/x?a=1&b=2'` to rust-performance-engineer: no rule");
+    must_have(w.md,
+              "The policy refused:\n\n- `curl 'https://example.org/x?a=1&b=2'` to rust-performance-engineer: no rule");
     must_have(w.html, "The policy refused <code>curl &#39;https://example.org/x?a=1&amp;b=2&#39;</code>");
     const char *again = json_string_value(json_array_get(json_list(w.model, "reproduce"), 2));
-    assert_string_equal(again, "baton run relay --project /home/ada/src/wordmill --focus all --bench './target/release/wordmill count "
-                               "--words 10000' --budget 20 --max-rounds 2 --param 'note=it'\\''s fine'");
+    assert_string_equal(
+        again, "baton run relay --project /home/ada/src/wordmill --focus all --bench './target/release/wordmill count "
+               "--words 10000' --budget 20 --max-rounds 2 --param 'note=it'\\''s fine'");
     must_have(w.md, again);
     written_free(&w);
 }
@@ -147,8 +166,9 @@ static void test_report_commands_can_be_pasted(void **state)
 // Replaces every text of a value by one that ends in HOSTILE. What the report reads as a word of ours stays.
 static void spoil(json_t *value, bool names_too)
 {
-    static const char *const OURS[] = {"id", "state", "status", "verdict", "scope", "decision", "metric", "applicability", "outputs",
-                                       "agent", "kind", "mode", "subject", "outcome"};
+    static const char *const OURS[] = {"id",       "state",  "status",        "verdict", "scope",
+                                       "decision", "metric", "applicability", "outputs", "agent",
+                                       "kind",     "mode",   "subject",       "outcome"};
     const char *key;
     json_t *member;
     size_t i;
@@ -197,7 +217,8 @@ static void test_report_escapes_every_text(void **state)
     must_lack(w.md, "\x1b");
     must_lack(w.html, "\xe2\x80\xae");
     must_have(w.html, "&lt;script&gt;alert(1)&lt;/script&gt;");
-    must_have(json_str(json_array_get(json_list(w.model, "dropped"), 0), "reason", ""), HOSTILE); // as data it is untouched
+    must_have(json_str(json_array_get(json_list(w.model, "dropped"), 0), "reason", ""),
+              HOSTILE); // as data it is untouched
     check_form(&w);
     written_free(&w);
 }
@@ -207,7 +228,8 @@ static void test_report_closes_a_hostile_flame_graph_off(void **state)
     (void)state;
     AUTO_JSON json_t *run = report_fixture();
     json_put_str(json_obj(run, "flamegraph"), "text",
-                 "<svg xmlns='http://www.w3.org/2000/svg'><text>&amp;'</text></svg>'></iframe><script>parent.x = 1</script><p class='");
+                 "<svg xmlns='http://www.w3.org/2000/svg'><text>&amp;'</text></svg>'></iframe><script>parent.x = "
+                 "1</script><p class='");
     struct written w;
     report_written(run, &w);
     must_have(w.html, "sandbox=\"allow-scripts\"");
@@ -247,12 +269,28 @@ static void test_report_of_other_ends(void **state)
     headline_of(only(0, "accepted", NULL), "done", "Done.");
     headline_of(only(1, "accepted", "14 findings"), "done", "Reviewed: 14 findings");
     headline_of(only(2, "accepted", "5 candidates"), "done", "Profiled: 5 candidates");
-    headline_of(only(3, "accepted", "no candidate"), "optimal", "Already optimal: no change that was tried measures better.");
-    headline_of(only(2, "nothing_measurable", "nothing measurable: no program"), "nothing_measurable", "Nothing measurable: no program");
+    headline_of(only(3, "accepted", "no candidate"), "optimal",
+                "Already optimal: no change that was tried measures better.");
+    headline_of(only(2, "nothing_measurable", "nothing measurable: no program"), "nothing_measurable",
+                "Nothing measurable: no program");
     headline_of(only(1, "failed", "the review did not end well"), "failed", "Failed: the review did not end well");
     headline_of(only(2, "cancelled", NULL), "cancelled", "Cancelled: it was cancelled.");
-    headline_of(only(5, "needs_discussion", "Changes requested: 1"), "needs_discussion", "Needs discussion: Changes requested: 1");
+    headline_of(only(5, "needs_discussion", "Changes requested: 1"), "needs_discussion",
+                "Needs discussion: Changes requested: 1");
     headline_of(only(0, "running", NULL), "running", "Still running: its script or a stage is at work.");
+}
+
+static void test_report_without_a_comparison_shows_the_baseline(void **state)
+{
+    (void)state;
+    AUTO_JSON json_t *run = only(2, "accepted", "5 candidates");
+    struct written w;
+    report_written(run, &w);
+    must_have(w.md, "## Baseline");
+    must_have(w.md, "| count, CPU time | 41.3 ms | 40.9 ms |    1 |");
+    must_have(w.html, "<h2>Baseline</h2>");
+    must_lack(w.html, "Before and after");
+    written_free(&w);
 }
 
 static void test_report_names_blockers_and_requests(void **state)
@@ -261,13 +299,15 @@ static void test_report_names_blockers_and_requests(void **state)
     json_t *run = only(5, "needs_discussion", "Changes requested: 1");
     json_t *last = json_obj(json_array_get(json_list(run, "stages"), 4), "handoff");
     json_put(json_obj(last, "output"), "requests",
-             json_pack("[{s:s,s:s,s:s,s:i,s:s,s:s,s:s}]", "id", "R1", "change", "C1", "file", "src/lib.rs", "line", 31, "severity",
-                       "critical", "issue", "the test it_counts passed on the base and fails now", "fix", "drop the change"));
+             json_pack("[{s:s,s:s,s:s,s:i,s:s,s:s,s:s}]", "id", "R1", "change", "C1", "file", "src/lib.rs", "line", 31,
+                       "severity", "critical", "issue", "the test it_counts passed on the base and fails now", "fix",
+                       "drop the change"));
     json_put_str(last, "blockers", "a person must decide");
     struct written w;
     report_written(run, &w);
     must_have(w.md, "- Stage 5, rust-code-reviewer: a person must decide\n");
-    must_have(w.md, "- R1 (critical) `src/lib.rs:31` the test it_counts passed on the base and fails now: drop the change\n");
+    must_have(w.md,
+              "- R1 (critical) `src/lib.rs:31` the test it_counts passed on the base and fails now: drop the change\n");
     must_have(w.html, "a person must decide");
     must_have(w.html, "the test it_counts passed");
     check_form(&w);
@@ -275,8 +315,8 @@ static void test_report_names_blockers_and_requests(void **state)
     json_decref(run);
 }
 
-// What the first round dropped stays in the report when the second round measured less; what it kept and the second round
-// dropped is dropped.
+// What the first round dropped stays in the report when the second round measured less; what it kept and the second
+// round dropped is dropped.
 static void test_report_of_two_rounds(void **state)
 {
     (void)state;
@@ -284,7 +324,9 @@ static void test_report_of_two_rounds(void **state)
     json_t *stages = json_list(run, "stages"), *again = json_deep_copy(json_array_get(stages, 3));
     json_t *results = json_list(json_obj(json_obj(again, "handoff"), "output"), "results");
     json_array_clear(results);
-    json_array_append(results, json_array_get(json_list(json_obj(json_obj(json_array_get(stages, 3), "handoff"), "output"), "results"), 0));
+    json_array_append(
+        results,
+        json_array_get(json_list(json_obj(json_obj(json_array_get(stages, 3), "handoff"), "output"), "results"), 0));
     json_put_str(json_obj(again, "handoff"), "id", "second");
     json_array_append_new(stages, again);
     struct written w;
@@ -305,10 +347,12 @@ static void test_report_survives_odd_shapes(void **state)
     json_put(output, "findings", json_pack("[n,[],{s:s}]", "share_pct", "many"));
     json_put(output, "host", json_pack("{s:[i,n]}", "warnings", 1));
     json_put(output, "limits", json_pack("[i,n,{}]", 1));
-    json_put(json_obj(output, "build"), "timings", json_pack("{s:[n],s:f,s:s}", "slowest", "total_s", -3.0, "work_s", "x"));
+    json_put(json_obj(output, "build"), "timings",
+             json_pack("{s:[n],s:f,s:s}", "slowest", "total_s", -3.0, "work_s", "x"));
     json_put(proof, "results", json_pack("[n,{s:b,s:[n,{s:[s]}]}]", "kept", 0, "comparisons", "interval", "x"));
-    json_put(proof, "overall", json_pack("[n,{s:s,s:f,s:[f],s:{s:f}}]", "subject", "count", "change_pct", -100.0, "interval", -1.0, "a",
-                                         "median_ns", 1e300));
+    json_put(proof, "overall",
+             json_pack("[n,{s:s,s:f,s:[f],s:{s:f}}]", "subject", "count", "change_pct", -100.0, "interval", -1.0, "a",
+                       "median_ns", 1e300));
     json_put(json_obj(run, "measurements"), "body",
              json_pack("{s:{s:[[f,f],[i],n,[f,f],[f,f]]}}", "overall", "count", 1.0, 1.0, 3, 1e17, 1e-3, -1.0, 0.0));
     struct written w;
@@ -353,6 +397,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_report_escapes_every_text),
         cmocka_unit_test(test_report_closes_a_hostile_flame_graph_off),
         cmocka_unit_test(test_report_of_other_ends),
+        cmocka_unit_test(test_report_without_a_comparison_shows_the_baseline),
         cmocka_unit_test(test_report_names_blockers_and_requests),
         cmocka_unit_test(test_report_of_two_rounds),
         cmocka_unit_test(test_report_survives_odd_shapes),
