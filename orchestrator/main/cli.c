@@ -43,12 +43,16 @@ static const struct cli_command *find_command(const char *first, const char *sec
     return NULL;
 }
 
-static bool is_group(const char *first)
+bool cli_write_group(FILE *out, const char *first)
 {
-    for (const struct cli_command *c = CLI_COMMANDS; c->name; c++)
-        if (word_count(c->name) == 2 && strlen(first) == strcspn(c->name, " ") && str_starts(c->name, first))
-            return true;
-    return false;
+    bool any = false;
+    for (const struct cli_command *c = CLI_COMMANDS; c->name; c++) {
+        if (word_count(c->name) != 2 || strlen(first) != strcspn(c->name, " ") || !str_starts(c->name, first))
+            continue;
+        fprintf(out, "  baton %s%s%s\n      %s\n", c->name, c->arguments ? " " : "", c->arguments ? c->arguments : "", c->about);
+        any = true;
+    }
+    return any;
 }
 
 static const struct cli_option *find_in(const struct cli_option *list, const char *name, size_t len, char letter)
@@ -156,12 +160,9 @@ int cli_main(int argc, char **argv)
         return 0;
     }
     cli.command = find_command(argv[1], argc > 2 ? argv[2] : NULL);
-    if (!cli.command && is_group(argv[1])) {
-        for (const struct cli_command *c = CLI_COMMANDS; c->name; c++)
-            if (word_count(c->name) == 2 && str_starts(c->name, argv[1]))
-                fprintf(stderr, "  baton %s %s\n      %s\n", c->name, c->arguments ? c->arguments : "", c->about);
-        return argc > 2 && (str_eq(argv[2], "--help") || str_eq(argv[2], "-h")) ? 0 : 2;
-    }
+    bool asked = argc > 2 && (str_eq(argv[2], "--help") || str_eq(argv[2], "-h"));
+    if (!cli.command && cli_write_group(asked ? stdout : stderr, argv[1]))
+        return asked ? 0 : 2;
     if (!cli.command)
         return usage(&cli, "unknown command '%s'", argv[1]);
     int r = parse(&cli, argc, argv, 1 + (int)word_count(cli.command->name));

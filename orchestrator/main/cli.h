@@ -44,4 +44,5 @@ const char *cli_arg(const struct cli *cli, size_t i); // NULL beyond the last
 int cli_fail(const struct err *err);
 
 void cli_write_help(FILE *out, const struct cli_command *command); // NULL: all commands
+bool cli_write_group(FILE *out, const char *first); // commands whose first of two words this is; false: there are none
 void cli_write_man(FILE *out);

@@ -2,6 +2,7 @@
 #include "main/commands.h"
 
 #include "base/clock.h"
+#include "base/file.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
@@ -238,8 +239,14 @@ int cmd_run(const struct cli *cli)
 
 int cmd_tune(const struct cli *cli)
 {
-    const char *dir = cli_arg(cli, 0);
-    return start(cli, "relay", dir ? dir : ".");
+    const char *dir = cli_arg(cli, 0) ? cli_arg(cli, 0) : ".";
+    AUTO_FREE char *manifest = path_join(dir, "Cargo.toml");
+    if (file_is_dir(dir) && !file_exists(manifest)) {
+        struct err err;
+        err_set(&err, ERR_INVALID, "there is no Cargo.toml in '%s': give the folder of a Rust package or workspace", dir);
+        return cli_fail(&err);
+    }
+    return start(cli, "relay", dir);
 }
 
 int cmd_resume(const struct cli *cli)

@@ -14,6 +14,12 @@
 
 #define FOLLOW_US 200000
 
+// The names of all states, as a list for people.
+#define RUN(code, name, final, status, script, meaning) name " "
+static const char STATES[] =
+#include "tbl/states.def"
+    ;
+
 struct opened {
     struct places places;
     struct store *store;
@@ -48,9 +54,15 @@ int cmd_runs(const struct cli *cli)
         err_set(&err, ERR_INVALID, "--limit '%s' must be a number from 1 to %d", cli_value(cli, "limit", ""), STORE_LIST_MAX);
         return cli_fail(&err);
     }
+    const char *state = cli_value(cli, "state", NULL);
+    enum run_state known;
+    if (state && !run_state_from_name(state, &known)) {
+        err_set(&err, ERR_INVALID, "--state '%s' is no state of a run; there are %s", state, STATES);
+        return cli_fail(&err);
+    }
     if (commands_open(&o.places, &o.store, &err) < 0)
         return cli_fail(&err);
-    struct store_run_filter filter = {.state = cli_value(cli, "state", NULL), .unfinished = cli_flag(cli, "unfinished"), .limit = (int)limit};
+    struct store_run_filter filter = {.state = state, .unfinished = cli_flag(cli, "unfinished"), .limit = (int)limit};
     json_t *runs = store_run_list_new(o.store, &filter, &err);
     if (!runs) {
         leave(&o);
@@ -69,7 +81,7 @@ int cmd_runs(const struct cli *cli)
         printf("%-22s %-18s %.19sZ  %s\n", json_str(run, "id", ""), json_str(run, "state", ""), when, json_str(run, "project", ""));
     }
     if (json_array_size(runs) == 0)
-        fprintf(stderr, "no runs yet; begin with: baton tune DIR\n");
+        fprintf(stderr, "%s\n", state || filter.unfinished ? "no such runs; 'baton runs' lists all" : "no runs yet; begin with: baton tune DIR");
     json_decref(runs);
     leave(&o);
     return 0;

@@ -12,6 +12,10 @@ static const char TEXT[] =
     "reviewer). Each stage is done by a native worker under the tools its agent file allows. What measures better becomes a "
     "branch; nothing else of the project is touched.";
 
+static const char EXIT_STATUS[] =
+    "0 improved or already optimal, 1 rejected by the evidence, 2 wrong usage or input, 3 needs discussion, 4 nothing measurable, "
+    "5 failed, 6 denied by the policy, 7 timed out, 8 cancelled, 70 a bug in baton, 130 interrupted (can be resumed).";
+
 static void write_wrapped(FILE *out, const char *text, unsigned indent, unsigned width)
 {
     unsigned column = 0;
@@ -82,8 +86,11 @@ void cli_write_help(FILE *out, const struct cli_command *command)
           "  baton COMMAND --help       options and examples of a command\n"
           "\nenvironment:\n"
           "  BATON_STATE                folder of journal and artifacts (default: $XDG_STATE_HOME/baton or ~/.local/state/baton)\n"
-          "  BATON_LOG                  error, warn, info or debug on standard error (default: warn)\n",
+          "  BATON_DATA                 folder of workflows and agent files that ship (default: found from where the program lies)\n"
+          "  BATON_LOG                  error, warn, info or debug on standard error (default: warn)\n"
+          "\nexit status:\n",
           out);
+    write_wrapped(out, EXIT_STATUS, 2, 100);
 }
 
 // --- man page ---
@@ -143,7 +150,5 @@ void cli_write_man(FILE *out)
     fputs("\n.SH COMMANDS\n", out);
     for (const struct cli_command *c = CLI_COMMANDS; c->name; c++)
         man_command(out, c);
-    fputs(".SH EXIT STATUS\n0 improved or already optimal, 1 rejected by the evidence, 2 wrong usage or input, 3 needs "
-          "discussion, 4 nothing measurable, 5 failed, 6 denied by the policy, 7 timed out, 8 cancelled, 130 interrupted.\n",
-          out);
+    fprintf(out, ".SH EXIT STATUS\n%s\n", EXIT_STATUS);
 }

@@ -23,8 +23,10 @@ int cmd_help(const struct cli *cli)
             return 0;
         }
     }
+    if (first && !second && cli_write_group(stdout, first))
+        return 0;
     if (first) {
-        fprintf(stderr, "baton: unknown command '%s'\n", name);
+        fprintf(stderr, "baton: unknown command '%s'; see 'baton --help'\n", name);
         return 2;
     }
     cli_write_help(stdout, NULL);

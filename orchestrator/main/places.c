@@ -29,9 +29,11 @@ int places_find(struct places *ret, struct err *err)
     if (!dir)
         return -(int)err->code;
     const char *own_data = getenv("BATON_DATA");
+    AUTO_FREE char *data = own_data && *own_data ? str_dup(own_data) : path_join(dir, "../share/baton");
+    char *real_data = path_real(data, NULL);
     AUTO_FREE char *worker = path_join(dir, "baton-agent-echo");
     AUTO_FREE char *state = state_dir();
-    *ret = (struct places){.data = own_data && *own_data ? str_dup(own_data) : path_join(dir, "../share/baton"),
+    *ret = (struct places){.data = real_data ? real_data : str_dup(data),
                            .programs = file_exists(worker) ? str_dup(dir) : path_join(dir, "../libexec/baton")};
     int r = file_make_dirs(state, err);
     ret->state = r == 0 ? path_real(state, err) : NULL;
