@@ -142,26 +142,42 @@ static void put_cut(const char *text, int width)
     fprintf(stderr, "%.*s", (int)(s - text), text);
 }
 
-static void format_row(const struct progress *p, const struct row *r, struct buf *line)
+// Whole seconds, "0 s" at the start.
+static void put_seconds(int64_t ns, char out[CLOCK_TEXT_MAX])
+{
+    int64_t s = ns / NS_PER_SEC;
+    if (s < 60)
+        snprintf(out, CLOCK_TEXT_MAX, "%lld s", (long long)s);
+    else
+        snprintf(out, CLOCK_TEXT_MAX, "%lld min %02lld s", (long long)(s / 60), (long long)(s % 60));
+}
+
+// How long the stage will take in all: from earlier runs, else from what it says of its progress. 0: unknown.
+static int64_t estimate(const struct row *r, int64_t elapsed)
+{
+    if (r->estimate_ms >= 2000 && r->estimate_ms * NS_PER_MS > elapsed)
+        return r->estimate_ms * NS_PER_MS;
+    return r->fraction > 0.05 && elapsed > 3 * NS_PER_SEC ? (int64_t)((double)elapsed / r->fraction) : 0;
+}
+
+static void format_row(const struct progress *p, const struct row *r, int width, struct buf *line)
 {
     static const char *const SPINNER[] = {"⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏"};
-    int64_t elapsed = clock_mono_ns() - r->started_ns;
     char spent[CLOCK_TEXT_MAX], total[CLOCK_TEXT_MAX];
-    clock_human(elapsed / NS_PER_SEC * NS_PER_SEC + 1, spent);
-    buf_printf(line, "%s %lld %s (%s)  %s", elapsed < NS_PER_SEC ? "0.0 s" : spent, (long long)r->stage, r->agent, r->mode, r->text);
+    int64_t elapsed = clock_mono_ns() - r->started_ns, whole = estimate(r, elapsed);
+    put_seconds(elapsed, spent);
+    put_seconds(whole, total);
+    struct buf tail = BUF_INIT;
+    buf_printf(&tail, whole ? "  %s of about %s" : "  %s", spent, total);
     struct buf head = BUF_INIT;
-    buf_printf(&head, "%s ", SPINNER[p->spin % ARRAY_LEN(SPINNER)]);
-    buf_str_add(&head, buf_str(line));
-    if (r->estimate_ms * NS_PER_MS > elapsed) {
-        clock_human(r->estimate_ms / 1000 * 1000 * NS_PER_MS, total);
-        buf_printf(&head, "  (about %s)", total);
-    } else if (r->fraction > 0.05 && elapsed > 3 * NS_PER_SEC) {
-        clock_human((int64_t)((double)elapsed / r->fraction) / NS_PER_SEC * NS_PER_SEC + 1, total);
-        buf_printf(&head, "  (about %s)", total);
-    }
-    buf_clear(line);
-    buf_str_add(line, buf_str(&head));
+    buf_printf(&head, "%lld %s (%s)  %s", (long long)r->stage, r->agent, r->mode, r->text);
+    // The time stays visible: the text before it is cut to what is left.
+    size_t room = width > (int)tail.len + 4 ? (size_t)width - tail.len - 4 : 8;
+    buf_printf(line, "%s ", SPINNER[p->spin % ARRAY_LEN(SPINNER)]);
+    buf_add(line, buf_str(&head), str_utf8_cut(buf_str(&head), room));
+    buf_str_add(line, buf_str(&tail));
     buf_free(&head);
+    buf_free(&tail);
 }
 
 static void draw(struct progress *p)
@@ -169,7 +185,7 @@ static void draw(struct progress *p)
     int width = columns();
     for (size_t i = 0; i < p->rows.len; i++) {
         struct buf line = BUF_INIT;
-        format_row(p, &p->rows.items[i], &line);
+        format_row(p, &p->rows.items[i], width, &line);
         put_cut(buf_str(&line), width - 1);
         fputs("\n", stderr);
         buf_free(&line);
