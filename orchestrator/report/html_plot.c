@@ -134,7 +134,8 @@ static void add_lane(struct buf *out, const struct series *s, const struct axis 
 static void add_change(struct buf *out, const json_t *metric, int top)
 {
     const json_t *low = json_object_get(metric, "low_pct"), *high = json_object_get(metric, "high_pct");
-    double from = json_number_value(low), to = json_number_value(high), change = json_num(metric, "change_pct", NAN);
+    double from = json_number_value(low), to = json_number_value(high),
+           change = json_num(metric, "change_pct", (double)NAN);
     if (!json_is_number(low) || !json_is_number(high) || !isfinite(change) || !isfinite(from) || !isfinite(to) ||
         from > to)
         return;

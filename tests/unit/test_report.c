@@ -376,19 +376,27 @@ static void test_report_of_an_unknown_run_is_an_error(void **state)
     test_remove(dir);
 }
 
+// For looking at it: --keep FOLDER [STAGES STATE REASON] writes the report of the fixture, or of its first stages,
+// there.
+static int keep(int argc, char **argv)
+{
+    int64_t stages = 0;
+    struct store *s = NULL;
+    struct err err;
+    AUTO_JSON json_t *run =
+        argc == 6 && str_to_i64(argv[3], &stages) ? only((size_t)stages, argv[4], argv[5]) : report_fixture();
+    if (store_open(argv[2], &s, &err) < 0)
+        return 1;
+    report_store_fill(s, run);
+    int r = report_write(s, "relay-7f3k2q", argv[2], &err);
+    store_close(s);
+    return r < 0;
+}
+
 int main(int argc, char **argv)
 {
-    if (argc == 3 && str_eq(argv[1], "--keep")) { // for looking at it: writes the fixture's report into a folder
-        AUTO_JSON json_t *run = report_fixture();
-        struct store *s = NULL;
-        struct err err;
-        if (store_open(argv[2], &s, &err) < 0)
-            return 1;
-        report_store_fill(s, run);
-        int r = report_write(s, "relay-7f3k2q", argv[2], &err);
-        store_close(s);
-        return r < 0;
-    }
+    if (argc >= 3 && str_eq(argv[1], "--keep"))
+        return keep(argc, argv);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_report_says_the_verdict_first),
         cmocka_unit_test(test_report_shows_all_parts),
