@@ -75,7 +75,7 @@ int cmd_agent_list(const struct cli *cli)
         }
         size_t bad = set->files.len - set->agents.len;
         if (bad)
-            fprintf(stderr, "%zu file%s without a usable agent; 'baton agent lint' says why\n", bad, bad == 1 ? "" : "s");
+            fprintf(stderr, "%zu file%s left out: no agent in them, or the name of an earlier one; 'baton agent lint' says which\n", bad, bad == 1 ? "" : "s");
     }
     agentset_free(set);
     return 0;
