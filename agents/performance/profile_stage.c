@@ -213,6 +213,7 @@ static void analyse_build(struct stage *s)
     json_decref(tools);
     json_put(s->build, "toolchain", toolchain);
     json_put(s->build, "duplicates", duplicates_new(&s->metadata));
+    json_put(s->build, "features", features_new(&s->metadata));
     json_put(s->build, "release_profile", release_profile_new(s->metadata.workspace_root));
 }
 

@@ -145,3 +145,31 @@ json_t *duplicates_new(const struct cargo_metadata *m)
     }
     return list;
 }
+
+json_t *features_new(const struct cargo_metadata *m)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < m->package_count; i++) {
+        const struct cargo_package *p = &m->packages[i];
+        if (!p->is_member)
+            continue;
+        json_t *row = json_object(), *dependencies = json_array();
+        json_t *on = json_list(p->features, "default");
+        json_put_str(row, "package", p->name);
+        json_put_int(row, "features", (int64_t)json_object_size(p->features));
+        json_put(row, "default", on ? json_deep_copy(on) : json_array());
+        for (size_t d = 0; d < p->dependency_count; d++) {
+            const struct cargo_dependency *dep = &p->dependencies[d];
+            if (!str_eq(dep->kind, "normal") || dep->optional)
+                continue;
+            json_t *entry = json_object();
+            json_put_str(entry, "name", dep->name);
+            json_put_flag(entry, "default_features", dep->default_features);
+            json_put(entry, "features", dep->features ? json_deep_copy(dep->features) : json_array());
+            json_array_append_new(dependencies, entry);
+        }
+        json_put(row, "dependencies", dependencies);
+        json_array_append_new(list, row);
+    }
+    return list;
+}

@@ -16,3 +16,7 @@ json_t *build_tools_new(const char *root, const json_t *toolchain);
 
 // [{name, versions: [..]}]: packages that a normal or build dependency brings in more than once.
 json_t *duplicates_new(const struct cargo_metadata *metadata);
+
+// [{package, features: n, default: [names], dependencies: [{name, default_features, features: [names]}]}] of the members: what the
+// default build switches on, in them and in what they depend on directly.
+json_t *features_new(const struct cargo_metadata *metadata);
