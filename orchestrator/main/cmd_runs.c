@@ -15,7 +15,7 @@
 #define FOLLOW_US 200000
 
 // The names of all states, as a list for people.
-#define RUN(code, name, final, status, script, meaning) name " "
+#define RUN(code, name, final, status, script, meaning) " " name
 static const char STATES[] =
 #include "tbl/states.def"
     ;
@@ -57,7 +57,7 @@ int cmd_runs(const struct cli *cli)
     const char *state = cli_value(cli, "state", NULL);
     enum run_state known;
     if (state && !run_state_from_name(state, &known)) {
-        err_set(&err, ERR_INVALID, "--state '%s' is no state of a run; there are %s", state, STATES);
+        err_set(&err, ERR_INVALID, "--state '%s' is no state of a run; there are%s", state, STATES);
         return cli_fail(&err);
     }
     if (commands_open(&o.places, &o.store, &err) < 0)
