@@ -52,7 +52,12 @@ static int try_one(struct job *job, const char *root, const json_t *subject, con
         argv[1] = str_dup("--test");
     }
     struct exec_result result = {0};
-    struct exec_call call = {.argv = (const char *const *)argv, .cwd = cwd, .stdin_path = input, .wall_ns = TRY_WALL_NS};
+    const char **reach = subject_reach(subject);
+    struct exec_call call = {.argv = (const char *const *)argv,
+                             .cwd = cwd,
+                             .reach = reach,
+                             .stdin_path = input,
+                             .wall_ns = TRY_WALL_NS};
     if (r == 0)
         r = exec_run(job_exec(job), &call, &result, err);
     if (r == 0 && result.exit_code != 0) {
@@ -67,6 +72,7 @@ static int try_one(struct job *job, const char *root, const json_t *subject, con
     }
     exec_result_free(&result);
     str_list_free(argv);
+    mem_free((void *)(uintptr_t)reach);
     return r;
 }
 

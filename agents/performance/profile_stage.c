@@ -305,7 +305,8 @@ static int profile_all(struct stage *s, json_t *draft, struct err *err)
     const json_t *bench = job_input(s->job, "bench");
     json_t *output = json_obj(draft, "output");
     AUTO_FREE char *why_not = NULL;
-    int r = subject_find(s->project, &s->metadata, json_string_value(bench), &s->subjects, &why_not, err);
+    struct subject_places places = {.project = s->project, .user = job_dir(s->job, "project")};
+    int r = subject_find(&places, &s->metadata, json_string_value(bench), &s->subjects, &why_not, err);
     if (r == 0 && json_array_size(s->subjects) > 0)
         r = run_subjects(s, output, err);
     if (r < 0)

@@ -24,6 +24,7 @@ struct taping {
     const struct recording *r;
     const json_t *subject;
     char **command, **env;
+    const char **reach;
     char *cwd, *input;
     bool hardware;
     VEC(char *) scripts;
@@ -43,6 +44,7 @@ static int tape_once(struct taping *t, int rate, int64_t *ret_wall, double *ret_
     struct exec_call call = {.argv = (const char *const *)argv,
                              .cwd = t->cwd,
                              .env = (const char *const *)t->env,
+                             .reach = t->reach,
                              .stdin_path = t->input,
                              .stdout_path = "/dev/null"};
     int r = exec_check(job_exec(t->r->job), &call, &result, err);
@@ -130,10 +132,12 @@ int record_subjects(const struct recording *rec, const json_t *subjects, const j
         char *env[] = {home, manifest, NULL};
         t.env = env;
         t.command = NULL;
+        t.reach = subject_reach(subject);
         r = profiled_argv(subject, programs, &t.command, err);
         if (r == 0)
             r = tape_subject(&t, err);
         str_list_free(t.command);
+        mem_free((void *)(uintptr_t)t.reach);
         mem_free(t.cwd);
         mem_free(t.input);
         if (r < 0)

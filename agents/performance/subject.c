@@ -35,10 +35,13 @@ static char *next_word(const char **at, struct err *err)
             }
             buf_add(&word, p + 1, (size_t)(close - p - 1));
             p = close;
+        } else if (*p == '<' && word.len == 0) { // "< FILE" is the one redirection that needs no shell
+            buf_char(&word, *p++);
+            break;
         } else if (strchr("|&;<>$`\\\n*?", *p)) {
             err_set(err, ERR_INVALID,
-                    "the bench command has '%c', which needs a shell; baton starts programs without one: put it in a script "
-                    "file and name that",
+                    "the bench command has '%c', which needs a shell, and baton starts programs without one: quote it when it "
+                    "is meant as text, or name all words (and '< FILE' for the input)",
                     *p);
             buf_free(&word);
             return NULL;
@@ -153,23 +156,78 @@ static json_t *subject_new(const char *name, const char *kind, const char *sourc
     json_put_str(s, "cwd", "");
     json_put(s, "stdin", json_null());
     json_put(s, "id", json_null());
+    json_put(s, "reach", json_array());
     return s;
 }
 
 // --- sources ---
 
-static int from_caller(const struct cargo_metadata *m, const char *bench, json_t *list, struct err *err)
+// The part of a word that may name a file: all of it, or what follows "=" or a short option.
+static size_t path_start(const char *word)
 {
-    json_t *words = split_words(bench, err);
+    const char *eq = strchr(word, '=');
+    if (eq)
+        return (size_t)(eq + 1 - word);
+    return word[0] == '-' && word[1] && word[1] != '-' && word[2] == '/' ? 2 : 0;
+}
+
+// What the caller names by its full path may be read, and so may what lies in the caller's folder but not in git: that word
+// gets its full path, because the subject runs in a checkout.
+static char *caller_word_new(const char *word, const struct subject_places *places, json_t *reach)
+{
+    size_t at = path_start(word);
+    const char *path = word + at;
+    if (path[0] == '/')
+        json_add_str(reach, path);
+    if (path[0] == '/' || !path[0] || !places->user || (word[0] == '-' && at == 0))
+        return str_dup(word);
+    AUTO_FREE char *here = path_join(places->project, path);
+    AUTO_FREE char *there = path_join(places->user, path);
+    if (file_exists(here) || !file_exists(there))
+        return str_dup(word);
+    json_add_str(reach, there);
+    return str_printf("%.*s%s", (int)at, word, there);
+}
+
+static int caller_subject(const struct subject_places *places, const struct cargo_metadata *m, const json_t *words,
+                          json_t *list, struct err *err)
+{
+    json_t *out = json_array(), *s = subject_new("bench", "command", "--bench", out);
+    json_t *reach = json_list(s, "reach");
+    const char *below = path_below(places->project, m->workspace_root);
+    size_t n = json_array_size(words);
+    json_array_append_new(list, s);
+    for (size_t i = 0; i < n; i++) {
+        const char *word = json_string_value(json_array_get(words, i));
+        bool input = str_eq(word, "<");
+        if (input && i + 1 >= n)
+            return err_set(err, ERR_INVALID, "'<' must be followed by a file");
+        AUTO_FREE char *named = i == 0 ? str_dup(word)
+                                       : caller_word_new(input ? json_string_value(json_array_get(words, ++i)) : word, places, reach);
+        AUTO_FREE char *from_root = path_join(below ? below : "", named);
+        if (input)
+            json_put_str(s, "stdin", from_root);
+        else
+            json_add_str(out, named);
+    }
+    json_put_str(s, "cwd", below);
+    if (json_array_size(out) == 0)
+        return err_set(err, ERR_INVALID, "the bench command names no program");
+    json_put(s, "words", program_words(m, json_incref(out)));
+    return 0;
+}
+
+static int from_caller(const struct subject_places *places, const struct cargo_metadata *m, const char *bench, json_t *list,
+                       struct err *err)
+{
+    AUTO_JSON json_t *words = split_words(bench, err);
     if (!words)
         return err_wrap(err, "--bench '%s'", bench);
     if (str_eq(json_string_value(json_array_get(words, 0)), "cargo") &&
-        str_eq(json_string_value(json_array_get(words, 1)), "bench")) {
-        json_decref(words);
+        str_eq(json_string_value(json_array_get(words, 1)), "bench"))
         return 1; // all bench programs
-    }
-    json_array_append_new(list, subject_new("bench", "command", "--bench", program_words(m, words)));
-    return 0;
+    int r = caller_subject(places, m, words, list, err);
+    return r < 0 ? err_wrap(err, "--bench '%s'", bench) : 0;
 }
 
 static int declared_words(const json_t *entry, json_t **ret, struct err *err)
@@ -264,18 +322,18 @@ static void from_cargo_bench(const struct cargo_metadata *m, json_t *list)
     }
 }
 
-int subject_find(const char *project_dir, const struct cargo_metadata *metadata, const char *bench, json_t **ret,
+int subject_find(const struct subject_places *places, const struct cargo_metadata *metadata, const char *bench, json_t **ret,
                  char **ret_why, struct err *err)
 {
     json_t *list = json_array();
     int r = 0;
     *ret_why = NULL;
     if (bench && *bench) {
-        r = from_caller(metadata, bench, list, err);
+        r = from_caller(places, metadata, bench, list, err);
         if (r == 1)
             from_cargo_bench(metadata, list);
     } else {
-        r = from_baton_toml(project_dir, metadata, list, err);
+        r = from_baton_toml(places->project, metadata, list, err);
         if (r == 0 && json_array_size(list) == 0)
             from_cargo_bench(metadata, list);
     }
@@ -343,4 +401,15 @@ int subject_argv(const json_t *subject, const json_t *programs, char ***ret, str
     vec_push(&argv, NULL);
     *ret = argv.items;
     return 0;
+}
+
+const char **subject_reach(const json_t *subject)
+{
+    VEC(const char *) list = {0};
+    size_t i;
+    json_t *path;
+    json_array_foreach (json_list(subject, "reach"), i, path)
+        vec_push(&list, json_string_value(path));
+    vec_push(&list, NULL);
+    return list.items;
 }

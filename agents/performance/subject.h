@@ -4,7 +4,8 @@
 //   { "name": "count", "kind": "command|criterion|plain", "source": "--bench|baton.toml|cargo bench",
 //     "words": ["{bin:wordmill}", "count", "--words", "10000"],   programs of the project as {bin:NAME}, {example:NAME}, {bench:NAME}
 //     "cwd": "",              below the workspace's root
-//     "stdin": null,          file below the workspace's root, or null
+//     "stdin": null,          file below the workspace's root or by its full path, or null
+//     "reach": [],            files outside the checkout that the caller named
 //     "id": null }            criterion: the bench's id within the program
 #pragma once
 
@@ -15,10 +16,15 @@
 #define SUBJECTS_MAX 32
 #define SUBJECT_WORDS_MAX 256
 
+struct subject_places {
+    const char *project; // in the checkout
+    const char *user;    // the caller's own folder: files that are not in git lie only there; may be NULL
+};
+
 // The order of preference: what the caller names (bench, may be NULL or ""), what the project declares in baton.toml, its
 // `cargo bench` programs. *ret is an empty array when there is nothing; *ret_why (owned by the caller) then says what was looked for.
-// project_dir: of the checkout. A program of cargo bench is of kind "plain" here: which harness it has is seen when it is built.
-int subject_find(const char *project_dir, const struct cargo_metadata *metadata, const char *bench, json_t **ret,
+// A --bench command may end in "< FILE". A program of cargo bench is of kind "plain" here: which harness it has is seen when it is built.
+int subject_find(const struct subject_places *places, const struct cargo_metadata *metadata, const char *bench, json_t **ret,
                  char **ret_why, struct err *err);
 
 // Names of the programs a list of subjects needs: array of "bin:wordmill". New reference.
@@ -27,3 +33,7 @@ json_t *subject_programs(const json_t *subjects);
 // argv of a subject with its programs put in: {"bin:wordmill": "/path"}. NULL-terminated, freed with str_list_free.
 // ERR_NOT_FOUND names the program that is missing.
 int subject_argv(const json_t *subject, const json_t *programs, char ***ret, struct err *err);
+
+// Paths that the caller named outside the checkout, NULL-terminated, for struct exec_call.reach. mem_free the list; the texts are
+// the subject's.
+const char **subject_reach(const json_t *subject);

@@ -9,6 +9,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "base/vec.h"
 #include "policy/policy_cases.h"
 
 #include <errno.h>
@@ -135,18 +136,32 @@ static const char *cwd_of(const struct exec_context *ctx, const struct exec_call
     return call->cwd ? call->cwd : ctx->workspace;
 }
 
-static int decide(const struct exec_context *ctx, const char *const *argv, const char *cwd, struct decision *ret,
-                  struct err *err)
+// Folders of the context and files of the call in one list: freed with mem_free, the texts are borrowed.
+static const char **own_new(const struct exec_context *ctx, const char *const *reach)
 {
+    VEC(const char *) list = {0};
+    for (char *const *own = ctx->own; own && *own; own++)
+        vec_push(&list, *own);
+    for (; reach && *reach; reach++)
+        vec_push(&list, *reach);
+    vec_push(&list, NULL);
+    return list.items;
+}
+
+static int decide(const struct exec_context *ctx, const char *const *argv, const char *cwd, const char *const *reach,
+                  struct decision *ret, struct err *err)
+{
+    const char **own = own_new(ctx, reach);
     const struct policy_context context = {
         .workspace = ctx->workspace,
         .cwd = cwd,
         .home = ctx->home,
         .built = (const char *const *)ctx->built,
-        .own = (const char *const *)ctx->own,
+        .own = own,
         .fs = policy_real_fs(),
     };
     decide_argv(ctx->policy, &context, argv, NULL, ret);
+    mem_free((void *)(uintptr_t)own);
     if (ret->verdict == POLICY_ALLOW_SANDBOXED && ret->needs_box) {
         // No confinement of files and network yet: what only that could refuse is refused here.
         ret->verdict = POLICY_DENY;
@@ -313,7 +328,7 @@ int exec_run(struct exec_context *ctx, const struct exec_call *call, struct exec
     if (r < 0)
         return r;
     struct decision decision;
-    r = decide(ctx, call->argv, cwd_of(ctx, call), &decision, err);
+    r = decide(ctx, call->argv, cwd_of(ctx, call), call->reach, &decision, err);
     json_t *receipt = receipt_new(ctx, call, &decision);
     ret->receipt = json_array_size(ctx->receipts);
     json_array_append_new(ctx->receipts, receipt);
@@ -383,7 +398,7 @@ int exec_check(struct exec_context *ctx, const struct exec_call *call, struct ex
 bool exec_possible(struct exec_context *ctx, const char *const *argv, struct err *why)
 {
     struct decision decision;
-    if (!argv[0] || prepare(ctx, why) < 0 || decide(ctx, argv, ctx->workspace, &decision, why) < 0)
+    if (!argv[0] || prepare(ctx, why) < 0 || decide(ctx, argv, ctx->workspace, NULL, &decision, why) < 0)
         return false;
     char **environment = environment_new(ctx->home, NULL);
     char *program = environment_find_program(environment, ctx->workspace, argv[0]);

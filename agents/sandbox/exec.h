@@ -35,6 +35,7 @@ struct exec_call {
     const char *const *argv;     // NULL-terminated
     const char *cwd;             // NULL: workspace
     const char *const *env;      // extra "KEY=value" for the constructed environment, NULL-terminated; may be NULL
+    const char *const *reach;    // files outside the workspace that the user named for this call, NULL-terminated; may be NULL
     const char *stdin_path;      // NULL: /dev/null
     const char *stdout_path;     // NULL: captured in memory; else written to this file (not capped)
     const char *stderr_path;     // likewise
