@@ -1,5 +1,6 @@
 #include "reviewer/clippy.h"
 
+#include "base/buf.h"
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/str.h"
@@ -52,6 +53,32 @@ const char **clippy_argv(bool whole_workspace, bool locked)
         if (SELECTED[i])
             argv[n++] = SELECTED[i];
     return argv;
+}
+
+// Removes the word "-W<lint>"; whether it was there.
+static bool drop_word(const char **argv, const char *lint, size_t lint_len)
+{
+    for (; *argv; argv++) {
+        if (strncmp(*argv, "-W", 2) != 0 || strlen(*argv) != lint_len + 2 || strncmp(*argv + 2, lint, lint_len) != 0)
+            continue;
+        for (; *argv; argv++)
+            argv[0] = argv[1];
+        return true;
+    }
+    return false;
+}
+
+char *clippy_drop_unknown(const struct cargo_messages *messages, const char **argv)
+{
+    struct buf names = BUF_INIT;
+    for (size_t i = 0; i < messages->diagnostic_count; i++) {
+        const struct cargo_diagnostic *d = &messages->diagnostics[i];
+        const char *lint = str_eq(d->code, "E0602") ? strchr(d->message, '`') : NULL; // unknown lint: `clippy::x`
+        size_t len = lint ? strcspn(++lint, "`") : 0;
+        if (len > 0 && drop_word(argv, lint, len))
+            buf_printf(&names, "%s%.*s", names.len ? ", " : "", (int)len, lint);
+    }
+    return names.len ? buf_steal(&names) : NULL;
 }
 
 static const struct lint *find_lint(const char *code)

@@ -13,6 +13,9 @@ struct clippy_scope {
 
 // argv of the clippy call, NULL-terminated; free with mem_free (words are static). whole_workspace: --workspace.
 const char **clippy_argv(bool whole_workspace, bool locked);
+// Takes the lints that this toolchain's clippy is too old to know out of argv: it refuses to start with them. Their names, parted by
+// commas and owned by the caller; NULL when there were none.
+char *clippy_drop_unknown(const struct cargo_messages *messages, const char **argv);
 // Turns diagnostics into findings. Left out: lints that are not in lints.def, code from macros, files outside of the
 // root or below target_dir (generated code), tests, build scripts. Functions and test code are looked up in the files.
 void clippy_findings(const struct cargo_messages *messages, const struct clippy_scope *scope, struct findings *ret);

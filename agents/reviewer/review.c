@@ -34,10 +34,17 @@ static void add_limit(struct review *r, const char *what, const char *why)
     json_add_str(r->limits, text);
 }
 
-static void read_clippy(const struct workplace *w, const struct exec_result *result, struct review *ret)
+// False: nothing was checked, because clippy does not know some lints; they are out of argv now, so call it again.
+static bool read_clippy(const struct workplace *w, const struct exec_result *result, const char **argv, struct review *ret)
 {
     struct cargo_messages messages;
     cargo_messages_parse(buf_str(&result->out), result->out.len, &messages);
+    AUTO_FREE char *unknown = clippy_drop_unknown(&messages, argv);
+    if (unknown) {
+        add_limit(ret, "this toolchain's clippy does not know", unknown);
+        cargo_messages_free(&messages);
+        return false;
+    }
     struct clippy_scope scope = {.root = w->root,
                                  .workspace_root = w->has_metadata ? w->metadata.workspace_root : w->dir};
     clippy_findings(&messages, &scope, &ret->findings);
@@ -51,6 +58,7 @@ static void read_clippy(const struct workplace *w, const struct exec_result *res
     if (messages.left_out > 0)
         add_limit(ret, "clippy", "more diagnostics than can be kept");
     cargo_messages_free(&messages);
+    return true;
 }
 
 static int run_clippy(const struct review_request *request, const struct workplace *w, struct review *ret,
@@ -67,14 +75,16 @@ static int run_clippy(const struct review_request *request, const struct workpla
                              .output_max = CLIPPY_OUTPUT_MAX,
                              .on_line = on_line,
                              .user = (void *)(uintptr_t)request};
-    struct exec_result result;
     struct err why;
-    int r = exec_run(request->exec, &call, &result, &why);
-    if (r == 0)
-        read_clippy(w, &result, ret);
-    else if (r != -ERR_CANCELLED)
-        add_limit(ret, "clippy could not run, so only our own checks were made", why.text);
-    exec_result_free(&result);
+    int r = 0;
+    for (bool done = false; !done;) {
+        struct exec_result result;
+        r = exec_run(request->exec, &call, &result, &why);
+        done = r < 0 || read_clippy(w, &result, argv, ret);
+        if (r < 0 && r != -ERR_CANCELLED)
+            add_limit(ret, "clippy could not run, so only our own checks were made", why.text);
+        exec_result_free(&result);
+    }
     mem_free(argv);
     return r == -ERR_CANCELLED ? err_set(err, ERR_CANCELLED, "%s", why.text) : 0;
 }

@@ -303,6 +303,28 @@ static void test_clippy_compile_error(void **state)
     cargo_messages_free(&m);
 }
 
+static void test_clippy_drops_lints_it_does_not_know(void **state)
+{
+    (void)state;
+#define UNKNOWN(name)                                                                                                  \
+    "{\"reason\":\"compiler-message\",\"target\":{\"kind\":[\"lib\"]},\"message\":{\"level\":\"error\",\"message\":"              \
+    "\"unknown lint: `clippy::" name "`\",\"code\":{\"code\":\"E0602\"},\"spans\":[]}}\n"
+    static const char TEXT[] = UNKNOWN("assigning_clones") UNKNOWN("of_the_project") UNKNOWN("perf");
+    const char *argv[] = {"cargo", "clippy", "--", "-Aclippy::all", "-Wclippy::assigning_clones", "-Wclippy::perf_other",
+                          "-Wclippy::perf", "-Wclippy::last", NULL};
+    struct cargo_messages m;
+    cargo_messages_parse(TEXT, strlen(TEXT), &m);
+    char *dropped = clippy_drop_unknown(&m, argv);
+    assert_string_equal(dropped, "clippy::assigning_clones, clippy::perf");
+    assert_string_equal(argv[3], "-Aclippy::all");
+    assert_string_equal(argv[4], "-Wclippy::perf_other");
+    assert_string_equal(argv[5], "-Wclippy::last");
+    assert_null(argv[6]);
+    mem_free(dropped);
+    assert_null(clippy_drop_unknown(&m, argv)); // what it knows by now is not taken for a reason to call it again
+    cargo_messages_free(&m);
+}
+
 static void test_tree_copy(void **state)
 {
     (void)state;
@@ -342,6 +364,7 @@ int main(void)
         cmocka_unit_test(test_scripts_that_measure_debug_builds),
         cmocka_unit_test(test_clippy_findings),
         cmocka_unit_test(test_clippy_compile_error),
+        cmocka_unit_test(test_clippy_drops_lints_it_does_not_know),
         cmocka_unit_test(test_tree_copy),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
