@@ -7,10 +7,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
 #include <unistd.h>
+
+#define DEAD_OWNER_WAIT_MS 3000
+#define DEAD_OWNER_STEP_US 5000
 
 struct store_lock {
     int fd;
@@ -21,12 +25,38 @@ char *store_run_dir(const struct store *s, const char *id)
     return str_printf("%s/runs/%s", s->dir, id);
 }
 
-static int conflict(int fd, const char *id, struct err *err)
+static void read_owner(int fd, char pid[32])
 {
-    char pid[32] = "";
-    ssize_t n = pread(fd, pid, sizeof(pid) - 1, 0);
+    ssize_t n = pread(fd, pid, 31, 0);
     pid[n > 0 ? n : 0] = '\0';
     pid[strspn(pid, "0123456789")] = '\0';
+}
+
+static bool owner_is_dead(int fd)
+{
+    char pid[32];
+    int64_t owner = 0;
+    read_owner(fd, pid);
+    return str_to_i64(pid, &owner) && owner > 0 && kill((pid_t)owner, 0) < 0 && errno == ESRCH;
+}
+
+// 0, or an errno. A child that a killed owner had just forked keeps the lock until it has called exec: such a lock is free
+// within moments.
+static int take(int fd)
+{
+    for (int waited = 0; flock(fd, LOCK_EX | LOCK_NB) < 0; waited += DEAD_OWNER_STEP_US / 1000) {
+        int why = errno;
+        if (why != EWOULDBLOCK || waited >= DEAD_OWNER_WAIT_MS || !owner_is_dead(fd))
+            return why;
+        usleep(DEAD_OWNER_STEP_US);
+    }
+    return 0;
+}
+
+static int conflict(int fd, const char *id, struct err *err)
+{
+    char pid[32];
+    read_owner(fd, pid);
     return err_set(err, ERR_CONFLICT, "run '%s' belongs to another process (pid %s)", id, *pid ? pid : "unknown");
 }
 
@@ -43,8 +73,9 @@ int store_run_lock(struct store *s, const char *id, struct store_lock **ret, str
     int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
     if (fd < 0)
         return err_sys(err, errno, "cannot open '%s'", path);
-    if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
-        r = errno == EWOULDBLOCK ? conflict(fd, id, err) : err_sys(err, errno, "cannot lock '%s'", path);
+    int why = take(fd);
+    if (why) {
+        r = why == EWOULDBLOCK ? conflict(fd, id, err) : err_sys(err, why, "cannot lock '%s'", path);
         close(fd);
         return r;
     }
