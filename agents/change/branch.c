@@ -1,21 +1,23 @@
 #include "change/branch.h"
 
 #include "base/buf.h"
+#include "base/file.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "change/change.h"
 
 #include <string.h>
+#include <unistd.h>
 
-#define GIT_ARGS_MAX 24
+#define GIT_ARGS_MAX 28
 
 // git with our settings in front; `args` NULL-terminated. Output (trimmed) to *ret_out when not NULL.
 static int git(struct exec_context *exec, const char *dir, const char *const *args, char **ret_out, struct err *err)
 {
     const char *argv[GIT_ARGS_MAX] = {"git", "-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false", "-c",
-                                      "commit.gpgsign=false", "-c", "user.name=Baton", "-c",
-                                      "user.email=baton@localhost"};
-    size_t n = 11;
+                                      "commit.gpgsign=false", "-c", "gc.auto=0", "-c", "maintenance.auto=false", "-c",
+                                      "user.name=Baton", "-c", "user.email=baton@localhost"};
+    size_t n = 15;
     for (size_t i = 0; args[i]; i++) {
         must(n + 1 < GIT_ARGS_MAX);
         argv[n++] = args[i];
@@ -31,9 +33,34 @@ static int git(struct exec_context *exec, const char *dir, const char *const *ar
     return r;
 }
 
+// A git that was killed in the middle (with its worker, or with everything) leaves lock files that stop every later one. The
+// checkout and its branch are ours alone, so whatever lock is there belongs to nobody who lives.
+static int remove_stale_locks(struct exec_context *exec, const char *work_dir, struct err *err)
+{
+    char *branch = NULL, *paths = NULL;
+    int r = git(exec, work_dir, (const char *const[]){"rev-parse", "--symbolic-full-name", "HEAD", NULL}, &branch, err);
+    if (r < 0)
+        return r;
+    AUTO_FREE char *ref = str_printf("%s.lock", branch);
+    mem_free(branch);
+    r = git(exec, work_dir,
+            (const char *const[]){"rev-parse", "--git-path", "index.lock", "--git-path", "HEAD.lock", "--git-path", ref, NULL},
+            &paths, err);
+    char **list = r == 0 ? str_split(paths, "\n", true, NULL) : NULL;
+    for (char **p = list; p && *p; p++) {
+        AUTO_FREE char *path = **p == '/' ? str_dup(*p) : path_join(work_dir, *p);
+        unlink(path);
+    }
+    str_list_free(list);
+    mem_free(paths);
+    return r;
+}
+
 int branch_reset(struct exec_context *exec, const char *work_dir, const char *commit, struct err *err)
 {
-    int r = git(exec, work_dir, (const char *const[]){"reset", "-q", "--hard", commit, NULL}, NULL, err);
+    int r = remove_stale_locks(exec, work_dir, err);
+    if (r == 0)
+        r = git(exec, work_dir, (const char *const[]){"reset", "-q", "--hard", commit, NULL}, NULL, err);
     if (r == 0)
         r = git(exec, work_dir, (const char *const[]){"clean", "-q", "-f", "-d", "-e", "Cargo.lock", NULL}, NULL, err);
     return r;

@@ -7,7 +7,7 @@
 #include "sandbox/exec.h"
 
 // Brings checkout and branch to `commit` and removes everything untracked that git does not ignore, but for a Cargo.lock:
-// a project that does not track it still wants every build of a run to use the same one.
+// a project that does not track it still wants every build of a run to use the same one. Lock files that a killed git has left go, too.
 int branch_reset(struct exec_context *exec, const char *work_dir, const char *commit, struct err *err);
 // Commits what differs in tracked files and in `files` (array of paths, may be new ones). *ret_commit (owned by the caller) is NULL
 // when nothing differs.
