@@ -70,10 +70,13 @@ static void on_timeout(void *user)
 
 static void step(struct workspace *w, const char *dir, const char *const *args, void (*next)(struct workspace *, int))
 {
-    const char *argv[GIT_ARGS_MAX] = {"git", "-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false",
-                                      "-c", "commit.gpgsign=false", "-c", "user.name=Baton",
-                                      "-c", "user.email=baton@localhost", "-C", dir};
-    size_t n = 13;
+    // No optional locks: a mere look at the user's repository must not write its index. No maintenance: it would go on behind us.
+    const char *argv[GIT_ARGS_MAX] = {"git", "--no-optional-locks", "-c", "core.hooksPath=/dev/null",
+                                      "-c", "core.fsmonitor=false", "-c", "commit.gpgsign=false",
+                                      "-c", "gc.auto=0", "-c", "maintenance.auto=false",
+                                      "-c", "user.name=Baton", "-c", "user.email=baton@localhost",
+                                      "-C", dir};
+    size_t n = 18;
     for (size_t i = 0; args[i]; i++) {
         must(n + 1 < GIT_ARGS_MAX);
         argv[n++] = args[i];
@@ -129,6 +132,43 @@ static void prepared(struct workspace *w, int exit_code)
     finish(w, r < 0 ? &err : NULL);
 }
 
+// A checkout that is there may be half of one: the process was killed while git wrote it. `reset` completes it; what cannot be
+// completed (a lock of a killed git, a damaged index) is made again.
+static void make_branch(struct workspace *w, int exit_code)
+{
+    AUTO_FREE char *work = workspace_work_dir(w);
+    if (exit_code == 0)
+        prepared(w, 0);
+    else
+        STEP(w, w->facts.repository, prepared, "worktree", "add", "-q", "-f", "-B", w->facts.branch, work, w->facts.base);
+}
+
+// A resumed run may have commits on its branch: they stay.
+static void make_work(struct workspace *w, int exit_code)
+{
+    (void)exit_code; // of `worktree prune`: not fatal
+    AUTO_FREE char *work = workspace_work_dir(w);
+    if (w->wanted)
+        STEP(w, w->facts.repository, make_branch, "worktree", "add", "-q", "-f", work, w->facts.branch);
+    else
+        make_branch(w, 1);
+}
+
+static void remake_work(struct workspace *w)
+{
+    AUTO_FREE char *work = workspace_work_dir(w);
+    file_remove_tree(work, NULL);
+    STEP(w, w->facts.repository, make_work, "worktree", "prune");
+}
+
+static void mended_work(struct workspace *w, int exit_code)
+{
+    if (exit_code == 0)
+        prepared(w, 0);
+    else
+        remake_work(w);
+}
+
 static void add_work(struct workspace *w, int exit_code)
 {
     if (exit_code != 0) {
@@ -137,31 +177,48 @@ static void add_work(struct workspace *w, int exit_code)
     }
     AUTO_FREE char *work = workspace_work_dir(w);
     AUTO_FREE char *mark = path_join(work, ".git");
-    if (file_exists(mark)) {
-        prepared(w, 0);
-        return;
-    }
-    file_remove_tree(work, NULL);
-    STEP(w, w->facts.repository, prepared, "worktree", "add", "-q", "-f", "-B", w->facts.branch, work, w->facts.base);
+    if (file_exists(mark))
+        STEP(w, work, mended_work, "reset", "-q", "--hard");
+    else
+        remake_work(w);
 }
 
-static void add_base(struct workspace *w, int exit_code)
+static void make_base(struct workspace *w, int exit_code)
 {
     (void)exit_code; // of `worktree prune`: not fatal
     AUTO_FREE char *base = workspace_base_dir(w);
-    AUTO_FREE char *mark = path_join(base, ".git");
-    if (file_exists(mark)) {
-        add_work(w, 0);
-        return;
-    }
-    file_remove_tree(base, NULL);
     STEP(w, w->facts.repository, add_work, "worktree", "add", "-q", "-f", "--detach", base, w->facts.base);
+}
+
+static void remake_base(struct workspace *w)
+{
+    AUTO_FREE char *base = workspace_base_dir(w);
+    file_remove_tree(base, NULL);
+    STEP(w, w->facts.repository, make_base, "worktree", "prune");
+}
+
+static void mended_base(struct workspace *w, int exit_code)
+{
+    if (exit_code == 0)
+        add_work(w, 0);
+    else
+        remake_base(w);
+}
+
+static void add_base(struct workspace *w)
+{
+    AUTO_FREE char *base = workspace_base_dir(w);
+    AUTO_FREE char *mark = path_join(base, ".git");
+    if (file_exists(mark))
+        STEP(w, base, mended_base, "reset", "-q", "--hard", w->facts.base);
+    else
+        remake_base(w);
 }
 
 static void noted_status(struct workspace *w, int exit_code)
 {
     w->facts.dirty = exit_code == 0 && w->out.len > 0;
-    STEP(w, w->facts.repository, add_base, "worktree", "prune");
+    add_base(w);
 }
 
 // Output of rev-parse: top level, prefix (may be empty), HEAD.
