@@ -286,7 +286,5 @@ void run_host_log(void *ctx, const char *task, const char *text)
     json_t *body = json_object();
     json_put_str(body, "task", task);
     json_put_str(body, "text", text);
-    if (run->env.event)
-        run->env.event(run->env.user, run->id, EVENT_SCRIPT_LOG, body);
-    json_decref(body);
+    run_tell(run, EVENT_SCRIPT_LOG, body);
 }

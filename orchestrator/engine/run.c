@@ -27,14 +27,35 @@ const char *run_id(const struct run *run)
     return run->id;
 }
 
+void run_tell(struct run *run, enum event_kind kind, json_t *body_consumed)
+{
+    if (run->in_turn) {
+        vec_push(&run->notes, (struct note){kind, body_consumed});
+        return;
+    }
+    if (run->env.event)
+        run->env.event(run->env.user, run->id, kind, body_consumed);
+    json_decref(body_consumed);
+}
+
 void run_note(struct run *run, enum event_kind kind, json_t *body_consumed)
 {
     struct err err;
     if (store_event_add(run->env.store, run->id, kind, body_consumed, NULL, &err) < 0)
         log_fact(LOG_WARN, "event_not_journaled", "run", run->id, "why", err.text, NULL);
-    if (run->env.event)
-        run->env.event(run->env.user, run->id, kind, body_consumed);
-    json_decref(body_consumed);
+    run_tell(run, kind, body_consumed);
+}
+
+// The turn is over: what happened in it is told, or forgotten with it.
+static void end_notes(struct run *run, bool on_disk)
+{
+    for (size_t i = 0; i < run->notes.len; i++) {
+        struct note *n = &run->notes.items[i];
+        if (on_disk && run->env.event)
+            run->env.event(run->env.user, run->id, n->kind, n->body);
+        json_decref(n->body);
+    }
+    run->notes.len = 0;
 }
 
 // --- the end ---
@@ -101,12 +122,15 @@ static void close_run(struct run *run)
             json_t *body = json_object();
             json_put_str(body, "state", run_state_name(run->end_state));
             json_put_str(body, "reason", *run->end_reason ? run->end_reason : NULL);
+            run->in_turn = true;
             run_note(run, EVENT_RUN_FINISHED, body);
+            run->in_turn = false;
             r = store_commit(run->env.store, &err);
         } else {
             store_rollback(run->env.store);
         }
     }
+    end_notes(run, r == 0);
     if (r < 0) {
         stop_here(run, &err);
         return;
@@ -194,6 +218,7 @@ bool run_turn(struct run *run, void (*fn)(struct run *run, void *arg), void *arg
         run->in_turn = false;
         r = store_commit(run->env.store, &err);
     }
+    end_notes(run, r == 0);
     if (r < 0) {
         err_wrap(&err, "run '%s' stops here and can be resumed", run->id);
         stop_here(run, &err);
@@ -409,6 +434,8 @@ struct run *run_free(struct run *run)
     vec_free(&run->stages);
     vec_free(&run->waitings);
     vec_free(&run->to_dispatch);
+    end_notes(run, false);
+    vec_free(&run->notes);
     json_decref(run->occurrences);
     json_decref(run->handoffs);
     json_decref(run->keys);

@@ -49,8 +49,14 @@ struct waiting { // a script call that time or people answer
     struct loop_timer *timer;
 };
 
+struct note { // an event of the turn under way: passed on when the turn is on disk
+    enum event_kind kind;
+    json_t *body;
+};
+
 struct run {
     struct run_env env;
+    VEC(struct note) notes;
     char *id, *dir, *project, *cache_dir;
     json_t *record;         // as in the store
     struct store_lock *lock;
@@ -80,7 +86,9 @@ struct run {
 // A turn is one transaction: what fn does and what the script does in answer to it, then the dispatches. False: it could not be
 // committed and the run has stopped in this process. Inside a turn, fn is simply part of it.
 bool run_turn(struct run *run, void (*fn)(struct run *run, void *arg), void *arg);
-void run_note(struct run *run, enum event_kind kind, json_t *body_consumed); // journals the event and passes it on
+// Journals the event and passes it on; inside a turn it is passed on when the turn is on disk: nobody hears of what a crash undoes.
+void run_note(struct run *run, enum event_kind kind, json_t *body_consumed);
+void run_tell(struct run *run, enum event_kind kind, json_t *body_consumed); // the same without the journal
 void run_end(struct run *run, enum run_state state, const json_t *result, const char *reason);
 void run_answer(struct run *run, uint64_t call, const json_t *answer, const struct err *failure);
 

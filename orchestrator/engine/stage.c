@@ -317,9 +317,7 @@ static void reuse(struct run *run, struct stage *s, const json_t *record)
     json_t *body = stage_facts(s);
     json_put_str(body, "state", stage_state_name(state));
     json_put_str(body, "summary", json_str(handoff, "summary", NULL));
-    if (run->env.event) // a replay is nothing new: not journaled
-        run->env.event(run->env.user, run->id, EVENT_STAGE_REUSED, body);
-    json_decref(body);
+    run_tell(run, EVENT_STAGE_REUSED, body); // a replay is nothing new: not journaled
     AUTO_JSON json_t *answer = stage_answer_new(run, handoff, state, seq, s->key);
     uint64_t call = s->call;
     stage_free(s);
