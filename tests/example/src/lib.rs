@@ -51,15 +51,18 @@ impl Index {
     }
 }
 
+fn strip_markers<'a>(text: &'a str, markers: &[char]) -> &'a str {
+    markers.iter().fold(text, |rest, marker| {
+        rest.strip_prefix(*marker).unwrap_or(rest)
+    })
+}
+
 /// Counts the words of a text.
 pub fn count_words(text: &str) -> Index {
     let mut index = Index::new();
-    let mut rest = text;
     // Planted: a lint that a machine can fix, in a function on the hot path, and that changes nothing one could
     // measure: it runs once per text.
-    for marker in vec!['\u{feff}', '\u{200b}'].iter() {
-        rest = rest.strip_prefix(*marker).unwrap_or(rest);
-    }
+    let rest = strip_markers(text, &vec!['\u{feff}', '\u{200b}']);
     for word in rest.split([' ', '\n', '\t']) {
         if !word.is_empty() {
             index.add(word);
