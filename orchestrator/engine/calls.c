@@ -10,8 +10,10 @@
 #include <string.h>
 
 // A journaled answer of the same call, or NULL. ERR_CONFLICT in err: another call stands there.
-static json_t *journaled(struct run *run, const char *task, unsigned n, const char *op, struct err *err)
+static json_t *journaled(struct run *run, const char *task, unsigned n, const char *op, const json_t *args, struct err *err)
 {
+    char hash[HASH_TEXT];
+    json_hash(args, hash);
     err_clear(err);
     json_t *record = store_call_get_new(run->env.store, run->id, task, n, err);
     if (!record) {
@@ -20,8 +22,10 @@ static json_t *journaled(struct run *run, const char *task, unsigned n, const ch
         return NULL;
     }
     json_t *answer = NULL;
-    if (str_eq(json_str(record, "op", ""), op))
+    if (str_eq(json_str(record, "op", ""), op) && str_eq(json_str(record, "request_hash", ""), hash))
         answer = json_incref(json_object_get(record, "answer"));
+    else if (str_eq(json_str(record, "op", ""), op))
+        err_set(err, ERR_CONFLICT, "call %u of task %s ('%s') has other arguments now than when it was journaled", n, task, op);
     else
         err_set(err, ERR_CONFLICT, "call %u of task %s is '%s' now and was '%s' when it was journaled", n, task, op,
                 json_str(record, "op", "?"));
@@ -43,7 +47,7 @@ static int answer_fresh(struct run *run, const char *task, unsigned n, const cha
                         json_t **ret, struct err *err)
 {
     AUTO_JSON json_t *mine = fresh;
-    json_t *before = journaled(run, task, n, op, err);
+    json_t *before = journaled(run, task, n, op, args, err);
     if (err->code != ERR_OK)
         return -(int)err->code;
     if (!before) {
@@ -158,7 +162,7 @@ static void approval_expired(void *user)
 static int begin_approve(struct run *run, uint64_t call, const char *task, unsigned n, const json_t *args, json_t **ret,
                          struct err *err)
 {
-    json_t *before = journaled(run, task, n, "approve", err);
+    json_t *before = journaled(run, task, n, "approve", args, err);
     if (before || err->code != ERR_OK) {
         // What was answered from the inbox before a restart must not answer the next question too.
         if (json_int(before, "inbox", 0) > run->inbox_seen)
@@ -226,6 +230,11 @@ static void note_gate(struct run *run, const json_t *args, bool open, const char
 // The gate is open when the handoff's verdict is the wanted one and it claims nothing its receipts do not show.
 static int begin_gate(struct run *run, const char *task, unsigned n, const json_t *args, json_t **ret, struct err *err)
 {
+    json_t *before = journaled(run, task, n, "gate", args, err);
+    if (before || err->code != ERR_OK) {
+        *ret = before;
+        return before ? 0 : -(int)err->code;
+    }
     const char *wanted = json_str(args, "verdict", "approved");
     const json_t *handoff = json_object_get(run->handoffs, json_str(args, "id", ""));
     const char *verdict = json_str(handoff, "verdict", NULL);
