@@ -1,12 +1,19 @@
 // The smallest worker: gives back what it was given. README.md beside this file walks through it.
 // Input, all optional: "sleep_ms" waits (in small steps, to notice a cancel), "exec" is an argv to run, "size" adds a text of so
-// many bytes to the output, "fail" is an error text to end with.
+// many bytes to the output, "fail" is an error text to end with, "mark" is a file of the run's folder that gets a line at the begin
+// and the end of each execution: a count of what was really done that does not depend on the journal.
+#include "base/file.h"
 #include "base/mem.h"
+#include "base/str.h"
 #include "base/vec.h"
 #include "sdk/agent.h"
 
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 enum { STEP_MS = 20, SIZE_MAX_BYTES = 32 * 1024 * 1024 };
 
@@ -41,17 +48,42 @@ static int run_tool(struct job *job, const json_t *words, json_t *output, struct
     return r;
 }
 
+// One line in one write: also whole when many workers write, or when this one is killed.
+static int mark(const struct job *job, const char *name, const char *what, struct err *err)
+{
+    const char *dir = job_dir(job, "run");
+    if (!dir || strchr(name, '/'))
+        return err_set(err, ERR_INVALID, "the mark '%s' must be a file name, and the run must have a folder", name);
+    const json_t *a = job_assignment(job);
+    AUTO_FREE char *path = path_join(dir, name);
+    AUTO_FREE char *line = str_printf("%s %" PRId64 " %" PRId64 " %s\n", what, json_int(a, "stage", 0),
+                                      json_int(a, "attempt", 0), json_str(a, "lease", "-"));
+    int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
+    if (fd < 0 || write(fd, line, strlen(line)) != (ssize_t)strlen(line)) {
+        err_sys(err, errno, "cannot write to '%s'", path);
+        if (fd >= 0)
+            close(fd);
+        return -(int)err->code;
+    }
+    close(fd);
+    return 0;
+}
+
 static int echo_run(struct job *job, json_t *draft, struct err *err)
 {
     json_t *output = json_obj(draft, "output");
     const json_t *input = json_obj(job_assignment(job), "input");
     if (input)
         json_put(output, "echo", json_deep_copy(input));
+    const char *name = json_str(input, "mark", NULL);
+    int r = name ? mark(job, name, "begin", err) : 0;
+    if (r < 0)
+        return r;
     if (json_int(input, "sleep_ms", 0) > 0) {
         job_progress(job, 0, "waiting %d ms", (int)json_int(input, "sleep_ms", 0));
         wait_ms(job, json_int(input, "sleep_ms", 0));
     }
-    int r = json_list(input, "exec") ? run_tool(job, json_list(input, "exec"), output, err) : 0;
+    r = json_list(input, "exec") ? run_tool(job, json_list(input, "exec"), output, err) : 0;
     if (r < 0)
         return r;
     int64_t size = json_int(input, "size", 0);
@@ -62,6 +94,9 @@ static int echo_run(struct job *job, json_t *draft, struct err *err)
     }
     if (json_str(input, "fail", NULL))
         return err_set(err, ERR_TOOL, "%s", json_str(input, "fail", ""));
+    r = name ? mark(job, name, "end", err) : 0;
+    if (r < 0)
+        return r;
     draft_summary(draft, "echoed %zu values", json_object_size(input));
     return 0;
 }
