@@ -1,5 +1,6 @@
 // What a script asks for, but stages: gate, approve, sleep, now, random, log. Every answer that does not follow from the
 // journal alone is journaled under (task, n), so that a replay hears the same.
+#include "engine/answer.h"
 #include "engine/run_internal.h"
 
 #include "base/clock.h"
@@ -227,7 +228,6 @@ static void note_gate(struct run *run, const json_t *args, bool open, const char
     run_note(run, open ? EVENT_GATE_OPENED : EVENT_GATE_CLOSED, body);
 }
 
-// The gate is open when the handoff's verdict is the wanted one and it claims nothing its receipts do not show.
 static int begin_gate(struct run *run, const char *task, unsigned n, const json_t *args, json_t **ret, struct err *err)
 {
     json_t *before = journaled(run, task, n, "gate", args, err);
@@ -235,33 +235,14 @@ static int begin_gate(struct run *run, const char *task, unsigned n, const json_
         *ret = before;
         return before ? 0 : -(int)err->code;
     }
-    const char *wanted = json_str(args, "verdict", "approved");
-    const json_t *handoff = json_object_get(run->handoffs, json_str(args, "id", ""));
-    const char *verdict = json_str(handoff, "verdict", NULL);
-    AUTO_FREE char *reason = NULL;
-    bool open = false;
-    if (!handoff)
-        reason = str_printf("handoff '%s' is not of this run", json_str(args, "id", "?"));
-    else if (!str_eq(json_str(handoff, "status", ""), "completed"))
-        reason = str_printf("the stage is %s", json_str(handoff, "status", "?"));
-    else if (!verdict)
-        reason = str_dup("the stage gave no verdict");
-    else if (!str_eq(verdict, wanted))
-        reason = str_printf("verdict is '%s', wanted is '%s'", verdict, wanted);
-    else if (json_object_get(run->ungrounded, json_str(args, "id", "")))
-        reason = str_dup("the handoff claims what its receipts do not show");
-    else {
-        open = true;
-        reason = str_printf("verdict '%s'", verdict);
-    }
-    AUTO_JSON json_t *answer = json_object();
-    json_put_flag(answer, "open", open);
-    json_put_str(answer, "reason", reason);
+    const char *id = json_str(args, "id", "");
+    AUTO_JSON json_t *answer =
+        answer_of_gate_new(args, json_object_get(run->handoffs, id), json_object_get(run->ungrounded, id) != NULL);
     int r = put(run, task, n, "gate", args, answer, err);
     if (r < 0)
         return r;
     if (r == 0)
-        note_gate(run, args, open, reason);
+        note_gate(run, args, json_flag(answer, "open", false), json_str(answer, "reason", ""));
     *ret = json_incref(answer);
     return 0;
 }

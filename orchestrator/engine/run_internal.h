@@ -31,6 +31,7 @@ struct stage {
     struct focus focus;
     json_t *parents;        // handoff objects
     char key[HASH_TEXT];
+    char worker[64];        // role and version of the worker program
     int seq, occurrence, attempt;
     uint64_t lease;         // 0: not dispatched
     int64_t started_ns;
@@ -68,11 +69,12 @@ struct run {
     VEC(struct stage *) stages;     // open ones
     VEC(struct waiting *) waitings;
     VEC(uint64_t) to_dispatch;      // sequence numbers reserved in this turn
-    json_t *occurrences;            // key -> how often the script asked for it
+    json_t *occurrences;            // key -> how often the script asked for it anew, in this process
+    json_t *claims;                 // occurrences of journaled calls; NULL until a resumed run needs it
     json_t *handoffs;               // id -> handoff object
     json_t *keys;                   // handoff id -> stage key
     json_t *ungrounded;             // handoff id -> claims its receipts do not show
-    int next_seq;
+    int next_seq;                   // 0: not yet known
     int64_t inbox_seen;
     bool in_turn, ending, resumed;
     unsigned describing;            // worker descriptions under way at the start
@@ -105,4 +107,3 @@ int stage_begin(struct run *run, uint64_t call, const char *task, unsigned n, co
 void stage_dispatch_reserved(struct run *run); // after the turn is on disk
 void stage_free(struct stage *s);              // takes it out of the run's list
 void stage_stop(struct stage *s, enum stage_state state, const char *why); // cancel, then kill
-json_t *stage_answer_new(const struct run *run, const json_t *handoff, enum stage_state state, int seq, const char *key);

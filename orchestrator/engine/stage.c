@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "engine/answer.h"
 #include "engine/key.h"
 #include "handoff/handoff.h"
 #include "handoff/handoff_md.h"
@@ -59,26 +60,6 @@ static json_t *stage_facts(const struct stage *s)
     json_put_str(body, "mode", s->focus.mode);
     json_put_int(body, "attempt", s->attempt);
     return body;
-}
-
-json_t *stage_answer_new(const struct run *run, const json_t *handoff, enum stage_state state, int seq, const char *key)
-{
-    (void)run;
-    json_t *a = json_object();
-    const char *status = json_str(handoff, "status", "blocked");
-    json_put_flag(a, "ok", state == STAGE_COMPLETED && str_eq(status, "completed"));
-    json_put_str(a, "id", json_str(handoff, "id", NULL));
-    json_put_str(a, "agent", json_str(handoff, "agent_name", NULL));
-    json_put_str(a, "status", state == STAGE_COMPLETED ? status : stage_state_name(state));
-    const char *const texts[] = {"verdict", "summary", "next_agent", "next_task"};
-    for (size_t i = 0; i < ARRAY_LEN(texts); i++)
-        json_put_str(a, texts[i], json_str(handoff, texts[i], NULL));
-    const json_t *output = json_obj(handoff, "output"), *artifacts = json_list(handoff, "artifacts");
-    json_put(a, "output", output ? json_deep_copy(output) : json_object());
-    json_put(a, "artifacts", artifacts ? json_deep_copy(artifacts) : json_array());
-    json_put_str(a, "key", key);
-    json_put_int(a, "stage", seq);
-    return a;
 }
 
 static void remember(struct run *run, const json_t *handoff, const char *key)
@@ -231,7 +212,7 @@ static void finish_in_turn(struct run *run, void *arg)
     json_put_str(body, "verdict", json_str(handoff, "verdict", NULL));
     json_put_int(body, "elapsed_ms", (clock_mono_ns() - s->started_ns) / NS_PER_MS);
     run_note(run, EVENT_STAGE_FINISHED, body);
-    AUTO_JSON json_t *answer = stage_answer_new(run, handoff, f->state, s->seq, s->key);
+    AUTO_JSON json_t *answer = answer_of_stage_new(handoff, f->state, s->seq, s->key);
     uint64_t call = s->call;
     stage_free(s);
     f->s = NULL;
@@ -280,7 +261,7 @@ static int collect_parents(struct run *run, struct stage *s, struct err *err)
 
 static void compute_key(struct run *run, struct stage *s, const char *version)
 {
-    AUTO_FREE char *worker = str_printf("%s/%s", s->role, version);
+    snprintf(s->worker, sizeof(s->worker), "%s/%s", s->role, version);
     AUTO_JSON json_t *parents = json_array();
     size_t i;
     json_t *parent;
@@ -290,7 +271,7 @@ static void compute_key(struct run *run, struct stage *s, const char *version)
         json_add_str(parents, hash);
     }
     struct key_parts parts = {.agent_hash = s->agent->hash,
-                              .worker = worker,
+                              .worker = s->worker,
                               .mode = s->focus.mode,
                               .task = json_str(s->args, "task", NULL),
                               .input = json_object_get(s->args, "input"),
@@ -298,7 +279,44 @@ static void compute_key(struct run *run, struct stage *s, const char *version)
                               .project = run->facts->base,
                               .operator_rules = json_list(json_obj(run->record, "options"), "operator_rules")};
     key_of_stage(&parts, s->key);
+}
+
+// The occurrences that earlier calls of this run have, as "key/occurrence".
+static json_t *claims_new(struct run *run)
+{
+    json_t *claims = json_object();
+    AUTO_JSON json_t *calls = run->resumed ? store_call_list_new(run->env.store, run->id, NULL) : NULL;
+    size_t i;
+    json_t *call;
+    json_array_foreach (calls, i, call) {
+        const json_t *answer = str_eq(json_str(call, "op", ""), "stage") ? json_obj(call, "answer") : NULL;
+        if (!json_str(answer, "key", NULL))
+            continue;
+        AUTO_FREE char *claim =
+            str_printf("%s/%" PRId64, json_str(answer, "key", ""), json_int(answer, "occurrence", 0));
+        json_put_flag(claims, claim, true);
+    }
+    return claims;
+}
+
+// Equal stages of parallel tasks must not change places in a replay, where the tasks come by in another order: a call has the
+// occurrence it was journaled with, and a new call one that no journaled call has.
+static void choose_occurrence(struct run *run, struct stage *s)
+{
+    AUTO_JSON json_t *call = run->resumed ? store_call_get_new(run->env.store, run->id, s->task, s->n, NULL) : NULL;
+    const json_t *answer = json_obj(call, "answer");
+    if (str_eq(json_str(call, "op", ""), "stage") && str_eq(json_str(answer, "key", ""), s->key)) {
+        s->occurrence = (int)json_int(answer, "occurrence", 0);
+        return;
+    }
+    if (!run->claims)
+        run->claims = claims_new(run);
     s->occurrence = (int)json_int(run->occurrences, s->key, 0);
+    for (;; s->occurrence++) {
+        AUTO_FREE char *claim = str_printf("%s/%d", s->key, s->occurrence);
+        if (!json_object_get(run->claims, claim))
+            break;
+    }
     json_put_int(run->occurrences, s->key, s->occurrence + 1);
 }
 
@@ -310,15 +328,13 @@ static void reuse(struct run *run, struct stage *s, const json_t *record)
     const json_t *handoff = json_obj(record, "handoff");
     remember(run, handoff, s->key);
     int seq = (int)json_int(record, "seq", 0);
-    if (seq >= run->next_seq)
-        run->next_seq = seq + 1;
     s->seq = seq;
     s->attempt = (int)json_int(record, "attempt", 1);
     json_t *body = stage_facts(s);
     json_put_str(body, "state", stage_state_name(state));
     json_put_str(body, "summary", json_str(handoff, "summary", NULL));
     run_tell(run, EVENT_STAGE_REUSED, body); // a replay is nothing new: not journaled
-    AUTO_JSON json_t *answer = stage_answer_new(run, handoff, state, seq, s->key);
+    AUTO_JSON json_t *answer = answer_of_stage_new(handoff, state, seq, s->key);
     uint64_t call = s->call;
     stage_free(s);
     run_answer(run, call, answer, NULL);
@@ -338,7 +354,7 @@ static int highest_seq(struct run *run)
 
 static int reserve(struct run *run, struct stage *s, struct err *err)
 {
-    if (run->next_seq == 1)
+    if (!run->next_seq) // a replay may come here before it has come by all stages of the journal
         run->next_seq = highest_seq(run) + 1;
     if (run->next_seq > STAGES_MAX)
         return err_set(err, ERR_LIMIT, "the run has used its %d stages", STAGES_MAX);
@@ -369,8 +385,6 @@ static int reserve(struct run *run, struct stage *s, struct err *err)
 static int take_over(struct run *run, struct stage *s, const json_t *record, struct err *err)
 {
     s->seq = (int)json_int(record, "seq", 0);
-    if (s->seq >= run->next_seq)
-        run->next_seq = s->seq + 1;
     s->lease = pool_lease(run->env.pool);
     char lease[24];
     lease_text(s->lease, lease);
@@ -409,6 +423,8 @@ static int place(struct run *run, struct stage *s, struct err *err)
 {
     AUTO_JSON json_t *answer = json_object();
     json_put_str(answer, "key", s->key);
+    json_put_str(answer, "worker", s->worker); // a replay on another machine has no worker to ask
+    json_put_int(answer, "occurrence", s->occurrence);
     int r = store_call_put(run->env.store, run->id, s->task, s->n, "stage", s->key, answer, err);
     if (r < 0)
         return r;
@@ -447,6 +463,7 @@ static void described_in_turn(struct run *run, void *arg)
         return;
     }
     compute_key(run, d->s, d->version);
+    choose_occurrence(run, d->s);
     if (place(run, d->s, &err) == 0)
         return;
     if (err.code == ERR_CONFLICT)
