@@ -58,7 +58,7 @@ static void add_lints(json_t *list, const struct candidate_facts *f)
         AUTO_FREE char *title = str_printf("fix %s in %s (%s:%d)", json_str(finding, "lint", "a lint"),
                                            function ? function : "the file", json_str(finding, "file", "?"),
                                            (int)json_int(finding, "line", 0));
-        AUTO_FREE char *why = str_printf("%s. %.1f %% of the samples lie in this function.",
+        AUTO_FREE char *why = str_printf("%s. %.1f %% of the samples are charged to this function.",
                                          json_str(finding, "message", "clippy reports it"), share);
         json_t *c = candidate_new(list, "lint", "runtime", title, why);
         json_put(c, "edits", json_deep_copy(json_list(fix, "edits")));

@@ -1,7 +1,8 @@
 // Rules that the code does not show:
 // - What cannot be done (no perf, nothing to run, a subject that fails) is a sentence in output.limits, not a failed stage:
 //   the chain goes on with what there is.
-// - Findings of the reviewer come back ranked by the share of samples in the function they lie in; without samples none is hot.
+// - Findings of the reviewer come back ranked by the share of samples charged to the function they lie in (a caller of the
+//   hot function is not hot itself); without samples none is hot.
 #include "performance/stages.h"
 
 #include "base/buf.h"
@@ -191,7 +192,7 @@ static void rank_findings(struct stage *s)
     json_array_foreach (found, i, finding) {
         order[i] = json_deep_copy(finding);
         const char *file = json_str(finding, "file", NULL);
-        double share = s->profile && file ? hot_share_of_function(s->profile->hot, file, (int)json_int(finding, "line", 0), NULL) : 0;
+        double share = s->profile && file ? hot_owned_of_function(s->profile->hot, file, (int)json_int(finding, "line", 0), NULL) : 0;
         json_put_num(order[i], "share_pct", share);
     }
     if (n)

@@ -99,7 +99,7 @@ void markdown_findings(const json_t *m, struct buf *out)
     buf_str_add(out, "## Findings\n\n");
     size_t hot = add_findings(rows, true, out), n = add_findings(rows, false, &cold);
     if (hot)
-        buf_str_add(out, "\nThe share is that of the samples in the function the finding lies in.\n\n");
+        buf_str_add(out, "\nThe share is that of the samples charged to the function the finding lies in.\n\n");
     if (n) {
         AUTO_FREE char *summary =
             str_printf("%zu finding%s %s", n, n == 1 ? "" : "s", hot ? "outside of the hot paths" : "of the review");

@@ -239,6 +239,28 @@ static void test_hot_share_of_inner_function_and_instances(void **state)
     hot_table_free(t);
 }
 
+// A function that only calls the hot one has nothing of its own; its closures are part of it.
+static void test_hot_owned_of_function(void **state)
+{
+    (void)state;
+    struct hot_table *t = hot_table_new(&roots);
+    uint32_t outer = add(t, "app::run", "/home/me/app/src/a.rs", 15, 10, 30, CRATE_PROJECT);
+    uint32_t inner = add(t, "app::run::{closure#0}", "/home/me/app/src/a.rs", 16, 15, 18, CRATE_PROJECT);
+    uint32_t work = add(t, "app::work", "/home/me/app/src/a.rs", 41, 40, 44, CRATE_PROJECT);
+    uint32_t library = add(t, "alloc::grow", "/rustc/library/alloc.rs", 5, 1, 9, CRATE_STD);
+    hot_stack_add(t, (uint32_t[]){work, outer}, 2, 1, 70);
+    hot_stack_add(t, (uint32_t[]){library, inner, outer}, 3, 1, 20);
+    hot_stack_add(t, (uint32_t[]){library, outer}, 2, 1, 10);
+    const char *name;
+    assert_float_equal(hot_owned_of_function(t, "src/a.rs", 12, &name), 30, 1e-9);
+    assert_string_equal(name, "app::run");
+    assert_float_equal(hot_owned_of_function(t, "src/a.rs", 17, NULL), 20, 1e-9);
+    assert_float_equal(hot_owned_of_function(t, "src/a.rs", 44, NULL), 70, 1e-9);
+    assert_float_equal(hot_owned_of_function(t, "src/a.rs", 99, &name), 0, 1e-9);
+    assert_null(name);
+    hot_table_free(t);
+}
+
 static void test_hot_json(void **state)
 {
     (void)state;
@@ -289,6 +311,7 @@ int main(void)
         cmocka_unit_test(test_hot_ranks_by_owner),
         cmocka_unit_test(test_hot_shares),
         cmocka_unit_test(test_hot_share_of_inner_function_and_instances),
+        cmocka_unit_test(test_hot_owned_of_function),
         cmocka_unit_test(test_hot_json),
         cmocka_unit_test(test_hot_paths_by_tail_without_roots),
         cmocka_unit_test(test_hot_empty_table),

@@ -286,7 +286,7 @@ double hot_share_of_lines(const struct hot_table *t, const char *file, int a, in
     return share;
 }
 
-double hot_share_of_function(const struct hot_table *t, const char *file, int line, const char **ret_function)
+static const struct function *function_around(const struct hot_table *t, const char *file, int line)
 {
     const struct function *best = NULL;
     for (size_t i = 0; i < t->functions.len; i++) {
@@ -297,6 +297,26 @@ double hot_share_of_function(const struct hot_table *t, const char *file, int li
         if (!best || f->first > best->first || (f->first == best->first && f->last < best->last))
             best = f;
     }
+    return best;
+}
+
+double hot_owned_of_function(const struct hot_table *t, const char *file, int line, const char **ret_function)
+{
+    const struct function *best = function_around(t, file, line);
+    uint64_t sum = 0;
+    if (ret_function)
+        *ret_function = best ? best->name : NULL;
+    for (size_t i = 0; best && i < t->functions.len; i++) {
+        const struct function *f = &t->functions.items[i];
+        if (f->first >= best->first && f->last <= best->last && str_eq(f->file, best->file))
+            sum += f->owned;
+    }
+    return percent(t, sum);
+}
+
+double hot_share_of_function(const struct hot_table *t, const char *file, int line, const char **ret_function)
+{
+    const struct function *best = function_around(t, file, line);
     if (ret_function)
         *ret_function = best ? best->name : NULL;
     if (!best)
