@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "measure/criterion.h"
+#include "measure/printed.h"
 #include "measure/runner.h"
 #include "measure/stats.h"
 #include "performance/compare.h"
@@ -100,6 +101,22 @@ static int sample_criterion(struct job *job, const json_t *subject, char *const 
     return r < 0 || s->count ? r : err_set(err, ERR_NOT_FOUND, "bench '%s' left no samples", json_str(subject, "id", ""));
 }
 
+static int sample_printed(struct job *job, const json_t *subject, char *const *argv, const char *cwd, char *const *env,
+                          struct samples *s, struct err *err)
+{
+    struct printed_run run = {.binary = argv[0], .cwd = cwd, .env = (const char *const *)env};
+    struct printed_settings settings = {.id = json_str(subject, "id", "")};
+    struct ab_options options = {.cancelled = is_cancelled, .user = job};
+    int64_t start = clock_mono_ns();
+    while (s->count < SAMPLES && (s->count < SAMPLES_MIN || clock_mono_ns() - start < WALL_NS)) {
+        int r = printed_sample(&run, &settings, &options, 0, &s->value[s->count], err);
+        if (r < 0)
+            return r;
+        s->count++;
+    }
+    return 0;
+}
+
 static int take_one(struct job *job, const char *root, const char *scratch, const json_t *subject, const json_t *programs,
                     json_t *rows, struct err *err)
 {
@@ -108,19 +125,22 @@ static int take_one(struct job *job, const char *root, const char *scratch, cons
     AUTO_FREE char *cwd = path_join(root, json_str(subject, "cwd", ""));
     AUTO_FREE char *input = input_name ? path_join(root, input_name) : NULL;
     bool criterion = str_eq(json_str(subject, "kind", ""), "criterion");
+    bool printed = str_eq(json_str(subject, "kind", ""), "printed");
     struct samples s = {0};
     struct err why;
     int r = subject_argv(subject, programs, &argv, &why);
     char **env = compare_environment(scratch, cwd);
     if (r == 0 && criterion)
         r = sample_criterion(job, subject, argv, cwd, scratch, &s, &why);
+    else if (r == 0 && printed)
+        r = sample_printed(job, subject, argv, cwd, env, &s, &why);
     else if (r == 0)
         r = sample_command(job, subject, argv, cwd, input, env, &s, &why);
     str_list_free(argv);
     str_list_free(env);
     if (r == -ERR_CANCELLED)
         return err_set(err, why.code, "%s", why.text);
-    json_t *row = r == 0 ? row_new(subject, criterion ? "wall per iteration" : "cpu", &s) : json_object();
+    json_t *row = r == 0 ? row_new(subject, criterion || printed ? "wall per iteration" : "cpu", &s) : json_object();
     if (r < 0) {
         json_put_str(row, "subject", json_str(subject, "name", "?"));
         json_put_str(row, "error", why.text);

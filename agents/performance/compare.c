@@ -7,12 +7,17 @@
 #include "base/vec.h"
 #include "measure/ab.h"
 #include "measure/criterion.h"
+#include "measure/printed.h"
 #include "performance/subject.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #define TRY_WALL_NS (5 * 60 * NS_PER_SEC)
+
+// Short runs and many pairs: what disturbs a run disturbs both of a pair, and a verdict needs 8 pairs at the very least.
+#define CRITERION_WARM_UP_S     0.2
+#define CRITERION_MEASUREMENT_S 0.4
 
 char **compare_environment(const char *scratch, const char *manifest_dir)
 {
@@ -166,7 +171,8 @@ static int compare_criterion(const struct compare_sides *s, const json_t *subjec
                                         .env = (const char *const *)env,
                                         .home = homes[i]};
     }
-    struct criterion_settings settings = {.id = json_str(subject, "id", "")};
+    struct criterion_settings settings = {
+        .id = json_str(subject, "id", ""), .warm_up_s = CRITERION_WARM_UP_S, .measurement_s = CRITERION_MEASUREMENT_S};
     if (r == 0)
         r = criterion_compare(&run[0], &run[1], s->copy ? &run[2] : NULL, &settings, options, ret, err);
     for (size_t i = 0; i < 3; i++) {
@@ -175,6 +181,40 @@ static int compare_criterion(const struct compare_sides *s, const json_t *subjec
     }
     str_list_free(env);
     return r;
+}
+
+static int compare_printed(const struct compare_sides *s, const json_t *subject, const struct ab_options *options,
+                           struct ab_result **ret, struct err *err)
+{
+    const json_t *programs[3] = {s->a, s->b, s->copy};
+    char **argv[3] = {NULL, NULL, NULL};
+    AUTO_FREE char *cwd = below_root(s->root, subject, "cwd");
+    char **env = compare_environment(s->scratch, cwd);
+    struct printed_run run[3];
+    int r = 0;
+    for (size_t i = 0; i < 3 && r == 0; i++) {
+        if (programs[i])
+            r = subject_argv(subject, programs[i], &argv[i], err);
+        run[i] = (struct printed_run){
+            .binary = argv[i] ? argv[i][0] : NULL, .cwd = cwd, .env = (const char *const *)env};
+    }
+    struct printed_settings settings = {.id = json_str(subject, "id", "")};
+    if (r == 0)
+        r = printed_compare(&run[0], &run[1], s->copy ? &run[2] : NULL, &settings, options, ret, err);
+    for (size_t i = 0; i < 3; i++)
+        str_list_free(argv[i]);
+    str_list_free(env);
+    return r;
+}
+
+static int compare_subject(const struct compare_sides *s, const json_t *subject, const struct ab_options *options,
+                           struct ab_result **ret, struct err *err)
+{
+    const char *kind = json_str(subject, "kind", "");
+    if (str_eq(kind, "criterion"))
+        return compare_criterion(s, subject, options, ret, err);
+    return str_eq(kind, "printed") ? compare_printed(s, subject, options, ret, err)
+                                   : compare_command(s, subject, options, ret, err);
 }
 
 static void take(const struct compare_sides *s, const json_t *subject, const struct ab_result *result,
@@ -221,8 +261,7 @@ int compare_builds(const struct compare_sides *sides, struct compare_verdict *re
                                      .cancelled = is_cancelled,
                                      .user = &w};
         struct ab_result *result = NULL;
-        r = str_eq(json_str(subject, "kind", ""), "criterion") ? compare_criterion(sides, subject, &options, &result, err)
-                                                               : compare_command(sides, subject, &options, &result, err);
+        r = compare_subject(sides, subject, &options, &result, err);
         if (r < 0)
             break;
         take(sides, subject, result, ret);

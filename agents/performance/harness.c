@@ -10,7 +10,8 @@
 
 #include <string.h>
 
-#define ASK_WALL_NS (30 * NS_PER_SEC)
+#define ASK_WALL_NS   (30 * NS_PER_SEC)
+#define LEARN_WALL_NS (120 * NS_PER_SEC)
 
 // What the program prints for a flag; NULL when it does not end in time or fails.
 static char *ask(struct job *job, const char *program, const char *cwd, const char *flag)
@@ -35,17 +36,39 @@ static const char **dev_dependencies(const struct cargo_metadata *m, const char 
     return names.items;
 }
 
+static void add_bench(json_t *out, const json_t *subject, const char *kind, const char *id)
+{
+    json_t *one = json_deep_copy(subject);
+    json_put_str(one, "kind", kind);
+    json_put_str(one, "name", id);
+    json_put_str(one, "id", id);
+    json_array_append_new(out, one);
+}
+
 static void add_criterion(json_t *out, const json_t *subject, const char *list)
 {
     char **ids = bench_list_parse(list, strlen(list));
-    for (char **id = ids; *id; id++) {
-        json_t *one = json_deep_copy(subject);
-        json_put_str(one, "kind", "criterion");
-        json_put_str(one, "name", *id);
-        json_put_str(one, "id", *id);
-        json_array_append_new(out, one);
-    }
+    for (char **id = ids; *id; id++)
+        add_bench(out, subject, "criterion", *id);
     str_list_free(ids);
+}
+
+// Not all of these programs can list their benches: they are run once, and what they print names them.
+static bool add_printed(struct job *job, const char *program, const char *cwd, json_t *out, const json_t *subject)
+{
+    const char *const argv[] = {program, "--bench", NULL};
+    struct exec_result result = {0};
+    struct bench_rows rows = {0};
+    job_progress(job, -1, "running '%s' once to learn its benches", json_str(subject, "name", "?"));
+    if (exec_run(job_exec(job), &(struct exec_call){.argv = argv, .cwd = cwd, .wall_ns = LEARN_WALL_NS}, &result, NULL) == 0)
+        bench_libtest_parse(buf_str(&result.out), result.out.len, &rows);
+    for (size_t i = 0; i < rows.len; i++)
+        if (rows.items[i].median_ns > 0)
+            add_bench(out, subject, "printed", rows.items[i].id);
+    bool any = rows.len > 0;
+    bench_rows_free(&rows);
+    exec_result_free(&result);
+    return any;
 }
 
 static void look_at(struct job *job, const char *root, const struct cargo_metadata *m, json_t *subject,
@@ -67,7 +90,7 @@ static void look_at(struct job *job, const char *root, const struct cargo_metada
         add_criterion(out, subject, list);
     else if (harness == BENCH_PLAIN)
         json_array_append(out, subject);
-    else
+    else if (harness != BENCH_LIBTEST || !add_printed(job, program, cwd, out, subject))
         limit = str_printf("bench program '%s' was left out: its harness (%s) decides by itself how much it runs, so its time as "
                            "a whole says nothing",
                            name, bench_harness_name(harness));

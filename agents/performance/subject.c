@@ -398,6 +398,8 @@ int subject_argv(const json_t *subject, const json_t *programs, char ***ret, str
         }
         vec_push(&argv, str_dup(path));
     }
+    if (str_eq(json_str(subject, "kind", ""), "printed"))
+        vec_push(&argv, str_dup(json_str(subject, "id", "")));
     vec_push(&argv, NULL);
     *ret = argv.items;
     return 0;

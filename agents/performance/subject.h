@@ -1,12 +1,12 @@
 // What is run and measured: found once in the profile stage, passed on in the handoff, read back by the verify stage. A subject
 // is plain data, so that it survives any crash in between:
 //
-//   { "name": "count", "kind": "command|criterion|plain", "source": "--bench|baton.toml|cargo bench",
+//   { "name": "count", "kind": "command|criterion|printed|plain", "source": "--bench|baton.toml|cargo bench",
 //     "words": ["{bin:wordmill}", "count", "--words", "10000"],   programs of the project as {bin:NAME}, {example:NAME}, {bench:NAME}
 //     "cwd": "",              below the workspace's root
 //     "stdin": null,          file below the workspace's root or by its full path, or null
 //     "reach": [],            files outside the checkout that the caller named
-//     "id": null }            criterion: the bench's id within the program
+//     "id": null }            criterion and printed: the bench's id within the program
 #pragma once
 
 #include "base/err.h"

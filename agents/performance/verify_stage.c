@@ -27,6 +27,7 @@
 
 #define BUDGET_DEFAULT_MIN 20
 #define COMPARE_WALL_MAX   (45 * NS_PER_SEC)
+#define COMPARE_WALL_EACH  (20 * NS_PER_SEC) // per subject, when that is more
 #define COMPARE_WALL_MIN   (8 * NS_PER_SEC)
 
 struct verify {
@@ -111,7 +112,9 @@ static int64_t slice(const struct verify *v, size_t changes_left)
 {
     int64_t left = v->deadline_ns - clock_mono_ns();
     int64_t part = left / (int64_t)(changes_left + 1); // one more for the final comparison
-    return part < COMPARE_WALL_MIN ? COMPARE_WALL_MIN : part > COMPARE_WALL_MAX ? COMPARE_WALL_MAX : part;
+    int64_t most = COMPARE_WALL_EACH * (int64_t)json_array_size(v->subjects);
+    most = most < COMPARE_WALL_MAX ? COMPARE_WALL_MAX : most;
+    return part < COMPARE_WALL_MIN ? COMPARE_WALL_MIN : part > most ? most : part;
 }
 
 static void note_floors(struct verify *v, const json_t *comparisons)

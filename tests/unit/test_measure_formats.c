@@ -9,6 +9,7 @@
 #include "measure/export.h"
 #include "measure/host.h"
 #include "measure/plot.h"
+#include "measure/printed.h"
 
 #include <math.h>
 #include <string.h>
@@ -208,6 +209,21 @@ static void test_libtest_table(void **state)
     bench_rows_free(&rows);
 }
 
+static void test_printed_time(void **state)
+{
+    (void)state;
+    static const char TEXT[] = "\nrunning 3 tests\n"
+                               "test short_ascii ... bench:         210 ns/iter (+/- 12) = 95 MB/s\n"
+                               "test short       ... bench:         120 ns/iter (+/- 1)\n"
+                               "test broken      ... bench: x ns/iter (+/- 0)\n"
+                               "\ntest result: ok. 0 passed; 0 failed; 0 ignored; 3 measured\n";
+    assert_float_equal(printed_time_ns(TEXT, sizeof(TEXT) - 1, "short"), 120, 1e-9); // not the one it is a part of
+    assert_float_equal(printed_time_ns(TEXT, sizeof(TEXT) - 1, "broken"), 0, 1e-9);
+    assert_float_equal(printed_time_ns(TEXT, sizeof(TEXT) - 1, "absent"), 0, 1e-9);
+    static const char NONE[] = "\nrunning 0 tests\n\ntest result: ok. 0 passed; 0 failed; 0 ignored; 0 measured\n\n";
+    assert_int_equal(bench_harness_detect(NULL, NONE, NULL), BENCH_LIBTEST); // what bencher answers to --list
+}
+
 static void test_host_says_what_disturbs(void **state)
 {
     (void)state;
@@ -332,6 +348,7 @@ int main(void)
         cmocka_unit_test(test_bench_names_are_listed),
         cmocka_unit_test(test_divan_table),
         cmocka_unit_test(test_libtest_table),
+        cmocka_unit_test(test_printed_time),
         cmocka_unit_test(test_host_says_what_disturbs),
         cmocka_unit_test(test_plot_line_and_box),
         cmocka_unit_test(test_plot_svg_has_every_sample_and_escapes),

@@ -30,6 +30,8 @@ enum bench_harness bench_harness_detect(const char *help, const char *list, cons
         return BENCH_DIVAN;
     if (has(list, " tests, ") && has(list, " benchmark"))
         return BENCH_LIBTEST;
+    if (has(list, "running 0 tests") && has(list, "test result: "))
+        return BENCH_LIBTEST; // bencher: takes "--list" for a name that no bench has
     if (has(list, ": bench"))
         return BENCH_CRITERION;
     if (help || list)

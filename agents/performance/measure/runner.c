@@ -223,7 +223,7 @@ static void fill_result(struct runner_result *r, int status, const struct rusage
     r->signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
 }
 
-static int hash_stream(int fd, struct runner_result *r, struct err *err)
+static int hash_stream(int fd, struct buf *copy, struct runner_result *r, struct err *err)
 {
     off_t size = stream_size(fd);
     if (size == 0) {
@@ -236,6 +236,8 @@ static int hash_stream(int fd, struct runner_result *r, struct err *err)
     if (map == MAP_FAILED)
         return err_sys(err, errno, "cannot read the output of the command back");
     hash_bytes(map, (size_t)size, r->output);
+    if (copy)
+        buf_add(copy, map, (size_t)size);
     munmap(map, (size_t)size);
     r->output_bytes = (uint64_t)size;
     return 0;
@@ -279,7 +281,7 @@ int runner_run(const struct runner_call *call, struct runner_result *ret, struct
         return err_sys(err, errno, "cannot read how \"%s\" ended", call->argv[0]);
     fill_result(&r, status, &usage);
     if (call->keep_output)
-        rc = hash_stream(l.out, &r, err);
+        rc = hash_stream(l.out, call->output, &r, err);
     if (rc < 0)
         return rc;
     read_error_tail(l.error, &r);

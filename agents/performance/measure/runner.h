@@ -7,6 +7,7 @@
 // dies with the calling thread, and its process group is killed when it ends, in whatever way.
 #pragma once
 
+#include "base/buf.h"
 #include "base/err.h"
 #include "base/id.h"
 
@@ -28,6 +29,7 @@ struct runner_call {
     const char *stdin_path;         // NULL: /dev/null
     size_t padding;                 // bytes of an extra variable: moves the stack, as a different user name would
     bool keep_output;               // standard output goes to memory and is hashed; else to /dev/null
+    struct buf *output;             // with keep_output: standard output is added here, too; may be NULL
     int64_t timeout_ns;             // 0: 10 minutes
     bool (*cancelled)(void *user);  // asked at least every 50 ms; may be NULL
     void *user;
