@@ -148,9 +148,9 @@ static void close_run(struct run *run)
 static void end_later(void *user)
 {
     struct run *run = user;
-    if (run->stages.len == 0)
+    if (run->stages.len == 0 && !run->preparing)
         close_run(run);
-    else // a stage's process has not gone yet: its end is noticed within milliseconds
+    else // a stage's process or git has not gone yet: its end is noticed within milliseconds
         loop_timer_start(run->end_timer, 20 * NS_PER_MS, 0);
 }
 
@@ -248,11 +248,15 @@ static void start_script(struct run *run, void *arg)
 static void prepared(void *user, const struct workspace_facts *facts, const struct err *err)
 {
     struct run *run = user;
-    if (err) {
+    char reason[STORE_NAME_MAX];
+    run->preparing = false;
+    run->facts = facts->repository ? facts : NULL; // what was made is to be removed, also when the rest failed
+    if (store_run_cancel_requested(run->env.store, run->id, reason, NULL) > 0)
+        run_cancel(run, reason);
+    else if (err)
         run_end(run, RUN_FAILED, NULL, err->text);
+    if (run->ending)
         return;
-    }
-    run->facts = facts;
     AUTO_JSON json_t *answer = json_object();
     json_put_str(answer, "base", facts->base);
     json_put_str(answer, "repository", facts->repository);
@@ -288,6 +292,7 @@ void run_begin(struct run *run)
     AUTO_JSON json_t *before = store_call_get_new(run->env.store, run->id, "engine", 0, &err);
     const char *base = json_str(json_obj(before, "answer"), "base", NULL);
     run->resumed = before != NULL;
+    run->preparing = true;
     run->workspace = workspace_prepare(run->env.loop, run->id, run->dir, run->project, base, prepared, run);
 }
 
@@ -380,7 +385,6 @@ int run_new(const struct run_env *env, const char *id, struct run **ret, struct 
     run->handoffs = json_object();
     run->keys = json_object();
     run->ungrounded = json_object();
-    run->next_seq = 1;
     run->cache_lock = -1;
     run->end_timer = loop_timer_new(env->loop, end_later, run);
     run->wall_timer = loop_timer_new(env->loop, on_wall, run);
@@ -437,6 +441,7 @@ struct run *run_free(struct run *run)
     end_notes(run, false);
     vec_free(&run->notes);
     json_decref(run->occurrences);
+    json_decref(run->claims);
     json_decref(run->handoffs);
     json_decref(run->keys);
     json_decref(run->ungrounded);

@@ -76,7 +76,7 @@ struct run {
     json_t *ungrounded;             // handoff id -> claims its receipts do not show
     int next_seq;                   // 0: not yet known
     int64_t inbox_seen;
-    bool in_turn, ending, resumed;
+    bool in_turn, ending, resumed, preparing;
     unsigned describing;            // worker descriptions under way at the start
     struct loop_timer *end_timer, *wall_timer;
     enum run_state end_state;
