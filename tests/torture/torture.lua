@@ -1,0 +1,36 @@
+-- Loops, 16 stages side by side, equal stages, timers, questions, clock and random: what a kill at any instant must not change.
+-- `luck` and `began` differ from run to run; everything else of the final state must not.
+
+workflow "torture" {
+  agents = { "echo" },
+  params = { rounds = { default = 2 }, width = { default = 16 }, ask = { default = true } },
+
+  run = function(p)
+    local function work(id, after, input)
+      input = input or {}
+      input.id, input.mark, input.sleep_ms = id, "marks", (#id * 13) % 40
+      local r = stage { agent = "echo", after = after, input = input, retries = 60 }
+      if not r.ok then fail(id .. ": " .. r.summary) end
+      return r
+    end
+    local began, luck = now(), random(1000000000)
+    local last = work("begin", nil, { luck = luck, began = began })
+    local sum = 0
+    for round = 1, p.rounds do
+      local before, items = last, {}
+      for i = 1, p.width do items[i] = i end
+      local done = parallel(items, function(i)
+        local own = work("own-" .. round .. "-" .. i, before)
+        sleep((i % 5) / 100)
+        local same = work("same-" .. round, before)
+        return work("both-" .. round .. "-" .. i, { own, same }, { luck = random(1000000) })
+      end)
+      for i, r in ipairs(done) do sum = sum + i * #r.output.echo.id end
+      if p.ask and not approve { question = "go on after round " .. round .. "?", expires = "10m" } then
+        finish("rejected", "not approved")
+      end
+      last = work("join-" .. round, done)
+    end
+    finish("accepted", { sum = sum, luck = luck, began = began, stages = 1 + p.rounds * (3 * p.width + 1), later = now() >= began })
+  end,
+}
