@@ -17,6 +17,8 @@ int cmd_cancel(const struct cli *cli);
 int cmd_approve(const struct cli *cli);
 int cmd_apply(const struct cli *cli);
 int cmd_report(const struct cli *cli);
+int cmd_export(const struct cli *cli);
+int cmd_replay(const struct cli *cli);
 
 int cmd_agent_list(const struct cli *cli);
 int cmd_agent_show(const struct cli *cli);

@@ -29,6 +29,8 @@ static const struct cli_option CANCEL[] = {{"reason", 0, "TEXT", false, "why, fo
 static const struct cli_option APPROVE[] = {{"deny", 0, NULL, false, "say no"}, {"note", 0, "TEXT", false, "why, for the record"}, END};
 static const struct cli_option CHECK[] = {{"agents", 0, "DIR", true, "agent files of your own"}, JSON_OPTION, END};
 static const struct cli_option SERVE[] = {{"max-runs", 0, "N", false, "runs at the same time (default: 4)"}, END};
+static const struct cli_option EXPORT[] = {{"output", 'o', "FILE", false, "where to write it (default: RUN.baton)"}, END};
+static const struct cli_option REPLAY[] = {{"script", 0, "FILE", false, "decide with another version of the workflow"}, JSON_OPTION, END};
 static const struct cli_option HELP[] = {{"man", 0, NULL, false, "the man page, as roff"}, END};
 static const struct cli_option POLICY[] = {{"agent", 0, "FILE", false, "the rules of an agent file"},
                                            {"tools", 0, "LIST", false, "a list of rules: 'Read, Bash(cargo *)'"},
@@ -54,6 +56,11 @@ const struct cli_command CLI_COMMANDS[] = {
     {"runs", NULL, 0, 0, "list runs", NULL, RUNS, EXAMPLES("baton runs", "baton runs --unfinished", "baton runs --json"), cmd_runs},
     {"show", "[RUN]", 0, 1, "what a run did and found", NULL, JSON_ONLY, EXAMPLES("baton show last", "baton show relay-7f3k2q --json"), cmd_show},
     {"report", "[RUN]", 0, 1, "write the report of a run again and say where it is", NULL, NULL, EXAMPLES("baton report last"), cmd_report},
+    {"export", "RUN", 1, 1, "write a run to one file: script, agent files, journal, handoffs, receipts, artifacts", NULL, EXPORT,
+     EXAMPLES("baton export last -o run.baton"), cmd_export},
+    {"replay", "FILE", 1, 1, "decide an exported run again without executing anything, and show what is decided differently now",
+     "Prints the final hash: two machines that print the same one agree on the run. Exit status 1 when a decision differs.", REPLAY,
+     EXAMPLES("baton replay run.baton", "baton replay run.baton --script workflows/relay.lua"), cmd_replay},
     {"logs", "[RUN]", 0, 1, "the events of a run", NULL, LOGS, EXAMPLES("baton logs last", "baton logs last --follow"), cmd_logs},
     {"cancel", "RUN", 1, 1, "end a run; no process, checkout or branch of it stays", NULL, CANCEL, EXAMPLES("baton cancel last --reason 'wrong project'"), cmd_cancel},
     {"approve", "RUN", 1, 1, "answer the question a run waits with", NULL, APPROVE, EXAMPLES("baton approve last", "baton approve last --deny --note 'not today'"), cmd_approve},

@@ -26,3 +26,4 @@ function(baton_scenario name)
 endfunction()
 
 baton_scenario(kill_engine)
+baton_scenario(replay)

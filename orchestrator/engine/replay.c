@@ -1,0 +1,323 @@
+#include "engine/replay.h"
+
+#include "agentfile/agentfile.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "base/vec.h"
+#include "engine/answer.h"
+#include "engine/focus.h"
+#include "engine/key.h"
+#include "roles/roles.h"
+#include "script/script.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#define DIFFERENCES_MAX 200
+
+struct replay_agent {
+    char *name;
+    char hash[HASH_TEXT];
+    struct agentfile *file;
+};
+
+struct replay {
+    struct bundle *bundle;
+    json_t *run, *stages, *calls;  // parts
+    json_t *handoffs, *ungrounded; // id -> handoff; id -> true
+    VEC(struct replay_agent) agents;
+    struct script *script;
+    json_t *differences;
+    size_t answered;
+    const char *base; // project state
+};
+
+static void differ(struct replay *r, const char *task, unsigned n, const char *op, const char *what, const char *journaled,
+                   const char *now)
+{
+    if (json_array_size(r->differences) >= DIFFERENCES_MAX)
+        return;
+    json_t *d = json_object();
+    json_put_str(d, "task", task);
+    json_put_int(d, "n", n);
+    json_put_str(d, "op", op);
+    json_put_str(d, "what", what);
+    json_put_str(d, "journaled", journaled);
+    json_put_str(d, "now", now);
+    json_array_append_new(r->differences, d);
+}
+
+static const json_t *find_call(const struct replay *r, const char *task, unsigned n)
+{
+    size_t i;
+    json_t *call;
+    json_array_foreach (r->calls, i, call)
+        if (str_eq(json_str(call, "task", ""), task) && json_int(call, "n", -1) == (int64_t)n)
+            return call;
+    return NULL;
+}
+
+static const json_t *find_stage(const struct replay *r, const char *key, int64_t occurrence)
+{
+    size_t i;
+    json_t *stage;
+    json_array_foreach (r->stages, i, stage)
+        if (str_eq(json_str(stage, "key", ""), key) && json_int(stage, "occurrence", 0) == occurrence)
+            return stage;
+    return NULL;
+}
+
+static const struct replay_agent *find_agent(const struct replay *r, const char *name)
+{
+    for (size_t i = 0; i < r->agents.len; i++)
+        if (str_eq(r->agents.items[i].name, name))
+            return &r->agents.items[i];
+    for (size_t i = 0; i < r->agents.len; i++)
+        if (role_same_agent(r->agents.items[i].name, name))
+            return &r->agents.items[i];
+    return NULL;
+}
+
+// --- stages ---
+
+// The key as the code that is here now would make it; false when an agent or parent is not of the run.
+static bool key_now(struct replay *r, const json_t *args, const char *worker, struct focus *focus, char key[HASH_TEXT])
+{
+    const struct replay_agent *agent = find_agent(r, json_str(args, "agent", ""));
+    const char *role = agent ? role_of_agent(agent->name) : NULL;
+    AUTO_JSON json_t *parents = json_array(), *hashes = json_array();
+    size_t i;
+    json_t *id;
+    if (!role)
+        return false;
+    json_array_foreach (json_list(args, "after"), i, id) {
+        json_t *handoff = json_object_get(r->handoffs, json_is_string(id) ? json_string_value(id) : "");
+        char hash[HASH_TEXT];
+        if (!handoff)
+            return false;
+        json_array_append(parents, handoff);
+        json_hash(handoff, hash);
+        json_add_str(hashes, hash);
+    }
+    const json_t *last = json_array_get(parents, json_array_size(parents) ? json_array_size(parents) - 1 : 0);
+    focus_choose(agent->file, role, json_str(last, "agent_name", NULL), parents, json_str(args, "mode", NULL), focus);
+    struct key_parts parts = {.agent_hash = agent->hash,
+                              .worker = worker,
+                              .mode = focus->mode,
+                              .task = json_str(args, "task", NULL),
+                              .input = json_object_get(args, "input"),
+                              .parents = hashes,
+                              .project = r->base,
+                              .operator_rules = json_list(json_obj(r->run, "options"), "operator_rules")};
+    key_of_stage(&parts, key);
+    return true;
+}
+
+static int answer_stage(struct replay *r, const char *task, unsigned n, const json_t *args, const json_t *call, json_t **ret,
+                        struct err *err)
+{
+    const json_t *journaled = json_obj(call, "answer");
+    const char *before = json_str(journaled, "key", "");
+    char key[HASH_TEXT] = "";
+    struct focus focus;
+    if (!key_now(r, args, json_str(journaled, "worker", ""), &focus, key))
+        differ(r, task, n, "stage", "agent or parent", before, "not of this run");
+    else if (!str_eq(key, before))
+        differ(r, task, n, "stage", "key", before, key);
+    const json_t *stage = find_stage(r, str_eq(key, before) || !*key ? before : key, json_int(journaled, "occurrence", 0));
+    if (!stage) // decided differently: go on with what was journaled, as far as it carries
+        stage = find_stage(r, before, json_int(journaled, "occurrence", 0));
+    enum stage_state state = STAGE_RESERVED;
+    if (!stage || !stage_state_from_name(json_str(stage, "state", ""), &state) || !stage_state_final(state))
+        return err_set(err, ERR_CANCELLED, "the journal ends here: stage %u of task %s was not finished", n, task);
+    const json_t *handoff = json_obj(stage, "handoff");
+    if (json_str(handoff, "id", NULL))
+        json_put(r->handoffs, json_str(handoff, "id", ""), json_deep_copy(handoff));
+    *ret = answer_of_stage_new(handoff, state, (int)json_int(stage, "seq", 0), json_str(stage, "key", NULL));
+    return 0;
+}
+
+// --- the host ---
+
+static int on_call(void *ctx, uint64_t call_id, const char *task, unsigned n, const char *op, const json_t *args,
+                   json_t **ret, struct err *err)
+{
+    struct replay *r = ctx;
+    (void)call_id;
+    const json_t *call = find_call(r, task, n);
+    if (!call || !str_eq(json_str(call, "op", ""), op)) {
+        differ(r, task, n, op, "call", call ? json_str(call, "op", "?") : "nothing", op);
+        return err_set(err, ERR_CANCELLED, "the script asks for '%s' where the journal has %s", op, call ? json_str(call, "op", "?") : "nothing");
+    }
+    r->answered++;
+    if (str_eq(op, "stage"))
+        return answer_stage(r, task, n, args, call, ret, err);
+    char hash[HASH_TEXT];
+    json_hash(args, hash);
+    if (!str_eq(hash, json_str(call, "request_hash", "")))
+        differ(r, task, n, op, "arguments", json_str(call, "request_hash", "?"), hash);
+    const json_t *answer = json_object_get(call, "answer");
+    if (str_eq(op, "gate")) {
+        const char *id = json_str(args, "id", "");
+        bool open = json_flag(answer, "open", false);
+        AUTO_JSON json_t *now = answer_of_gate_new(args, json_object_get(r->handoffs, id), json_object_get(r->ungrounded, id) != NULL);
+        if (open != json_flag(now, "open", false))
+            differ(r, task, n, op, "gate", json_str(answer, "reason", ""), json_str(now, "reason", ""));
+    }
+    *ret = str_eq(op, "sleep") ? json_null() : json_deep_copy(answer);
+    return 0;
+}
+
+// --- the final hash ---
+
+// differences: what was decided differently, NULL for the run as it was journaled.
+static void final_hash(const struct replay *r, const char *state, const json_t *result, const json_t *differences,
+                       char out[HASH_TEXT])
+{
+    AUTO_JSON json_t *v = json_object();
+    json_t *stages = json_array();
+    size_t i;
+    json_t *stage;
+    json_array_foreach (r->stages, i, stage) {
+        char hash[HASH_TEXT];
+        json_hash(json_object_get(stage, "handoff"), hash);
+        json_t *row = json_object();
+        json_put_str(row, "key", json_str(stage, "key", NULL));
+        json_put_int(row, "occurrence", json_int(stage, "occurrence", 0));
+        json_put_str(row, "state", json_str(stage, "state", NULL));
+        json_put_str(row, "handoff", hash);
+        json_array_append_new(stages, row);
+    }
+    json_put_str(v, "state", state);
+    json_put(v, "result", result ? json_deep_copy(result) : json_null());
+    json_put(v, "stages", stages);
+    if (json_array_size(differences) > 0)
+        json_put(v, "differences", json_deep_copy(differences));
+    json_hash(v, out);
+}
+
+// What the script itself finished with: the engine adds outcome, reason and git facts to it.
+static json_t *script_part_new(const json_t *result)
+{
+    json_t *copy = json_is_object(result) ? json_deep_copy(result) : json_object();
+    json_object_del(copy, "outcome");
+    json_object_del(copy, "git");
+    json_object_del(copy, "value");
+    return copy;
+}
+
+// --- the whole ---
+
+static int load_agents(struct replay *r, struct err *err)
+{
+    for (void *at = json_object_iter(json_obj(r->run, "agents")); at; at = json_object_iter_next(json_obj(r->run, "agents"), at)) {
+        struct replay_agent a = {.name = str_dup(json_object_iter_key(at))};
+        char *text = NULL;
+        size_t len = 0;
+        snprintf(a.hash, sizeof(a.hash), "%s", json_string_value(json_object_iter_value(at)));
+        int status = bundle_blob(r->bundle, a.hash, &text, &len, err);
+        if (status == 0)
+            status = agentfile_parse(a.name, text, len, &a.file, err);
+        mem_free(text);
+        if (status < 0) {
+            mem_free(a.name);
+            return status;
+        }
+        vec_push(&r->agents, a);
+    }
+    return 0;
+}
+
+static void note_ungrounded(struct replay *r, const json_t *events)
+{
+    size_t i;
+    json_t *event, *stage;
+    json_array_foreach (events, i, event) {
+        if (!str_eq(json_str(event, "kind", ""), "claim_ungrounded"))
+            continue;
+        size_t k;
+        json_array_foreach (r->stages, k, stage)
+            if (json_int(stage, "seq", 0) == json_int(json_obj(event, "body"), "stage", -1))
+                json_put(r->ungrounded, json_str(stage, "handoff_id", ""), json_true());
+    }
+}
+
+static int load(struct replay *r, const char *script_text, struct err *err)
+{
+    r->run = bundle_part_new(r->bundle, "run", err);
+    r->stages = r->run ? bundle_part_new(r->bundle, "stages", err) : NULL;
+    r->calls = r->stages ? bundle_part_new(r->bundle, "calls", err) : NULL;
+    AUTO_JSON json_t *events = r->calls ? bundle_part_new(r->bundle, "events", err) : NULL;
+    if (!events)
+        return -(int)err->code;
+    note_ungrounded(r, events);
+    const json_t *workspace = find_call(r, "engine", 0);
+    r->base = json_str(json_obj(workspace, "answer"), "base", NULL);
+    int status = load_agents(r, err);
+    char *text = script_text ? str_dup(script_text) : NULL;
+    size_t len = text ? strlen(text) : 0;
+    if (status == 0 && !text)
+        status = bundle_blob(r->bundle, json_str(r->run, "script_hash", ""), &text, &len, err);
+    AUTO_FREE char *name = str_printf("%s.lua", json_str(r->run, "workflow", "workflow"));
+    if (status == 0)
+        status = script_load(text, len, name, NULL, &r->script, err);
+    mem_free(text);
+    return status;
+}
+
+static void judge(struct replay *r, json_t *out)
+{
+    const char *state = json_str(r->run, "state", "?");
+    const json_t *result = json_obj(r->run, "result");
+    const struct err *failure = script_error(r->script);
+    const char *now = script_state(r->script) == SCRIPT_DONE ? json_str(script_result(r->script), "outcome", "accepted") : "failed";
+    AUTO_JSON json_t *journaled_part = script_part_new(result);
+    AUTO_JSON json_t *now_part = script_part_new(json_object_get(script_result(r->script), "result"));
+    if (failure && !json_str(now_part, "reason", NULL))
+        json_put_str(now_part, "reason", failure->text);
+    bool ended_by_script = str_eq(state, "failed") || str_eq(state, "accepted") || str_eq(state, "rejected") ||
+                           str_eq(state, "needs_discussion") || str_eq(state, "nothing_measurable");
+    if (ended_by_script && !str_eq(state, now))
+        differ(r, "0", 0, "finish", "outcome", state, failure && !str_eq(now, state) ? failure->text : now);
+    if (!ended_by_script) { // cancelled, timed out …: the script has no say in it
+        json_decref(now_part);
+        now_part = json_deep_copy(journaled_part);
+        now = state;
+    }
+    char hash[HASH_TEXT], replay_hash[HASH_TEXT];
+    final_hash(r, state, journaled_part, NULL, hash);
+    final_hash(r, now, now_part, r->differences, replay_hash);
+    json_put_str(out, "run", json_str(r->run, "id", NULL));
+    json_put_str(out, "state", state);
+    json_put_str(out, "outcome", now);
+    json_put_flag(out, "same", json_array_size(r->differences) == 0 && str_eq(hash, replay_hash));
+    json_put_int(out, "stages", (int64_t)json_array_size(r->stages));
+    json_put_int(out, "calls", (int64_t)r->answered);
+    json_put(out, "differences", json_incref(r->differences));
+    json_put_str(out, "hash", hash);
+    json_put_str(out, "replay_hash", replay_hash);
+}
+
+int replay_run(struct bundle *bundle, const char *script_text, json_t **ret, struct err *err)
+{
+    struct replay r = {.bundle = bundle, .handoffs = json_object(), .ungrounded = json_object(), .differences = json_array()};
+    int status = load(&r, script_text, err);
+    struct script_host host = {.ctx = &r, .call = on_call};
+    if (status == 0)
+        status = script_start(r.script, json_obj(r.run, "params"), &host, err);
+    if (status == 0) {
+        *ret = json_object();
+        judge(&r, *ret);
+    }
+    script_free(r.script);
+    for (size_t i = 0; i < r.agents.len; i++) {
+        mem_free(r.agents.items[i].name);
+        agentfile_free(r.agents.items[i].file);
+    }
+    vec_free(&r.agents);
+    json_t *const values[] = {r.run, r.stages, r.calls, r.handoffs, r.ungrounded, r.differences};
+    for (size_t i = 0; i < ARRAY_LEN(values); i++)
+        json_decref(values[i]);
+    return status;
+}
