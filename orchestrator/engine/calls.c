@@ -8,6 +8,7 @@
 #include "base/str.h"
 #include "handoff/handoff.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 // A journaled answer of the same call, or NULL. ERR_CONFLICT in err: another call stands there.
@@ -160,14 +161,99 @@ static void approval_expired(void *user)
     decide(user, approval_new(false, "nobody", "the question expired"));
 }
 
+// --- the inbox ---
+
+static json_t *taken(struct run *run)
+{
+    if (run->inbox_taken)
+        return run->inbox_taken;
+    run->inbox_taken = json_object();
+    AUTO_JSON json_t *calls = run->resumed ? store_call_list_new(run->env.store, run->id, NULL) : NULL;
+    size_t i;
+    json_t *call;
+    json_array_foreach (calls, i, call) {
+        int64_t id = json_int(json_obj(call, "answer"), "inbox", 0);
+        AUTO_FREE char *text = str_printf("%" PRId64, id);
+        if (id && str_eq(json_str(call, "op", ""), "approve"))
+            json_put_flag(run->inbox_taken, text, true);
+    }
+    return run->inbox_taken;
+}
+
+// The answer that an inbox record gives to a question, once; NULL when it gives none.
+// Inbox records of kind "approval": {approved, by, note, task?, n?}; without task and n the oldest question is meant.
+static json_t *answer_from_new(struct run *run, const json_t *item, const char *task, unsigned n, int64_t after)
+{
+    const json_t *body = json_obj(item, "body");
+    const char *wanted = json_str(body, "task", NULL);
+    int64_t id = json_int(item, "id", 0);
+    AUTO_FREE char *text = str_printf("%" PRId64, id);
+    if (!str_eq(json_str(item, "kind", ""), "approval") || id <= after ||
+        (wanted && (!str_eq(wanted, task) || json_int(body, "n", -1) != (int64_t)n)) || json_object_get(taken(run), text))
+        return NULL;
+    json_t *answer =
+        approval_new(json_flag(body, "approved", false), json_str(body, "by", "unknown"), json_str(body, "note", ""));
+    json_put_int(answer, "inbox", id);
+    json_put_flag(run->inbox_taken, text, true);
+    return answer;
+}
+
+static int64_t inbox_last(struct run *run)
+{
+    AUTO_JSON json_t *inbox = store_inbox_list_new(run->env.store, run->id, run->inbox_seen, NULL);
+    size_t count = json_array_size(inbox);
+    return count ? json_int(json_array_get(inbox, count - 1), "id", 0) : run->inbox_seen;
+}
+
+// How the question was asked before the restart: the event, new reference, or NULL.
+static json_t *asked_before_new(struct run *run, const char *task, unsigned n)
+{
+    AUTO_JSON json_t *events = run->resumed ? store_event_list_new(run->env.store, run->id, 0, 0, NULL) : NULL;
+    size_t i;
+    json_t *event;
+    json_array_foreach (events, i, event) {
+        const json_t *body = json_obj(event, "body");
+        if (str_eq(json_str(event, "kind", ""), event_kind_name(EVENT_APPROVAL_ASKED)) &&
+            str_eq(json_str(body, "task", ""), task) && json_int(body, "n", -1) == (int64_t)n)
+            return json_incref(event);
+    }
+    return NULL;
+}
+
+static json_t *answer_meanwhile_new(struct run *run, const char *task, unsigned n, int64_t after, int64_t until_ns)
+{
+    AUTO_JSON json_t *inbox = store_inbox_list_new(run->env.store, run->id, after, NULL);
+    size_t i;
+    json_t *item, *answer = NULL;
+    json_array_foreach (inbox, i, item)
+        if (!answer && json_int(item, "at_ns", 0) <= until_ns)
+            answer = answer_from_new(run, item, task, n, after);
+    return answer;
+}
+
+void run_read_inbox(struct run *run)
+{
+    AUTO_JSON json_t *inbox = store_inbox_list_new(run->env.store, run->id, run->inbox_seen, NULL);
+    size_t i;
+    json_t *item;
+    json_array_foreach (inbox, i, item) {
+        run->inbox_seen = json_int(item, "id", run->inbox_seen);
+        for (size_t k = 0; k < run->waitings.len; k++) {
+            struct waiting *w = run->waitings.items[k];
+            json_t *answer = w->approval ? answer_from_new(run, item, w->task, w->n, w->after) : NULL;
+            if (!answer)
+                continue;
+            decide(w, answer);
+            break;
+        }
+    }
+}
+
 static int begin_approve(struct run *run, uint64_t call, const char *task, unsigned n, const json_t *args, json_t **ret,
                          struct err *err)
 {
     json_t *before = journaled(run, task, n, "approve", args, err);
     if (before || err->code != ERR_OK) {
-        // What was answered from the inbox before a restart must not answer the next question too.
-        if (json_int(before, "inbox", 0) > run->inbox_seen)
-            run->inbox_seen = json_int(before, "inbox", 0);
         *ret = before;
         return before ? 0 : -(int)err->code;
     }
@@ -179,43 +265,31 @@ static int begin_approve(struct run *run, uint64_t call, const char *task, unsig
             *ret = json_incref(answer);
         return r;
     }
+    // A question that was open when the process died is still the same question: its time goes on, and so do its answers.
+    AUTO_JSON json_t *asked = asked_before_new(run, task, n);
+    int64_t now = clock_wall_ns(), expires = json_int(args, "expires_ms", 0) * NS_PER_MS;
+    int64_t until = expires > 0 ? json_int(asked, "at_ns", now) + expires : INT64_MAX;
+    int64_t after = asked ? json_int(json_obj(asked, "body"), "inbox", 0) : inbox_last(run);
+    AUTO_JSON json_t *meanwhile = asked ? answer_meanwhile_new(run, task, n, after, until) : NULL;
+    if (meanwhile) {
+        int r = put(run, task, n, "approve", args, meanwhile, err);
+        if (r == 0) {
+            run_note(run, EVENT_APPROVAL_GIVEN, json_incref(meanwhile));
+            *ret = json_incref(meanwhile);
+        }
+        return r;
+    }
     struct waiting *w = waiting_new(run, call, task, n, args, approval_expired);
     w->approval = true;
-    if (json_int(args, "expires_ms", 0) > 0)
-        loop_timer_start(w->timer, json_int(args, "expires_ms", 0) * NS_PER_MS, 0);
+    w->after = after;
+    if (expires > 0)
+        loop_timer_start(w->timer, until > now ? until - now : 0, 0);
     json_t *body = json_deep_copy(args);
+    json_put_int(body, "inbox", after);
     json_put_str(body, "task", task);
     json_put_int(body, "n", n);
     run_note(run, EVENT_APPROVAL_ASKED, body);
     return 0;
-}
-
-// Inbox records of kind "approval": {approved, by, note, task?, n?}; without task and n the oldest question is meant.
-static void take_approval(struct run *run, int64_t inbox_id, const json_t *body)
-{
-    for (size_t i = 0; i < run->waitings.len; i++) {
-        struct waiting *w = run->waitings.items[i];
-        const char *task = json_str(body, "task", NULL);
-        if (!w->approval || (task && (!str_eq(task, w->task) || json_int(body, "n", -1) != (int64_t)w->n)))
-            continue;
-        json_t *answer = approval_new(json_flag(body, "approved", false), json_str(body, "by", "unknown"),
-                                      json_str(body, "note", ""));
-        json_put_int(answer, "inbox", inbox_id);
-        decide(w, answer);
-        return;
-    }
-}
-
-void run_read_inbox(struct run *run)
-{
-    AUTO_JSON json_t *inbox = store_inbox_list_new(run->env.store, run->id, run->inbox_seen, NULL);
-    size_t i;
-    json_t *item;
-    json_array_foreach (inbox, i, item) {
-        run->inbox_seen = json_int(item, "id", run->inbox_seen);
-        if (str_eq(json_str(item, "kind", ""), "approval"))
-            take_approval(run, run->inbox_seen, json_obj(item, "body"));
-    }
 }
 
 // --- gate ---

@@ -442,6 +442,7 @@ struct run *run_free(struct run *run)
     vec_free(&run->notes);
     json_decref(run->occurrences);
     json_decref(run->claims);
+    json_decref(run->inbox_taken);
     json_decref(run->handoffs);
     json_decref(run->keys);
     json_decref(run->ungrounded);

@@ -46,6 +46,7 @@ struct waiting { // a script call that time or people answer
     char *task;
     unsigned n;
     bool approval;
+    int64_t after;          // approval: inbox records up to this one came before the question
     json_t *args;
     struct loop_timer *timer;
 };
@@ -76,6 +77,7 @@ struct run {
     json_t *ungrounded;             // handoff id -> claims its receipts do not show
     int next_seq;                   // 0: not yet known
     int64_t inbox_seen;
+    json_t *inbox_taken;            // inbox records that have answered a question; NULL until somebody asks
     bool in_turn, ending, resumed, preparing;
     unsigned describing;            // worker descriptions under way at the start
     struct loop_timer *end_timer, *wall_timer;
