@@ -33,6 +33,7 @@ struct stage {
     char key[HASH_TEXT];
     char worker[64];        // role and version of the worker program
     int seq, occurrence, attempt;
+    int losses;             // workers that were lost at it; attempts also count restarts of the engine, which are not its fault
     uint64_t lease;         // 0: not dispatched
     int64_t started_ns;
     struct loop_timer *timer; // wall limit, then the grace after a cancel

@@ -705,7 +705,7 @@ bool run_stage_lost(struct run *run, uint64_t lease, const char *why)
         return false;
     if (s->ending) {
         finish(s, handoff_blocked_draft_new(s->ending, why), s->ending_state, NULL);
-    } else if (s->attempt < STAGE_ATTEMPTS_MAX + (int)json_int(s->args, "retries", 0)) {
+    } else if (++s->losses < STAGE_ATTEMPTS_MAX + (int)json_int(s->args, "retries", 0)) {
         struct retry_arg a = {.s = s, .why = why};
         run_turn(run, retry_in_turn, &a);
     } else {
