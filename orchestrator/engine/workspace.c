@@ -1,5 +1,8 @@
 // A chain of git calls, one child at a time. Each step says what to run; its result function decides what comes next.
-// Steps must be repeatable: a run may be killed between any two of them and start again.
+// Rules that the code does not show:
+// - Steps must be repeatable: a run may be killed between any two of them and start again.
+// - git reads all checkouts of a repository when it adds or removes one, and stumbles over one that another process is just
+//   making. Runs therefore take turns: a lock on the repository's own folder, which leaves no file there and ends with us.
 #include "engine/workspace.h"
 
 #include "base/buf.h"
@@ -7,8 +10,14 @@
 #include "base/mem.h"
 #include "base/str.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
 
+#define LOCK_STEP_NS    (10 * INT64_C(1000000))
+#define LOCK_WAIT_NS    (120 * INT64_C(1000000000)) // then on without it: better a git that complains than no run
 #define GIT_ARGS_MAX    32
 #define OUTPUT_MAX      ((size_t)64 * 1024)
 #define STEP_TIMEOUT_NS (600 * INT64_C(1000000000))
@@ -18,7 +27,11 @@ struct workspace {
     char *run, *run_dir, *project, *wanted;
     struct workspace_facts facts;
     struct loop_child *child;
-    struct loop_timer *timer;
+    struct loop_timer *timer, *lock_timer;
+    char *common_dir;              // the repository's own folder, ".git"
+    int lock;                      // descriptor, -1: not held
+    int64_t lock_left_ns;
+    void (*locked)(struct workspace *w);
     struct buf out, errors;
     void (*next)(struct workspace *w, int exit_code);
     workspace_done done;
@@ -26,8 +39,39 @@ struct workspace {
     bool keep_branch, timed_out;
 };
 
+static void unlock(struct workspace *w)
+{
+    if (w->lock >= 0) {
+        flock(w->lock, LOCK_UN); // also for a descriptor that a child between fork and exec still has
+        close(w->lock);
+    }
+    w->lock = -1;
+}
+
+static void try_lock(void *user)
+{
+    struct workspace *w = user;
+    if (w->lock >= 0 && flock(w->lock, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK && w->lock_left_ns > 0) {
+        w->lock_left_ns -= LOCK_STEP_NS;
+        loop_timer_start(w->lock_timer, LOCK_STEP_NS, 0);
+        return;
+    }
+    w->locked(w);
+}
+
+// `then` is called when no other run adds or removes checkouts of the repository.
+static void lock_repository(struct workspace *w, void (*then)(struct workspace *w))
+{
+    unlock(w);
+    w->lock = w->common_dir ? open(w->common_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+    w->lock_left_ns = LOCK_WAIT_NS;
+    w->locked = then;
+    try_lock(w);
+}
+
 static void finish(struct workspace *w, const struct err *err)
 {
+    unlock(w);
     w->next = NULL;
     w->done(w->user, &w->facts, err);
 }
@@ -133,7 +177,8 @@ static void prepared(struct workspace *w, int exit_code)
 }
 
 // A checkout that is there may be half of one: the process was killed while git wrote it. `reset` completes it; what cannot be
-// completed (a lock of a killed git, a damaged index) is made again.
+// completed (a lock of a killed git, a damaged index) is made again. Never `worktree prune`: it takes away what another run on the
+// same repository is just making.
 static void make_branch(struct workspace *w, int exit_code)
 {
     AUTO_FREE char *work = workspace_work_dir(w);
@@ -146,8 +191,9 @@ static void make_branch(struct workspace *w, int exit_code)
 // A resumed run may have commits on its branch: they stay.
 static void make_work(struct workspace *w, int exit_code)
 {
-    (void)exit_code; // of `worktree prune`: not fatal
+    (void)exit_code; // of `worktree remove`: git may not know it
     AUTO_FREE char *work = workspace_work_dir(w);
+    file_remove_tree(work, NULL);
     if (w->wanted)
         STEP(w, w->facts.repository, make_branch, "worktree", "add", "-q", "-f", work, w->facts.branch);
     else
@@ -157,8 +203,7 @@ static void make_work(struct workspace *w, int exit_code)
 static void remake_work(struct workspace *w)
 {
     AUTO_FREE char *work = workspace_work_dir(w);
-    file_remove_tree(work, NULL);
-    STEP(w, w->facts.repository, make_work, "worktree", "prune");
+    STEP(w, w->facts.repository, make_work, "worktree", "remove", "-f", "-f", work);
 }
 
 static void mended_work(struct workspace *w, int exit_code)
@@ -185,16 +230,16 @@ static void add_work(struct workspace *w, int exit_code)
 
 static void make_base(struct workspace *w, int exit_code)
 {
-    (void)exit_code; // of `worktree prune`: not fatal
+    (void)exit_code; // of `worktree remove`: git may not know it
     AUTO_FREE char *base = workspace_base_dir(w);
+    file_remove_tree(base, NULL);
     STEP(w, w->facts.repository, add_work, "worktree", "add", "-q", "-f", "--detach", base, w->facts.base);
 }
 
 static void remake_base(struct workspace *w)
 {
     AUTO_FREE char *base = workspace_base_dir(w);
-    file_remove_tree(base, NULL);
-    STEP(w, w->facts.repository, make_base, "worktree", "prune");
+    STEP(w, w->facts.repository, make_base, "worktree", "remove", "-f", "-f", base);
 }
 
 static void mended_base(struct workspace *w, int exit_code)
@@ -218,15 +263,16 @@ static void add_base(struct workspace *w)
 static void noted_status(struct workspace *w, int exit_code)
 {
     w->facts.dirty = exit_code == 0 && w->out.len > 0;
-    add_base(w);
+    lock_repository(w, add_base);
 }
 
-// Output of rev-parse: top level, prefix (may be empty), HEAD.
+// Output of rev-parse: top level, prefix (may be empty), HEAD, the repository's own folder.
 static void noted_repository(struct workspace *w, int exit_code)
 {
     size_t n = 0;
     char **lines = str_split(buf_str(&w->out), "\n", false, &n);
-    if (exit_code == 0 && n >= 3) {
+    if (exit_code == 0 && n >= 4) {
+        str_set(&w->common_dir, lines[3]);
         str_set(&w->facts.repository, lines[0]);
         str_set(&w->facts.prefix, str_trim(lines[1]));
         size_t len = strlen(w->facts.prefix);
@@ -244,7 +290,8 @@ static void noted_repository(struct workspace *w, int exit_code)
 
 static void read_repository(struct workspace *w, const char *dir)
 {
-    STEP(w, dir, noted_repository, "rev-parse", "--show-toplevel", "--show-prefix", "HEAD");
+    STEP(w, dir, noted_repository, "rev-parse", "--show-toplevel", "--show-prefix", "HEAD", "--path-format=absolute",
+         "--git-common-dir");
 }
 
 // --- a project without a repository ---
@@ -320,11 +367,14 @@ struct workspace *workspace_prepare(struct loop *loop, const char *run, const ch
     w->wanted = str_dup(base_commit);
     w->facts.branch = str_printf("baton/%s", run);
     w->timer = loop_timer_new(loop, on_timeout, w);
+    w->lock_timer = loop_timer_new(loop, try_lock, w);
+    w->lock = -1;
     w->out = BUF_MAX(OUTPUT_MAX);
     w->errors = BUF_MAX(OUTPUT_MAX);
     w->done = done;
     w->user = user;
-    STEP(w, project, found_repository, "rev-parse", "--show-toplevel", "--show-prefix", "HEAD");
+    STEP(w, project, found_repository, "rev-parse", "--show-toplevel", "--show-prefix", "HEAD", "--path-format=absolute",
+         "--git-common-dir");
     return w;
 }
 
@@ -345,11 +395,34 @@ static void counted_commits(struct workspace *w, int exit_code)
         STEP(w, w->facts.repository, removed_branch, "branch", "-q", "-D", w->facts.branch);
 }
 
-static void pruned(struct workspace *w, int exit_code)
+static void removed_work(struct workspace *w, int exit_code)
 {
-    (void)exit_code;
+    (void)exit_code; // git may not know it
+    AUTO_FREE char *base = workspace_base_dir(w);
+    AUTO_FREE char *work = workspace_work_dir(w);
+    struct err err;
+    int r = file_remove_tree(base, &err);
+    if (r == 0)
+        r = file_remove_tree(work, &err);
+    if (r < 0) {
+        finish(w, &err);
+        return;
+    }
     AUTO_FREE char *range = str_printf("%s..%s", w->facts.base, w->facts.branch);
     STEP(w, w->facts.repository, counted_commits, "rev-list", "--count", range);
+}
+
+static void removed_base(struct workspace *w, int exit_code)
+{
+    (void)exit_code;
+    AUTO_FREE char *work = workspace_work_dir(w);
+    STEP(w, w->facts.repository, removed_work, "worktree", "remove", "-f", "-f", work);
+}
+
+static void remove_base(struct workspace *w)
+{
+    AUTO_FREE char *base = workspace_base_dir(w);
+    STEP(w, w->facts.repository, removed_base, "worktree", "remove", "-f", "-f", base);
 }
 
 void workspace_remove(struct workspace *w, bool keep_branch, workspace_done done, void *user)
@@ -357,16 +430,10 @@ void workspace_remove(struct workspace *w, bool keep_branch, workspace_done done
     w->done = done;
     w->user = user;
     w->keep_branch = keep_branch;
-    AUTO_FREE char *base = workspace_base_dir(w);
-    AUTO_FREE char *work = workspace_work_dir(w);
-    struct err err;
-    int r = file_remove_tree(base, &err);
-    if (r == 0)
-        r = file_remove_tree(work, &err);
-    if (r < 0 || !w->facts.repository)
-        finish(w, r < 0 ? &err : NULL);
+    if (w->facts.repository)
+        lock_repository(w, remove_base);
     else
-        STEP(w, w->facts.repository, pruned, "worktree", "prune");
+        finish(w, NULL);
 }
 
 struct workspace *workspace_free(struct workspace *w)
@@ -375,6 +442,9 @@ struct workspace *workspace_free(struct workspace *w)
         return NULL;
     loop_child_close(w->child);
     loop_timer_close(w->timer);
+    loop_timer_close(w->lock_timer);
+    unlock(w);
+    mem_free(w->common_dir);
     buf_free(&w->out);
     buf_free(&w->errors);
     mem_free(w->run);
