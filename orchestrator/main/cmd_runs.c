@@ -4,6 +4,8 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "engine/engine.h"
+#include "loop/loop.h"
 #include "report/model.h"
 #include "report/report.h"
 #include "main/summary.h"
@@ -12,7 +14,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#define FOLLOW_US 200000
+#define FOLLOW_US      200000
+#define CANCEL_LOOKS   50
+#define CANCEL_LOOK_US 100000
 
 // The names of all states, as a list for people.
 #define RUN(code, name, final, status, script, meaning) " " name
@@ -186,6 +190,49 @@ int cmd_logs(const struct cli *cli)
     return status;
 }
 
+static void on_closed(void *user, const char *run, enum run_state state, const json_t *result, const struct err *why)
+{
+    (void)run;
+    (void)state;
+    (void)result;
+    (void)why;
+    loop_stop(user);
+}
+
+// Takes up a run that no live process has, only to end it: checkouts and branch go with it. ERR_CONFLICT: somebody has it.
+static int close_here(const struct opened *o, struct err *err)
+{
+    struct loop *loop = NULL;
+    struct engine *engine = NULL;
+    int r = loop_new(&loop, err);
+    struct engine_options options = {.loop = loop,
+                                     .store = o->store,
+                                     .program_dir = o->places.programs,
+                                     .data_dir = o->places.data,
+                                     .user = loop,
+                                     .ended = on_closed};
+    if (r == 0)
+        r = engine_new(&options, &engine, err);
+    if (r == 0)
+        r = engine_resume(engine, o->run, err);
+    if (r == 0 && engine_run_count(engine) > 0)
+        loop_run(loop);
+    engine_free(engine);
+    loop_free(loop);
+    return r;
+}
+
+// What cannot even be loaded any more is ended in the journal alone.
+static int close_journal(const struct opened *o, struct err *err)
+{
+    struct store_lock *lock = NULL;
+    int r = store_run_lock(o->store, o->run, &lock, err);
+    if (r == 0 && !is_final(o->store, o->run))
+        r = store_run_set_state(o->store, o->run, RUN_CANCELLED, NULL, err);
+    store_lock_release(lock);
+    return r;
+}
+
 // A run that no live process has is ended here; else its owner is asked and ends it within a second.
 int cmd_cancel(const struct cli *cli)
 {
@@ -194,21 +241,21 @@ int cmd_cancel(const struct cli *cli)
     if (enter(cli, &o, &err) < 0)
         return cli_fail(&err);
     const char *reason = cli_value(cli, "reason", "cancelled from the command line");
-    int status = 0;
-    if (store_run_request_cancel(o.store, o.run, reason, &err) < 0) {
+    int status = 0, r = is_final(o.store, o.run) ? err_set(&err, ERR_STATE, "run '%s' has ended already", o.run)
+                                                 : store_run_request_cancel(o.store, o.run, reason, &err);
+    if (r < 0) {
         status = cli_fail(&err);
-    } else {
-        struct store_lock *lock = NULL;
-        for (int i = 0; i < 50 && !is_final(o.store, o.run) && !lock; i++) {
-            if (store_run_lock(o.store, o.run, &lock, NULL) == 0 && !is_final(o.store, o.run) &&
-                store_run_set_state(o.store, o.run, RUN_CANCELLED, NULL, &err) < 0)
-                status = cli_fail(&err);
-            if (!lock)
-                usleep(100000);
-        }
-        store_lock_release(lock);
-        printf("%s %s\n", o.run, is_final(o.store, o.run) ? "is cancelled" : "was asked to end; it is still closing down");
+        leave(&o);
+        return status;
     }
+    for (int i = 0; i < CANCEL_LOOKS && !is_final(o.store, o.run); i++) {
+        r = close_here(&o, &err);
+        if (r < 0 && err.code != ERR_CONFLICT && !is_final(o.store, o.run))
+            r = close_journal(&o, &err);
+        if (r < 0)
+            usleep(CANCEL_LOOK_US);
+    }
+    printf("%s %s\n", o.run, is_final(o.store, o.run) ? "is cancelled" : "was asked to end; it is still closing down");
     leave(&o);
     return status;
 }
