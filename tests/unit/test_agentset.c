@@ -163,7 +163,7 @@ static void test_agentset_of_the_shipped_agents(void **state)
     (void)state;
     char *dir = test_source_path("agents/definitions");
     struct agentset *set = load(dir);
-    assert_int_equal(set->agents.len, 5);
+    assert_int_equal(set->agents.len, 6);
     json_t *report = agentset_check(set);
     assert_int_equal(json_array_size(json_list(report, "problems")), 0);
     static const char *const chain[] = {"review", "performance", "developer", "performance", "review", "developer"};
