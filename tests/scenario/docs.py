@@ -99,7 +99,7 @@ class Shell:
         file = self.place / f"block-{self.count}.sh"
         file.write_text(text)
         # Sourced, so that the folder and variables stay; without standard input, which is where this shell reads from.
-        self.process.stdin.write(f"set -eu\ntrap 'echo; echo \"{mark} $?\"' EXIT\n. {shlex.quote(str(file))} </dev/null\n"
+        self.process.stdin.write(f"set -eu\ntrap 's=$?; echo; echo \"{mark} $s\"' EXIT\n. {shlex.quote(str(file))} </dev/null\n"
                                  f"trap - EXIT\nset +eu\necho; echo '{mark} 0'\n")
         self.process.stdin.flush()
         lines = []
