@@ -74,20 +74,6 @@ static void stop_here(struct run *run, const struct err *why)
     ended(run, why);
 }
 
-static void removed_checkouts(void *user, const struct workspace_facts *facts, const struct err *err)
-{
-    struct run *run = user;
-    (void)facts;
-    if (err)
-        log_fact(LOG_WARN, "checkouts_left_behind", "run", run->id, "why", err->text, NULL);
-    AUTO_FREE char *spool = path_join(run->dir, "spool");
-    AUTO_FREE char *origin = path_join(run->dir, "origin");
-    file_remove_tree(spool, NULL);
-    if (run->end_state != RUN_ACCEPTED && run->end_state != RUN_NEEDS_DISCUSSION)
-        file_remove_tree(origin, NULL);
-    ended(run, NULL);
-}
-
 static json_t *final_result(const struct run *run)
 {
     json_t *result = run->end_result && json_is_object(run->end_result) ? json_deep_copy(run->end_result) : json_object();
@@ -108,8 +94,12 @@ static json_t *final_result(const struct run *run)
     return result;
 }
 
-// All stages have ended: journal the final state, write the report, remove the checkouts.
-static void close_run(struct run *run)
+static bool keeps_branch(const struct run *run)
+{
+    return run->end_state == RUN_ACCEPTED || run->end_state == RUN_NEEDS_DISCUSSION;
+}
+
+static void journal_end(struct run *run)
 {
     struct err err;
     json_t *result = final_result(run);
@@ -137,10 +127,30 @@ static void close_run(struct run *run)
     }
     if (report_write(run->env.store, run->id, run->dir, &err) < 0)
         log_fact(LOG_WARN, "report_not_written", "run", run->id, "why", err.text, NULL);
+    AUTO_FREE char *origin = path_join(run->dir, "origin");
+    if (!keeps_branch(run))
+        file_remove_tree(origin, NULL);
+    ended(run, NULL);
+}
+
+static void removed_checkouts(void *user, const struct workspace_facts *facts, const struct err *err)
+{
+    struct run *run = user;
+    (void)facts;
+    if (err)
+        log_fact(LOG_WARN, "checkouts_left_behind", "run", run->id, "why", err->text, NULL);
+    AUTO_FREE char *spool = path_join(run->dir, "spool");
+    file_remove_tree(spool, NULL);
+    journal_end(run);
+}
+
+// All stages have ended: remove the checkouts, journal the final state, write the report. In this order: when the process dies in
+// between, the run is not finished and its next owner comes here again.
+static void close_run(struct run *run)
+{
     run->script = script_free(run->script);
-    bool keep = run->end_state == RUN_ACCEPTED || run->end_state == RUN_NEEDS_DISCUSSION;
     if (run->workspace && run->facts)
-        workspace_remove(run->workspace, keep, removed_checkouts, run);
+        workspace_remove(run->workspace, keeps_branch(run), removed_checkouts, run);
     else
         removed_checkouts(run, NULL, NULL);
 }
