@@ -41,6 +41,7 @@ struct worker {
     struct loop_child *child;
     uint64_t invite;
     bool ready;      // said hello
+    int64_t started_ns;
     struct buf tail; // last of what it wrote, for the message when it dies
 };
 
@@ -71,7 +72,8 @@ struct pool {
     VEC(struct job) jobs;
     VEC(struct describe *) describes;
     char *versions[16];
-    unsigned start_failures[16];
+    unsigned start_failures[16]; // in a row
+    int64_t failed_ns[16];       // when the last one was counted
     uint64_t last_lease;
     struct loop_timer *turn_timer; // zero delay: a turn is due
 };
@@ -196,10 +198,16 @@ static void worker_exit(void *user, int exit_code, int signal)
     bool never_ready = !w->ready;
     AUTO_FREE char *tail = str_dup(buf_str(&w->tail));
     uint64_t invite = w->invite;
+    int64_t started_ns = w->started_ns;
     worker_remove(w);
     bus_uninvite(p->bus, invite, why);
     unsigned *failures = &p->start_failures[row - ROWS];
-    *failures = never_ready ? *failures + 1 : 0;
+    if (!never_ready) {
+        *failures = 0;
+    } else if (started_ns >= p->failed_ns[row - ROWS]) { // those started before died together with the one that was counted
+        ++*failures;
+        p->failed_ns[row - ROWS] = clock_mono_ns();
+    }
     if (*failures >= START_FAILURES_MAX) {
         *failures = 0;
         struct err err;
@@ -215,6 +223,7 @@ static void start_worker(struct pool *p, const struct role_row *row)
     struct worker *w = mem_alloc(sizeof(*w));
     w->pool = p;
     w->row = row;
+    w->started_ns = clock_mono_ns();
     char token[BUS_TOKEN_TEXT];
     w->invite = bus_invite(p->bus, token);
     AUTO_FREE char *program = path_join(p->program_dir, row->program);
