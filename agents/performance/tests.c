@@ -11,6 +11,16 @@
 #define TESTS_WALL_NS (15 * 60 * NS_PER_SEC)
 #define LOST_NAMES    5
 
+static void on_line(void *user, const char *line)
+{
+    struct job *job = user;
+    while (*line == ' ')
+        line++;
+    if (str_starts(line, "Compiling ") || str_starts(line, "Downloading ") || str_starts(line, "Running ") ||
+        str_starts(line, "Doc-tests "))
+        job_progress(job, -1, "tests: %s", line);
+}
+
 // Base and branch have target directories of their own: cargo takes two checkouts of a workspace for the same packages and judges
 // by time which is newer, so that the base's tests could link the branch's library.
 static int run_tests(struct job *job, const char *root, const char *target_dir, struct exec_result *result, struct err *err)
@@ -18,10 +28,14 @@ static int run_tests(struct job *job, const char *root, const char *target_dir, 
     AUTO_FREE char *target = str_printf("CARGO_TARGET_DIR=%s", target_dir);
     const char *const env[] = {target, NULL};
     const char *const argv[] = {"cargo", "test", "--workspace", "--no-fail-fast", NULL};
-    return exec_run(job_exec(job),
-                    &(struct exec_call){
-                        .argv = argv, .cwd = root, .env = env, .output_max = (size_t)64 << 20, .wall_ns = TESTS_WALL_NS},
-                    result, err);
+    struct exec_call call = {.argv = argv,
+                             .cwd = root,
+                             .env = env,
+                             .output_max = (size_t)64 << 20,
+                             .wall_ns = TESTS_WALL_NS,
+                             .on_line = on_line,
+                             .user = job};
+    return exec_run(job_exec(job), &call, result, err);
 }
 
 int tests_baseline(struct job *job, const char *root, const char *cache, struct tests *ret, struct err *err)

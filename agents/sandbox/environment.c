@@ -5,8 +5,10 @@
 #include "base/str.h"
 #include "base/vec.h"
 
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 struct entries {
@@ -63,6 +65,19 @@ static void set_cargo_place(struct entries *e, const char *name, const char *bel
         set(e, str_printf("%s=%s", name, place));
 }
 
+// A compiler cache keeps a server on a port of the machine. Calls get one of their own: they must neither fill the user's cache
+// through a server that happens to run, nor depend on the server of another call, which ends with that call.
+static void set_cache_port(struct entries *e)
+{
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t len = sizeof(at);
+    if (fd >= 0 && bind(fd, (struct sockaddr *)&at, len) == 0 && getsockname(fd, (struct sockaddr *)&at, &len) == 0)
+        set(e, str_printf("SCCACHE_SERVER_PORT=%u", (unsigned)ntohs(at.sin_port)));
+    if (fd >= 0)
+        close(fd);
+}
+
 char **environment_new(const char *home, const char *const *extra)
 {
     struct entries e = {0};
@@ -73,6 +88,7 @@ char **environment_new(const char *home, const char *const *extra)
     set(&e, str_dup("TERM=dumb"));
     set_cargo_place(&e, "CARGO_HOME", ".cargo");
     set_cargo_place(&e, "RUSTUP_HOME", ".rustup");
+    set_cache_port(&e);
     for (; extra && *extra; extra++) {
         if (strchr(*extra, '='))
             set(&e, str_dup(*extra));
