@@ -44,9 +44,13 @@ def screen(stream):
     return [line.rstrip() for line in lines]
 
 
-def without_frame(lines):
-    """Drops what `script` itself adds, and blank lines at both ends."""
-    lines = [line for line in lines if not re.match(r"Script (started|done) on ", line)]
+def without_frame(stream):
+    """What `script` itself adds is not on the screen."""
+    return re.sub(r"(?m)^Script (started|done) on .*\n?", "", stream)
+
+
+def trimmed(lines):
+    """Without blank lines at both ends."""
     while lines and not lines[0]:
         lines.pop(0)
     while lines and not lines[-1]:
@@ -108,7 +112,7 @@ def main(argv):
     if argv[1:] == ["svg"]:
         sys.stdout.write(picture(text.rstrip("\n").split("\n")))
     elif len(argv) == 3 and argv[1] == "text":
-        print("\n".join([f"$ {argv[2]}"] + without_frame(screen(text))))
+        print("\n".join([f"$ {argv[2]}"] + trimmed(screen(without_frame(text)))))
     else:
         sys.stderr.write(__doc__)
         return 2

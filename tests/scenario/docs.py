@@ -30,7 +30,7 @@ NOT_RUN = {
     },
     "docs/README.md": {
         "cp -R tests/example wordmill": "records a whole run at a terminal; test_pictures checks what came of it",
-        "chromium --headless --hide-scrollbars --window-size=1000,795 --screenshot=report.png "
+        "chromium --headless --hide-scrollbars --window-size=1120,840 --screenshot=report.png "
         '"file://$(baton report last | tail -n 1)"': "needs a browser",
     },
     "tests/README.md": {
