@@ -179,6 +179,17 @@ class Docs(support.Scenario):
                 self.run_document(name)
 
 
+    def test_workflows_in_documents(self):
+        count = 0
+        for name in DOCUMENTS:
+            for line, kind, text in blocks(name):
+                if kind == "lua" and text.startswith('workflow "'):
+                    count += 1
+                    with self.subTest(f"{name}:{line}"):
+                        self.baton("workflow", "check", self.workflow(f"shown{count}", text), status=0)
+        self.assertGreater(count, 0)
+
+
 class Texts(unittest.TestCase):
     def test_all_documents_are_known(self):
         """A new README with commands must be in the list."""
