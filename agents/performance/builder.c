@@ -1,5 +1,6 @@
 #include "performance/builder.h"
 
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/str.h"
@@ -89,6 +90,7 @@ static int run_cargo(const struct builder *b, const json_t *programs, bool bench
                              .cwd = b->root,
                              .env = b->symbols ? symbols : plain,
                              .output_max = (size_t)64 << 20,
+                             .wall_ns = b->wall_ns,
                              .on_line = on_line,
                              .user = (void *)(uintptr_t)b};
     int r = exec_run(job_exec(b->job), &call, &result, err);
@@ -98,7 +100,11 @@ static int run_cargo(const struct builder *b, const json_t *programs, bool bench
         ret->wall_ns += result.wall_ns;
         ret->cpu_ns += result.user_ns + result.sys_ns;
         take_programs(&messages, programs, ret->programs);
-        if (result.exit_code != 0) {
+        if (result.timed_out) {
+            char took[CLOCK_TEXT_MAX];
+            clock_human(result.wall_ns, took);
+            r = err_set(err, ERR_TIMEOUT, "the build was ended after %s, which is all that was left of the budget", took);
+        } else if (result.exit_code != 0) {
             const char *why = first_error(&messages);
             r = err_set(err, ERR_TOOL, "cargo %s failed: %.900s", benches ? "bench --no-run" : "build --release",
                         why ? why : buf_str(&result.err));

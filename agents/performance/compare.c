@@ -44,6 +44,16 @@ static char *below_root(const char *root, const json_t *subject, const char *key
 
 // --- one real run each ---
 
+static char **tried_criterion(const char *program, const char *id)
+{
+    VEC(char *) argv = {0};
+    vec_push(&argv, str_dup(program));
+    vec_push(&argv, str_dup("--test"));
+    vec_push(&argv, criterion_filter(id));
+    vec_push(&argv, NULL);
+    return argv.items;
+}
+
 static int try_one(struct job *job, const char *root, const json_t *subject, const json_t *programs, char **ret_limit,
                    struct err *err)
 {
@@ -51,10 +61,11 @@ static int try_one(struct job *job, const char *root, const json_t *subject, con
     int r = subject_argv(subject, programs, &argv, err);
     AUTO_FREE char *cwd = below_root(root, subject, "cwd");
     AUTO_FREE char *input = below_root(root, subject, "stdin");
-    // A criterion program that is only tried runs each bench once.
-    if (r == 0 && str_eq(json_str(subject, "kind", ""), "criterion") && argv[0] && argv[1]) {
-        mem_free(argv[1]);
-        argv[1] = str_dup("--test");
+    // A criterion program that is only tried runs its bench once.
+    if (r == 0 && str_eq(json_str(subject, "kind", ""), "criterion")) {
+        AUTO_FREE char *program = str_dup(argv[0]);
+        str_list_free(argv);
+        argv = tried_criterion(program, json_str(subject, "id", ""));
     }
     struct exec_result result = {0};
     const char **reach = subject_reach(subject);

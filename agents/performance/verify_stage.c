@@ -64,13 +64,22 @@ static int take_measure_lock(const struct verify *v)
 
 // --- building a state ---
 
+#define BUILD_WALL_MIN (60 * NS_PER_SEC)
+
+static int64_t left_ns(const struct verify *v)
+{
+    int64_t left = v->deadline_ns - clock_mono_ns();
+    return left < BUILD_WALL_MIN ? BUILD_WALL_MIN : left;
+}
+
 static int build_state(struct verify *v, const json_t *candidates, json_t **ret_programs, char hash[65], struct err *err)
 {
     int r = change_lay(v->base, v->work, candidates, v->touched, err);
     if (r < 0)
         return r;
     AUTO_JSON json_t *names = subject_programs(v->subjects);
-    struct builder builder = {.job = v->job, .root = v->work_root, .target_dir = v->target};
+    struct builder builder = {
+        .job = v->job, .root = v->work_root, .target_dir = v->target, .wall_ns = json_array_size(candidates) ? left_ns(v) : 0};
     struct built built;
     r = builder_build(&builder, names, &built, err);
     if (r < 0)

@@ -57,6 +57,8 @@ struct criterion_settings {
     int64_t timeout_ns;
 };
 
+// The id as an anchored regular expression; owned by the caller.
+char *criterion_filter(const char *id);
 // Arguments behind the program, NULL-terminated; free with str_list_free. `exact`: the id as an anchored regular
 // expression; else as plain text (0.3.0 matches parts of names literally).
 char **criterion_args(const struct criterion_settings *s, bool exact);

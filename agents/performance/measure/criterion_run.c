@@ -18,8 +18,8 @@ struct sampler {
 
 extern char **environ; // NOLINT: declared by POSIX for the program to use
 
-// The id between anchors, everything that a regular expression would read otherwise escaped.
-static char *exact_filter(const char *id)
+// Everything that a regular expression would read otherwise is escaped.
+char *criterion_filter(const char *id)
 {
     struct buf b = BUF_INIT;
     buf_char(&b, '^');
@@ -45,7 +45,7 @@ char **criterion_args(const struct criterion_settings *s, bool exact)
     vec_push(&args, str_printf("%u", s->sample_size > 10 ? s->sample_size : 10));
     vec_push(&args, str_dup("--nresamples")); // only for criterion's own report, which nobody reads here
     vec_push(&args, str_dup("1001"));
-    vec_push(&args, exact ? exact_filter(s->id) : str_dup(s->id));
+    vec_push(&args, exact ? criterion_filter(s->id) : str_dup(s->id));
     vec_push(&args, NULL);
     return args.items;
 }
