@@ -204,6 +204,21 @@ static void tests_section(json_t *draft, const json_t *tests)
     draft_section(draft, "Tests", text);
 }
 
+// "Tests pass" is said only when the whole command did: a base with failing tests is no reason against the branch, but is named.
+static void approve(json_t *draft, const struct verification *v)
+{
+    const json_t *after = json_obj(v->tests, "after");
+    AUTO_FREE char *change = str_printf("Approved: %zu file%s, +%zu -%zu lines", json_array_size(v->files),
+                                        json_array_size(v->files) == 1 ? "" : "s", v->added, v->removed);
+    if (json_int(after, "passed", 0) > 0 && json_int(v->tests, "exit", 0) == 0)
+        draft_summary(draft, "%s, %lld tests pass", change, (long long)json_int(after, "passed", 0));
+    else if (json_int(after, "passed", 0) + json_int(after, "failed", 0) > 0)
+        draft_summary(draft, "%s, tests as on the base: %lld ok, %lld failing", change, (long long)json_int(after, "passed", 0),
+                      (long long)json_int(after, "failed", 0));
+    else
+        draft_summary(draft, "%s, no tests", change);
+}
+
 static void verify_draft(json_t *draft, const struct verification *v)
 {
     json_t *output = json_obj(draft, "output"), *diff = json_object();
@@ -222,8 +237,7 @@ static void verify_draft(json_t *draft, const struct verification *v)
     if (v->nothing_changed)
         draft_summary(draft, "Approved: nothing to change, the branch is the base");
     else if (requests == 0)
-        draft_summary(draft, "Approved: %zu files, +%zu -%zu lines, %lld tests pass", json_array_size(v->files),
-                      v->added, v->removed, (long long)json_int(json_obj(v->tests, "after"), "passed", 0));
+        approve(draft, v);
     else
         draft_summary(draft, "Changes requested: %zu (%s)", requests,
                       json_str(json_array_get(v->requests, 0), "issue", ""));

@@ -124,6 +124,11 @@ static int judge(const struct verify_request *request, const struct workplace *w
         json_add_str(v->limits, text);
         return 0;
     }
+    if (before->exit_code != 0) {
+        AUTO_FREE char *text = str_printf("cargo test ends with status %d on the base already (%s): only the tests that pass there count",
+                                          before->exit_code, before->complaint);
+        json_add_str(v->limits, text);
+    }
     json_t *lost = test_output_lost_new(before->tests, after->tests);
     int r = json_array_size(lost) > 0 ? try_again(request, work, &lost, v, err) : 0;
     bool any = r == 0 && json_array_size(lost) > 0;
@@ -154,6 +159,7 @@ int verify_tests(const struct verify_request *request, const struct workplace *b
         json_put(tests, "before", counts_json(&before));
         json_put(tests, "after", counts_json(&after));
         json_put_int(tests, "receipt", (int64_t)after.receipt);
+        json_put_int(tests, "exit", after.exit_code);
         json_decref(v->tests);
         v->tests = tests;
         r = judge(request, work, &before, &after, v, err);
