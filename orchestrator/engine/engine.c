@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "base/vec.h"
+#include "engine/batch.h"
 #include "engine/catalog.h"
 #include "engine/pool.h"
 #include "engine/run.h"
@@ -22,7 +23,9 @@ struct engine {
     struct engine_options options;
     char *program_dir, *data_dir;
     struct pool *pool;
+    struct batch *batch;
     struct loop_timer *look_timer, *bury_timer;
+    bool held; // starts wait for engine_release to be on disk
     VEC(struct run *) runs;
     VEC(struct run *) ended; // to be freed when nobody is inside them any more
 };
@@ -131,6 +134,7 @@ int engine_new(const struct engine_options *options, struct engine **ret, struct
     e->data_dir = str_dup(options->data_dir);
     e->look_timer = loop_timer_new(options->loop, look_around, e);
     e->bury_timer = loop_timer_new(options->loop, bury, e);
+    e->batch = batch_new(options->loop, options->store);
     static const struct pool_events EVENTS = {.dispatched = on_dispatched,
                                               .progress = on_progress,
                                               .result = on_result,
@@ -159,6 +163,7 @@ struct engine *engine_free(struct engine *e)
     vec_free(&e->ended);
     loop_timer_close(e->look_timer);
     loop_timer_close(e->bury_timer);
+    batch_free(e->batch);
     pool_free(e->pool);
     mem_free(e->program_dir);
     mem_free(e->data_dir);
@@ -175,6 +180,7 @@ static int take_up(struct engine *e, const char *id, struct err *err)
 {
     struct run_env env = {.loop = e->options.loop,
                           .store = e->options.store,
+                          .batch = e->batch,
                           .pool = e->pool,
                           .may_ask = e->options.may_ask,
                           .user = e,
@@ -339,16 +345,24 @@ int engine_start(struct engine *e, const struct engine_request *q, char ret_run[
     struct parts p = {0};
     int r = gather(e, q, &p, err);
     if (r == 0)
+        r = batch_join(e->batch, NULL, NULL, err);
+    if (r == 0)
         r = journal(e, q, &p, ret_run, err);
-    if (r == 0) {
-        json_t *body = json_object();
-        json_put_str(body, "workflow", p.name);
-        json_put_str(body, "project", p.project);
-        store_event_add(e->options.store, ret_run, EVENT_RUN_CREATED, body, NULL, NULL);
-        on_event(e, ret_run, EVENT_RUN_CREATED, body);
-        json_decref(body);
-        r = take_up(e, ret_run, err);
-    }
+    if (r == 0)
+        r = take_up(e, ret_run, err); // the run's first turn is part of the same transaction
     parts_free(&p);
+    if (r == 0 && !e->held)
+        r = batch_flush(e->batch, err);
     return r;
+}
+
+void engine_hold(struct engine *e)
+{
+    e->held = true;
+}
+
+int engine_release(struct engine *e, struct err *err)
+{
+    e->held = false;
+    return batch_flush(e->batch, err);
 }

@@ -44,6 +44,9 @@ struct engine *engine_free(struct engine *engine);
 
 // Journals the run and begins it. Returns 0, or 1 when a run with this key is there already (ret_run is its id).
 int engine_start(struct engine *engine, const struct engine_request *request, char ret_run[STORE_NAME_MAX], struct err *err);
+// Runs that are started between these share one commit. Their ids are not to be told to anybody before engine_release returned 0.
+void engine_hold(struct engine *engine);
+int engine_release(struct engine *engine, struct err *err);
 // Takes up an unfinished run that no live process has.
 int engine_resume(struct engine *engine, const char *run, struct err *err);
 int engine_cancel(struct engine *engine, const char *run, const char *reason, struct err *err); // of this process

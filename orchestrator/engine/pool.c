@@ -33,6 +33,7 @@ extern char **environ;
 struct role_row {
     const char *role, *program;
     unsigned most;
+    bool project;
 };
 
 struct worker {
@@ -79,7 +80,7 @@ struct pool {
 };
 
 static const struct role_row ROWS[] = {
-#define X(role, program, most) {role, program, most},
+#define X(role, program, most, project) {role, program, most, project},
 #include "tbl/workers.def"
 #undef X
 };
@@ -96,6 +97,12 @@ static const struct role_row *find_row(const char *role)
 bool pool_has_role(const char *role)
 {
     return find_row(role) != NULL;
+}
+
+bool pool_role_needs_project(const char *role)
+{
+    const struct role_row *row = find_row(role);
+    return row && row->project;
 }
 
 static struct job *find_job(struct pool *p, uint64_t lease)

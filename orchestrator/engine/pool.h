@@ -51,3 +51,4 @@ void pool_describe(struct pool *pool, const char *role, pool_described done, voi
 // Descriptions under way for this user are dropped without a callback.
 void pool_forget_user(struct pool *pool, void *user);
 bool pool_has_role(const char *role);
+bool pool_role_needs_project(const char *role); // a stage of it needs the checkouts

@@ -7,6 +7,7 @@
 #include "engine/answer.h"
 #include "engine/focus.h"
 #include "engine/key.h"
+#include "engine/pool.h"
 #include "roles/roles.h"
 #include "script/script.h"
 
@@ -108,7 +109,7 @@ static bool key_now(struct replay *r, const json_t *args, const char *worker, st
                               .task = json_str(args, "task", NULL),
                               .input = json_object_get(args, "input"),
                               .parents = hashes,
-                              .project = r->base,
+                              .project = pool_role_needs_project(role) ? r->base : NULL,
                               .operator_rules = json_list(json_obj(r->run, "options"), "operator_rules")};
     key_of_stage(&parts, key);
     return true;

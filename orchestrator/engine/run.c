@@ -1,6 +1,7 @@
 // Life of a run: load, checkouts, script, end. Rules that the code does not show:
-// - Everything the journal learns in one turn is one transaction. Dispatches, acknowledgements and answers to the outside come
-//   after it. When the commit fails, the run stops in this process as if it had been killed: it can be resumed.
+// - Everything the journal learns in one turn is one transaction, shared with the turns of other runs (batch.h). Dispatches,
+//   acknowledgements and answers to the outside come after it. When the commit fails, the run stops in this process as if it had
+//   been killed: it can be resumed.
 // - The script is executed again from its stored text at every start; the journal answers what is finished.
 #include "engine/run.h"
 
@@ -10,6 +11,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "engine/run_internal.h"
+#include "handoff/handoff_md.h"
 #include "report/report.h"
 #include "roles/roles.h"
 
@@ -21,6 +23,7 @@
 #include <unistd.h>
 
 #define CACHE_SLOTS_MAX 16
+#define LATE_NS         (3 * NS_PER_MS)
 
 const char *run_id(const struct run *run)
 {
@@ -44,6 +47,22 @@ void run_note(struct run *run, enum event_kind kind, json_t *body_consumed)
     if (store_event_add(run->env.store, run->id, kind, body_consumed, NULL, &err) < 0)
         log_fact(LOG_WARN, "event_not_journaled", "run", run->id, "why", err.text, NULL);
     run_tell(run, kind, body_consumed);
+}
+
+void run_note_late(struct run *run, enum event_kind kind, json_t *body_consumed)
+{
+    vec_push(&run->late, (struct note){kind, body_consumed});
+    if (run->late.len == 1)
+        loop_timer_start(run->late_timer, LATE_NS, 0);
+}
+
+static void journal_late(struct run *run)
+{
+    for (size_t i = 0; i < run->late.len; i++)
+        run_note(run, run->late.items[i].kind, run->late.items[i].body);
+    if (run->late.len)
+        loop_timer_stop(run->late_timer);
+    run->late.len = 0;
 }
 
 // The turn is over: what happened in it is told, or forgotten with it.
@@ -70,6 +89,9 @@ static void ended(struct run *run, const struct err *why)
 
 static void stop_here(struct run *run, const struct err *why)
 {
+    if (run->stopped)
+        return;
+    run->stopped = true;
     run->end_state = RUN_RUNNING;
     ended(run, why);
 }
@@ -99,37 +121,39 @@ static bool keeps_branch(const struct run *run)
     return run->end_state == RUN_ACCEPTED || run->end_state == RUN_NEEDS_DISCUSSION;
 }
 
-static void journal_end(struct run *run)
+static void put_end(struct run *run, void *arg)
 {
-    struct err err;
+    (void)arg;
     json_t *result = final_result(run);
     json_decref(run->end_result);
     run->end_result = result;
-    int r = store_begin(run->env.store, &err);
-    if (r == 0) {
-        r = store_run_set_state(run->env.store, run->id, run->end_state, result, &err);
-        if (r == 0) {
-            json_t *body = json_object();
-            json_put_str(body, "state", run_state_name(run->end_state));
-            json_put_str(body, "reason", *run->end_reason ? run->end_reason : NULL);
-            run->in_turn = true;
-            run_note(run, EVENT_RUN_FINISHED, body);
-            run->in_turn = false;
-            r = store_commit(run->env.store, &err);
-        } else {
-            store_rollback(run->env.store);
-        }
-    }
-    end_notes(run, r == 0);
-    if (r < 0) {
-        stop_here(run, &err);
+    run->closing = true;
+    AUTO_FREE char *spool = path_join(run->dir, "spool");
+    file_remove_tree(spool, NULL);
+    err_clear(&run->failure);
+    if (store_run_set_state(run->env.store, run->id, run->end_state, result, &run->failure) < 0)
+        return;
+    json_t *body = json_object();
+    json_put_str(body, "state", run_state_name(run->end_state));
+    json_put_str(body, "reason", *run->end_reason ? run->end_reason : NULL);
+    run_note(run, EVENT_RUN_FINISHED, body);
+}
+
+// The final state is on disk.
+static void after_end(struct run *run)
+{
+    struct err err;
+    if (run->failure.code != ERR_OK) {
+        stop_here(run, &run->failure);
         return;
     }
-    if (report_write(run->env.store, run->id, run->dir, &err) < 0)
+    // Without a project there is nothing measured; `baton report` writes one all the same, whenever it is asked for.
+    if (run->workspace && report_write(run->env.store, run->id, run->dir, &err) < 0)
         log_fact(LOG_WARN, "report_not_written", "run", run->id, "why", err.text, NULL);
     AUTO_FREE char *origin = path_join(run->dir, "origin");
     if (!keeps_branch(run))
         file_remove_tree(origin, NULL);
+    run->stopped = true;
     ended(run, NULL);
 }
 
@@ -139,9 +163,30 @@ static void removed_checkouts(void *user, const struct workspace_facts *facts, c
     (void)facts;
     if (err)
         log_fact(LOG_WARN, "checkouts_left_behind", "run", run->id, "why", err->text, NULL);
-    AUTO_FREE char *spool = path_join(run->dir, "spool");
-    file_remove_tree(spool, NULL);
-    journal_end(run);
+    run_turn(run, put_end, NULL);
+}
+
+static void prepared(void *user, const struct workspace_facts *facts, const struct err *err);
+
+static void prepare_checkouts(struct run *run)
+{
+    struct err err;
+    AUTO_JSON json_t *before = store_call_get_new(run->env.store, run->id, "engine", 0, &err);
+    const char *base = json_str(json_obj(before, "answer"), "base", NULL);
+    run->preparing = true;
+    run->workspace = workspace_prepare(run->env.loop, run->id, run->dir, run->project, base, prepared, run);
+}
+
+// An earlier process made them, and this one has not needed them.
+static bool has_old_checkouts(const struct run *run)
+{
+    static const char *const NAMES[] = {"base", "work", "origin"};
+    bool there = false;
+    for (size_t i = 0; i < ARRAY_LEN(NAMES) && !run->workspace && run->resumed; i++) {
+        AUTO_FREE char *path = path_join(run->dir, NAMES[i]);
+        there = there || file_exists(path);
+    }
+    return there;
 }
 
 // All stages have ended: remove the checkouts, journal the final state, write the report. In this order: when the process dies in
@@ -149,6 +194,11 @@ static void removed_checkouts(void *user, const struct workspace_facts *facts, c
 static void close_run(struct run *run)
 {
     run->script = script_free(run->script);
+    if (has_old_checkouts(run)) { // find them, to remove them
+        prepare_checkouts(run);
+        loop_timer_start(run->end_timer, 20 * NS_PER_MS, 0);
+        return;
+    }
     if (run->workspace && run->facts)
         workspace_remove(run->workspace, keeps_branch(run), removed_checkouts, run);
     else
@@ -158,6 +208,8 @@ static void close_run(struct run *run)
 static void end_later(void *user)
 {
     struct run *run = user;
+    if (run->closing || run->stopped)
+        return;
     if (run->stages.len == 0 && !run->preparing)
         close_run(run);
     else // a stage's process or git has not gone yet: its end is noticed within milliseconds
@@ -213,6 +265,45 @@ void run_answer(struct run *run, uint64_t call, const json_t *answer, const stru
         log_fact(LOG_DEBUG, "late_answer", "run", run->id, "why", err.text, NULL);
 }
 
+// Files for people. The journal has them too, which is where `baton handoff` and the next stages read them.
+static void write_handoffs(struct run *run, bool on_disk)
+{
+    AUTO_FREE char *dir = path_join(run->dir, "handoff");
+    for (size_t i = 0; i < run->to_write.len; i++) {
+        struct err err;
+        if (on_disk && handoff_write(dir, run->to_write.items[i], HANDOFF_MARKDOWN, NULL, NULL, &err) < 0)
+            log_fact(LOG_WARN, "handoff_file_not_written", "run", run->id, "why", err.text, NULL);
+        json_decref(run->to_write.items[i]);
+    }
+    run->to_write.len = 0;
+}
+
+// The batch that holds the turn is on disk, or undone.
+static void settled(void *user, const struct err *why)
+{
+    struct run *run = user;
+    for (size_t i = 0; i < run->to_acknowledge.len; i++)
+        pool_done(run->env.pool, run->to_acknowledge.items[i], !why);
+    run->to_acknowledge.len = 0;
+    write_handoffs(run, !why);
+    end_notes(run, !why);
+    if (why) {
+        struct err err = *why;
+        err_wrap(&err, "run '%s' stops here and can be resumed", run->id);
+        stop_here(run, &err);
+    } else if (run->closing) {
+        after_end(run);
+    } else {
+        stage_dispatch_reserved(run);
+    }
+}
+
+// With nothing to take away but the run itself, its end needs no turn of its own.
+static bool ends_at_once(const struct run *run)
+{
+    return run->ending && !run->closing && run->stages.len == 0 && !run->preparing && !run->workspace && !run->resumed;
+}
+
 bool run_turn(struct run *run, void (*fn)(struct run *run, void *arg), void *arg)
 {
     if (run->in_turn) {
@@ -220,22 +311,32 @@ bool run_turn(struct run *run, void (*fn)(struct run *run, void *arg), void *arg
         return true;
     }
     struct err err;
-    int r = store_begin(run->env.store, &err);
-    if (r == 0) {
-        run->in_turn = true;
-        fn(run, arg);
-        look_at_script(run);
-        run->in_turn = false;
-        r = store_commit(run->env.store, &err);
-    }
-    end_notes(run, r == 0);
-    if (r < 0) {
+    if (run->stopped)
+        return false;
+    if (batch_join(run->env.batch, settled, run, &err) < 0) {
         err_wrap(&err, "run '%s' stops here and can be resumed", run->id);
         stop_here(run, &err);
         return false;
     }
-    stage_dispatch_reserved(run);
+    run->in_turn = true;
+    journal_late(run);
+    fn(run, arg);
+    look_at_script(run);
+    if (ends_at_once(run))
+        put_end(run, NULL);
+    run->in_turn = false;
     return true;
+}
+
+static void nothing(struct run *run, void *arg)
+{
+    (void)run;
+    (void)arg;
+}
+
+static void late_is_due(void *user)
+{
+    run_turn(user, nothing, NULL);
 }
 
 // --- the beginning ---
@@ -245,6 +346,12 @@ static void start_script(struct run *run, void *arg)
     (void)arg;
     struct err err;
     struct script_host host = {.ctx = run, .call = run_host_call, .log = run_host_log};
+    if (!run->resumed) {
+        json_t *created = json_object();
+        json_put_str(created, "workflow", json_str(run->record, "workflow", ""));
+        json_put_str(created, "project", run->project);
+        run_note(run, EVENT_RUN_CREATED, created);
+    }
     json_t *started = json_object();
     json_put_str(started, "workflow", json_str(run->record, "workflow", ""));
     run_note(run, run->resumed ? EVENT_RUN_RESUMED : EVENT_RUN_STARTED, started);
@@ -253,6 +360,27 @@ static void start_script(struct run *run, void *arg)
         r = script_start(run->script, json_obj(run->record, "params"), &host, &err);
     if (r < 0)
         run_end(run, RUN_FAILED, NULL, err.text);
+}
+
+static void prepared_in_turn(struct run *run, void *arg)
+{
+    (void)arg;
+    struct err err;
+    AUTO_JSON json_t *answer = json_object();
+    json_put_str(answer, "base", run->facts->base);
+    json_put_str(answer, "repository", run->facts->repository);
+    json_put_flag(answer, "dirty", run->facts->dirty);
+    int r = store_call_put(run->env.store, run->id, "engine", 0, "workspace", "", answer, &err);
+    if (r < 0) {
+        run_end(run, RUN_FAILED, NULL, err.text);
+        return;
+    }
+    if (run->facts->dirty && r == 0) {
+        json_t *body = json_object();
+        json_put_str(body, "text", "the project has uncommitted changes; they are not part of the run");
+        run_note(run, EVENT_SCRIPT_LOG, body);
+    }
+    stage_prepared(run);
 }
 
 static void prepared(void *user, const struct workspace_facts *facts, const struct err *err)
@@ -265,23 +393,45 @@ static void prepared(void *user, const struct workspace_facts *facts, const stru
         run_cancel(run, reason);
     else if (err)
         run_end(run, RUN_FAILED, NULL, err->text);
-    if (run->ending)
-        return;
-    AUTO_JSON json_t *answer = json_object();
-    json_put_str(answer, "base", facts->base);
-    json_put_str(answer, "repository", facts->repository);
-    json_put_flag(answer, "dirty", facts->dirty);
-    struct err problem;
-    if (store_call_put(run->env.store, run->id, "engine", 0, "workspace", "", answer, &problem) < 0) {
-        run_end(run, RUN_FAILED, NULL, problem.text);
-        return;
+    if (!run->ending)
+        run_turn(run, prepared_in_turn, NULL);
+}
+
+// Build output is kept between runs of a project, in slots: <state>/cache/<hash of the project path>/<n>. A slot belongs to one live
+// run; a second run at the same time gets the next one.
+static int take_cache_slot(struct run *run, struct err *err)
+{
+    char hash[HASH_TEXT];
+    hash_bytes(run->project, strlen(run->project), hash);
+    hash[16] = '\0';
+    for (int slot = 0; slot < CACHE_SLOTS_MAX; slot++) {
+        AUTO_FREE char *dir = str_printf("%s/cache/%s/%d", store_dir(run->env.store), hash, slot);
+        AUTO_FREE char *lock = path_join(dir, "lock");
+        int r = file_make_dirs(dir, err);
+        if (r < 0)
+            return r;
+        int fd = open(lock, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+        if (fd < 0)
+            return err_sys(err, errno, "cannot open '%s'", lock);
+        if (flock(fd, LOCK_EX | LOCK_NB) == 0) {
+            run->cache_lock = fd;
+            run->cache_dir = str_dup(dir);
+            return 0;
+        }
+        close(fd);
     }
-    if (facts->dirty && !run->resumed) {
-        json_t *body = json_object();
-        json_put_str(body, "text", "the project has uncommitted changes; they are not part of the run");
-        run_note(run, EVENT_SCRIPT_LOG, body);
-    }
-    run_turn(run, start_script, NULL);
+    return err_set(err, ERR_LIMIT, "%d runs of '%s' are at work already", CACHE_SLOTS_MAX, run->project);
+}
+
+void run_need_checkouts(struct run *run)
+{
+    struct err err;
+    if (run->workspace || run->ending)
+        return;
+    if (take_cache_slot(run, &err) < 0)
+        run_end(run, RUN_FAILED, NULL, err.text);
+    else
+        prepare_checkouts(run);
 }
 
 static void on_wall(void *user)
@@ -298,12 +448,12 @@ void run_begin(struct run *run)
         int64_t left = wall_ms * NS_PER_MS - used;
         loop_timer_start(run->wall_timer, left > 0 ? left : 0, 0);
     }
-    struct err err;
-    AUTO_JSON json_t *before = store_call_get_new(run->env.store, run->id, "engine", 0, &err);
-    const char *base = json_str(json_obj(before, "answer"), "base", NULL);
-    run->resumed = before != NULL;
-    run->preparing = true;
-    run->workspace = workspace_prepare(run->env.loop, run->id, run->dir, run->project, base, prepared, run);
+    run->resumed = !str_eq(json_str(run->record, "state", ""), run_state_name(RUN_QUEUED));
+    char reason[STORE_NAME_MAX];
+    if (store_run_cancel_requested(run->env.store, run->id, reason, NULL) > 0)
+        run_cancel(run, reason);
+    else
+        run_turn(run, start_script, NULL);
 }
 
 void run_cancel(struct run *run, const char *reason)
@@ -359,32 +509,6 @@ static int load_script(struct run *run, struct err *err)
     return r;
 }
 
-// Build output is kept between runs of a project, in slots: <state>/cache/<hash of the project path>/<n>. A slot belongs to one live
-// run; a second run at the same time gets the next one.
-static int take_cache_slot(struct run *run, struct err *err)
-{
-    char hash[HASH_TEXT];
-    hash_bytes(run->project, strlen(run->project), hash);
-    hash[16] = '\0';
-    for (int slot = 0; slot < CACHE_SLOTS_MAX; slot++) {
-        AUTO_FREE char *dir = str_printf("%s/cache/%s/%d", store_dir(run->env.store), hash, slot);
-        AUTO_FREE char *lock = path_join(dir, "lock");
-        int r = file_make_dirs(dir, err);
-        if (r < 0)
-            return r;
-        int fd = open(lock, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
-        if (fd < 0)
-            return err_sys(err, errno, "cannot open '%s'", lock);
-        if (flock(fd, LOCK_EX | LOCK_NB) == 0) {
-            run->cache_lock = fd;
-            run->cache_dir = str_dup(dir);
-            return 0;
-        }
-        close(fd);
-    }
-    return err_set(err, ERR_LIMIT, "%d runs of '%s' are at work already", CACHE_SLOTS_MAX, run->project);
-}
-
 int run_new(const struct run_env *env, const char *id, struct run **ret, struct err *err)
 {
     struct run *run = mem_alloc(sizeof(*run));
@@ -398,6 +522,7 @@ int run_new(const struct run_env *env, const char *id, struct run **ret, struct 
     run->cache_lock = -1;
     run->end_timer = loop_timer_new(env->loop, end_later, run);
     run->wall_timer = loop_timer_new(env->loop, on_wall, run);
+    run->late_timer = loop_timer_new(env->loop, late_is_due, run);
     int r = store_run_lock(env->store, id, &run->lock, err);
     if (r == 0 && !(run->record = store_run_get_new(env->store, id, err)))
         r = -(int)err->code;
@@ -408,8 +533,6 @@ int run_new(const struct run_env *env, const char *id, struct run **ret, struct 
         run->project = str_dup(json_str(run->record, "project", ""));
         r = load_agents(run, err);
     }
-    if (r == 0)
-        r = take_cache_slot(run, err);
     if (r == 0)
         r = load_script(run, err);
     if (r < 0) {
@@ -433,6 +556,8 @@ struct run *run_free(struct run *run)
     }
     loop_timer_close(run->end_timer);
     loop_timer_close(run->wall_timer);
+    loop_timer_close(run->late_timer);
+    batch_leave(run->env.batch, run);
     script_free(run->script);
     workspace_free(run->workspace);
     store_lock_release(run->lock);
@@ -448,6 +573,9 @@ struct run *run_free(struct run *run)
     vec_free(&run->stages);
     vec_free(&run->waitings);
     vec_free(&run->to_dispatch);
+    vec_free(&run->to_acknowledge);
+    write_handoffs(run, false);
+    vec_free(&run->to_write);
     end_notes(run, false);
     vec_free(&run->notes);
     json_decref(run->occurrences);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "base/err.h"
+#include "engine/batch.h"
 #include "engine/pool.h"
 #include "json/json.h"
 #include "loop/loop.h"
@@ -15,6 +16,7 @@ struct run;
 struct run_env {
     struct loop *loop;
     struct store *store;
+    struct batch *batch; // of all runs of this process
     struct pool *pool;
     bool may_ask; // somebody can answer an approval; if not, "ask" means "no"
     void *user;

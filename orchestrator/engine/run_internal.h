@@ -35,6 +35,8 @@ struct stage {
     int seq, occurrence, attempt;
     int losses;             // workers that were lost at it; attempts also count restarts of the engine, which are not its fault
     uint64_t lease;         // 0: not dispatched
+    bool needs_project, awaits_checkouts;
+    char *version;          // of the worker program
     int64_t started_ns;
     struct loop_timer *timer; // wall limit, then the grace after a cancel
     const char *ending;     // why it is being ended ("timed out"), NULL when it is not
@@ -60,17 +62,20 @@ struct note { // an event of the turn under way: passed on when the turn is on d
 struct run {
     struct run_env env;
     VEC(struct note) notes;
+    VEC(struct note) late;          // happened outside a turn: journaled with the next one, or soon
     char *id, *dir, *project, *cache_dir;
     json_t *record;         // as in the store
     struct store_lock *lock;
     int cache_lock;         // descriptor of the cache slot's lock
     struct script *script;
     struct workspace *workspace;
-    const struct workspace_facts *facts; // NULL until prepared
+    const struct workspace_facts *facts; // NULL until prepared: when the first stage needs the project
     VEC(struct run_agent) agents;
     VEC(struct stage *) stages;     // open ones
     VEC(struct waiting *) waitings;
     VEC(uint64_t) to_dispatch;      // sequence numbers reserved in this turn
+    VEC(json_t *) to_write;         // handoffs of this turn that also become files
+    VEC(uint64_t) to_acknowledge;   // leases whose results are journaled in this turn
     json_t *occurrences;            // key -> how often the script asked for it anew, in this process
     json_t *claims;                 // occurrences of journaled calls; NULL until a resumed run needs it
     json_t *handoffs;               // id -> handoff object
@@ -80,21 +85,27 @@ struct run {
     int64_t inbox_seen;
     json_t *inbox_taken;            // inbox records that have answered a question; NULL until somebody asks
     bool in_turn, ending, resumed, preparing;
+    bool closing, stopped;          // its final state is being journaled; it does nothing any more in this process
+    struct err failure;             // of the journaling of its end
     unsigned describing;            // worker descriptions under way at the start
-    struct loop_timer *end_timer, *wall_timer;
+    struct loop_timer *end_timer, *wall_timer, *late_timer;
     enum run_state end_state;
     json_t *end_result;
     char end_reason[ERR_TEXT_MAX];
 };
 
 // --- run.c ---
-// A turn is one transaction: what fn does and what the script does in answer to it, then the dispatches. False: it could not be
-// committed and the run has stopped in this process. Inside a turn, fn is simply part of it.
+// A turn: what fn does and what the script does in answer to it. It joins the batch under way; when that is on disk, results are
+// acknowledged, events told and stages dispatched. When it cannot be committed, the run stops in this process. Inside a turn, fn
+// is simply part of it. False: the run has stopped, fn was not called.
 bool run_turn(struct run *run, void (*fn)(struct run *run, void *arg), void *arg);
 // Journals the event and passes it on; inside a turn it is passed on when the turn is on disk: nobody hears of what a crash undoes.
 void run_note(struct run *run, enum event_kind kind, json_t *body_consumed);
 void run_tell(struct run *run, enum event_kind kind, json_t *body_consumed); // the same without the journal
+// Outside a turn, for what need not be on disk at once: journaled with the next turn or in a few milliseconds, then told.
+void run_note_late(struct run *run, enum event_kind kind, json_t *body_consumed);
 void run_end(struct run *run, enum run_state state, const json_t *result, const char *reason);
+void run_need_checkouts(struct run *run); // stage_prepared() is called when they are there
 void run_answer(struct run *run, uint64_t call, const json_t *answer, const struct err *failure);
 
 // --- calls.c ---
@@ -107,6 +118,7 @@ void run_read_inbox(struct run *run);
 // --- stage.c ---
 int stage_begin(struct run *run, uint64_t call, const char *task, unsigned n, const json_t *args, json_t **ret_answer,
                 struct err *err);
+void stage_prepared(struct run *run); // in a turn: those that waited for the checkouts go on
 void stage_dispatch_reserved(struct run *run); // after the turn is on disk
 void stage_free(struct stage *s);              // takes it out of the run's list
 void stage_stop(struct stage *s, enum stage_state state, const char *why); // cancel, then kill

@@ -13,7 +13,6 @@
 #include "engine/answer.h"
 #include "engine/key.h"
 #include "handoff/handoff.h"
-#include "handoff/handoff_md.h"
 #include "roles/roles.h"
 
 #include <inttypes.h>
@@ -36,6 +35,7 @@ void stage_free(struct stage *s)
     json_decref(s->args);
     json_decref(s->parents);
     mem_free(s->task);
+    mem_free(s->version);
     mem_free(s);
 }
 
@@ -152,7 +152,6 @@ struct finish_arg {
     json_t *draft; // own copy
     enum stage_state state;
     const char *worker;
-    bool accepted; // out: the result is journaled
 };
 
 static int commit_result(struct stage *s, struct finish_arg *f, json_t *handoff, struct err *err)
@@ -198,11 +197,14 @@ static void finish_in_turn(struct run *run, void *arg)
     if (r == 0)
         r = commit_result(s, f, handoff, &err);
     if (r < 0) {
+        uint64_t lease = s->lease;
         run_end(run, RUN_FAILED, NULL, err.text);
         json_decref(handoff);
+        stage_free(s);
+        pool_done(run->env.pool, lease, false);
         return;
     }
-    f->accepted = true;
+    vec_push(&run->to_acknowledge, s->lease);
     remember(run, handoff, s->key);
     note_claims(s, f->draft, handoff);
     json_t *body = stage_facts(s);
@@ -217,19 +219,17 @@ static void finish_in_turn(struct run *run, void *arg)
     stage_free(s);
     f->s = NULL;
     run_answer(run, call, answer, NULL);
-    AUTO_FREE char *dir = path_join(run->dir, "handoff");
-    if (handoff_write(dir, handoff, HANDOFF_MARKDOWN, NULL, NULL, &err) < 0)
-        log_fact(LOG_WARN, "handoff_file_not_written", "run", run->id, "why", err.text, NULL);
+    if (run->facts)
+        vec_push(&run->to_write, json_incref(handoff));
     json_decref(handoff);
 }
 
 // The stage is over, with this draft (consumed).
-static bool finish(struct stage *s, json_t *draft_consumed, enum stage_state state, const char *worker)
+static void finish(struct stage *s, json_t *draft_consumed, enum stage_state state, const char *worker)
 {
     struct finish_arg f = {.s = s, .draft = draft_consumed, .state = state, .worker = worker};
-    bool on_disk = run_turn(s->run, finish_in_turn, &f);
+    run_turn(s->run, finish_in_turn, &f);
     json_decref(f.draft);
-    return on_disk && f.accepted;
 }
 
 // --- beginning ---
@@ -276,7 +276,7 @@ static void compute_key(struct run *run, struct stage *s, const char *version)
                               .task = json_str(s->args, "task", NULL),
                               .input = json_object_get(s->args, "input"),
                               .parents = parents,
-                              .project = run->facts->base,
+                              .project = s->needs_project ? run->facts->base : NULL,
                               .operator_rules = json_list(json_obj(run->record, "options"), "operator_rules")};
     key_of_stage(&parts, s->key);
 }
@@ -454,21 +454,46 @@ struct described_arg {
     const struct err *err;
 };
 
+// What the key needs is known.
+static void go_on(struct run *run, struct stage *s)
+{
+    struct err err;
+    compute_key(run, s, s->version);
+    choose_occurrence(run, s);
+    if (place(run, s, &err) == 0)
+        return;
+    if (err.code == ERR_CONFLICT)
+        run_end(run, RUN_DIVERGED, NULL, err.text);
+    fail_call(s, &err);
+}
+
 static void described_in_turn(struct run *run, void *arg)
 {
     const struct described_arg *d = arg;
-    struct err err;
     if (d->err) {
         fail_call(d->s, d->err);
         return;
     }
-    compute_key(run, d->s, d->version);
-    choose_occurrence(run, d->s);
-    if (place(run, d->s, &err) == 0)
+    str_set(&d->s->version, d->version);
+    if (d->s->needs_project && !run->facts) {
+        d->s->awaits_checkouts = true;
+        run_need_checkouts(run);
         return;
-    if (err.code == ERR_CONFLICT)
-        run_end(run, RUN_DIVERGED, NULL, err.text);
-    fail_call(d->s, &err);
+    }
+    go_on(run, d->s);
+}
+
+void stage_prepared(struct run *run)
+{
+    for (size_t i = 0; i < run->stages.len;) {
+        struct stage *s = run->stages.items[i];
+        i++;
+        if (!s->awaits_checkouts)
+            continue;
+        s->awaits_checkouts = false;
+        go_on(run, s);
+        i = 0; // it may have changed the list
+    }
 }
 
 static void described(void *user, const char *version, const struct err *err)
@@ -507,6 +532,7 @@ int stage_begin(struct run *run, uint64_t call, const char *task, unsigned n, co
         return err_set(err, ERR_INVALID, "'%s' has no mode '%s'", agent->name, mode);
     struct stage *s = mem_alloc(sizeof(*s));
     *s = (struct stage){.run = run, .call = call, .task = str_dup(task), .n = n, .agent = agent, .role = role};
+    s->needs_project = pool_role_needs_project(role);
     s->args = json_deep_copy(args);
     s->timer = loop_timer_new(run->env.loop, on_timer, s);
     vec_push(&run->stages, s);
@@ -551,17 +577,19 @@ static json_t *ancestors_new(const struct run *run, const struct stage *s)
 static void put_dirs(const struct run *run, const struct stage *s, json_t *assignment)
 {
     json_t *dirs = json_object();
-    AUTO_FREE char *base = workspace_base_dir(run->workspace);
-    AUTO_FREE char *work = workspace_work_dir(run->workspace);
     AUTO_FREE char *spool = stage_spool_dir(s);
     AUTO_FREE char *artifacts = path_join(store_dir(run->env.store), "artifacts");
-    file_make_dirs(spool, NULL);
     json_put_str(dirs, "project", run->project);
-    json_put_str(dirs, "base", base);
-    json_put_str(dirs, "work", work);
+    if (s->needs_project) {
+        AUTO_FREE char *base = workspace_base_dir(run->workspace);
+        AUTO_FREE char *work = workspace_work_dir(run->workspace);
+        file_make_dirs(spool, NULL);
+        json_put_str(dirs, "base", base);
+        json_put_str(dirs, "work", work);
+        json_put_str(dirs, "cache", run->cache_dir);
+    }
     json_put_str(dirs, "run", run->dir);
     json_put_str(dirs, "spool", spool);
-    json_put_str(dirs, "cache", run->cache_dir);
     json_put_str(dirs, "artifacts", artifacts);
     json_put(assignment, "dirs", dirs);
 }
@@ -589,11 +617,13 @@ static json_t *assignment_new(const struct run *run, const struct stage *s, int6
     json_put(a, "parents", json_deep_copy(s->parents));
     json_put(a, "ancestors", ancestors_new(run, s));
     put_dirs(run, s, a);
-    json_t *git = json_object();
-    json_put_str(git, "base", run->facts->base);
-    json_put_str(git, "branch", run->facts->branch);
-    json_put_str(git, "prefix", run->facts->prefix);
-    json_put(a, "git", git);
+    if (s->needs_project) {
+        json_t *git = json_object();
+        json_put_str(git, "base", run->facts->base);
+        json_put_str(git, "branch", run->facts->branch);
+        json_put_str(git, "prefix", run->facts->prefix);
+        json_put(a, "git", git);
+    }
     const json_t *rules = json_list(json_obj(run->record, "options"), "operator_rules");
     json_put(a, "operator_rules", rules ? json_deep_copy(rules) : json_array());
     json_t *limits = json_object();
@@ -641,8 +671,13 @@ bool run_stage_dispatched(struct run *run, uint64_t lease, pid_t worker)
     json_t *body = stage_facts(s);
     json_put_int(body, "worker", worker);
     json_put_str(body, "focus", s->focus.text);
-    run_note(run, EVENT_STAGE_DISPATCHED, body);
+    run_note_late(run, EVENT_STAGE_DISPATCHED, body);
     return true;
+}
+
+static void tell_progress(struct run *run, void *arg)
+{
+    run_tell(run, EVENT_STAGE_PROGRESS, arg);
 }
 
 bool run_stage_progress(struct run *run, uint64_t lease, double fraction, const char *text)
@@ -653,9 +688,8 @@ bool run_stage_progress(struct run *run, uint64_t lease, double fraction, const 
     json_t *body = stage_facts(s);
     json_put_str(body, "text", text);
     json_put_num(body, "fraction", fraction < 0 ? -1 : fraction);
-    if (run->env.event)
-        run->env.event(run->env.user, run->id, EVENT_STAGE_PROGRESS, body);
-    json_decref(body);
+    if (run->late.len == 0 || !run_turn(run, tell_progress, body)) // its dispatch is told first, and is on disk then
+        run_tell(run, EVENT_STAGE_PROGRESS, body);
     return true;
 }
 
@@ -664,11 +698,9 @@ bool run_stage_result(struct run *run, uint64_t lease, const char *worker, json_
     struct stage *s = find_by_lease(run, lease);
     if (!s)
         return false;
-    struct pool *pool = run->env.pool;
     enum stage_state state = s->ending ? s->ending_state : STAGE_COMPLETED;
     AUTO_FREE char *name = str_dup(worker);
-    bool accepted = finish(s, json_deep_copy(draft), state, name);
-    pool_done(pool, lease, accepted);
+    finish(s, json_incref(draft), state, name);
     return true;
 }
 

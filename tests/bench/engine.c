@@ -67,10 +67,14 @@ static void start_one(struct bench *b, unsigned at)
 static void start_more(void *user)
 {
     struct bench *b = user;
+    struct err err;
     b->deferred = false;
+    engine_hold(b->engine);
     for (unsigned i = 0; i < b->n && i < SLOTS_MAX && b->started < b->total; i++)
         if (!b->slots[i].used)
             start_one(b, i);
+    if (engine_release(b->engine, &err) < 0)
+        die("start", &err);
 }
 
 static void note_end(struct bench *b, const char *run)
