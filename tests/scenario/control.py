@@ -140,13 +140,9 @@ workflow "limit" {
         second = self.start("run", self.wait, "--project", self.project, "--json", "--param", "ms=1500")
         two = second.wait_event(is_event("stage_progress", stage=2), "the second run at work")["run"]
         self.assertNotEqual(one, two)
-        for name in ("base", "work"):  # checkouts of their own, on branches of their own
-            self.assertTrue((self.state / "runs" / one / name / "README").exists())
-            self.assertTrue((self.state / "runs" / two / name / "README").exists())
-        mine = git(self.project, "for-each-ref", "--format=%(refname:short)", "refs/heads/baton").split()
-        self.assertEqual(sorted(mine), sorted([f"baton/{one}", f"baton/{two}"]))
-        slots = [p.name for p in (self.state / "cache").glob("*/*") if p.is_dir()]
-        self.assertEqual(sorted(slots), ["0", "1"])
+        for run in (one, two):  # echo does not work on the project: no checkouts, no branch, no build cache
+            self.assertFalse((self.state / "runs" / run / "base").exists())
+        self.assertEqual(git(self.project, "for-each-ref", "refs/heads/baton"), "")
         for r in (first, second):
             self.assertEqual(r.end().status, 0)
         for run in (one, two):
