@@ -138,12 +138,38 @@ static void add_build_configuration(json_t *list, const struct candidate_facts *
     }
 }
 
+static bool is_shipped(const json_t *target)
+{
+    static const char *const SHIPPED[] = {"bin", "cdylib", "staticlib"};
+    const json_t *kinds = json_list(target, "kind");
+    for (size_t i = 0; i < json_array_size(kinds); i++)
+        for (size_t k = 0; k < ARRAY_LEN(SHIPPED); k++)
+            if (str_eq(json_string_value(json_array_get(kinds, i)), SHIPPED[k]))
+                return true;
+    return false;
+}
+
+bool candidates_library_only(const struct cargo_metadata *metadata)
+{
+    size_t i, k;
+    json_t *package, *target;
+    json_array_foreach (json_list(metadata->root, "packages"), i, package) {
+        if (json_str(package, "source", NULL)) // null for packages of the workspace and other folders
+            continue;
+        json_array_foreach (json_list(package, "targets"), k, target)
+            if (is_shipped(target))
+                return false;
+    }
+    return true;
+}
+
 json_t *candidates_new(const struct candidate_facts *facts)
 {
     json_t *list = json_array();
     if (facts->runtime) {
         add_lints(list, facts);
-        add_settings(list, facts);
+        if (!facts->library)
+            add_settings(list, facts);
     }
     if (facts->build_speed)
         add_build_configuration(list, facts);

@@ -273,6 +273,17 @@ static void describe(struct stage *s, json_t *output, json_t *draft, const char 
     draft_next(draft, candidates ? "rust-developer" : NULL, candidates ? "Apply the candidates one by one" : NULL);
 }
 
+// What the caller or baton.toml names is meant to be fast as it is built here; benches that were only found are no such word.
+static bool is_library_only(const struct stage *s)
+{
+    size_t i;
+    json_t *subject;
+    json_array_foreach (s->subjects, i, subject)
+        if (!str_eq(json_str(subject, "source", ""), "cargo bench"))
+            return false;
+    return candidates_library_only(&s->metadata);
+}
+
 static int hand_over(struct stage *s, json_t *output, json_t *draft, const char *why_not, struct err *err)
 {
     struct candidate_facts facts = {.checkout = s->checkout,
@@ -280,8 +291,12 @@ static int hand_over(struct stage *s, json_t *output, json_t *draft, const char 
                                     .findings = s->findings,
                                     .build = s->build,
                                     .runtime = s->runtime && json_array_size(s->subjects) > 0,
-                                    .build_speed = s->build_speed};
+                                    .build_speed = s->build_speed,
+                                    .library = is_library_only(s)};
     const char *below = path_below(s->metadata.workspace_root, s->checkout);
+    if (facts.library && facts.runtime)
+        json_add_str(s->limits, "settings of the release profile were not tried: this project is a library, and whoever uses it "
+                                "builds it with a profile of their own");
     json_put_str(output, "workspace", below ? below : "");
     json_put_flag(output, "measurable", why_not == NULL);
     json_put_str(output, "why_not", why_not);
