@@ -11,8 +11,7 @@ static bool builds_programs(const struct project *p)
 {
     for (size_t i = 0; p->metadata && i < p->metadata->package_count; i++) {
         const struct cargo_package *package = &p->metadata->packages[i];
-        if (package->is_member &&
-            (cargo_package_has_target(package, "bin") || cargo_package_has_target(package, "bench")))
+        if (package->is_member && cargo_package_has_target(package, "bin"))
             return true;
     }
     return false;
