@@ -120,7 +120,7 @@ class KillEngine(support.Scenario):
     def test_killed_at_random_instants(self):
         """Also before the first stage and while the end is written."""
         chance = random.Random(int(os.environ.get("BATON_SEED", "7")))
-        for n in range(int(os.environ.get("BATON_KILLS", "20"))):
+        for n in range(int(os.environ.get("BATON_KILLS", "10"))):
             r = self.begin("--param", "wait_ms=10")
             created = r.wait_event(is_event("run_created"), "the run")
             run = created["run"]

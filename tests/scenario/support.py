@@ -130,7 +130,7 @@ TINY_MAIN = """fn main() {
 """
 
 
-def tiny_crate(place, name="tiny", profile="opt-level = 1\n", main=TINY_MAIN, bench=True):
+def tiny_crate(place, name="tiny", profile="opt-level = 0\n", main=TINY_MAIN, bench=True):
     """A crate that builds in a second and whose one candidate is its release profile."""
     place = pathlib.Path(place)
     (place / "src").mkdir(parents=True)
@@ -139,7 +139,7 @@ def tiny_crate(place, name="tiny", profile="opt-level = 1\n", main=TINY_MAIN, be
     (place / ".gitignore").write_text("target\n")
     (place / "src/main.rs").write_text(main)
     if bench:
-        (place / "baton.toml").write_text(f'[[bench]]\nname = "spin"\ncommand = ["{{bin:{name}}}", "5"]\n')
+        (place / "baton.toml").write_text(f'[[bench]]\nname = "spin"\ncommand = ["{{bin:{name}}}", "1"]\n')
     return place
 
 

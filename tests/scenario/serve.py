@@ -1,0 +1,205 @@
+"""The service: start, follow, cancel over its socket; SIGTERM and kill -9 lose no run; garbage is answered, not obeyed."""
+import json
+import os
+import signal
+import socket
+import stat
+
+import support
+from support import git, is_alive, processes_of, wait_for
+
+WAIT = """
+workflow "wait" {
+  agents = { "echo" },
+  params = { ms = { default = 60000 } },
+  run = function(p)
+    local first = stage { agent = "echo", input = { n = 1 } }
+    local r = stage { agent = "echo", after = first, input = { n = 2, sleep_ms = p.ms } }
+    if not r.ok then fail(r.summary) end
+    finish("accepted", { n = r.output.echo.n })
+  end,
+}
+"""
+
+
+class Client:
+    """One connection to serve.sock."""
+
+    def __init__(self, path):
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.socket.settimeout(support.DEADLINE)
+        self.socket.connect(str(path))
+        self.file = self.socket.makefile("rb")
+
+    def send(self, data):
+        self.socket.sendall(data if isinstance(data, bytes) else json.dumps(data).encode() + b"\n")
+
+    def read(self):
+        line = self.file.readline()
+        return json.loads(line) if line else None
+
+    def ask(self, data):
+        self.send(data)
+        return self.read()
+
+    def until(self, match):
+        """Events up to the first one that matches."""
+        while True:
+            event = self.read()
+            if event is None or match(event):
+                return event
+
+    def close(self):
+        self.file.close()
+        self.socket.close()
+
+
+class Serve(support.Scenario):
+    def setUp(self):
+        super().setUp()
+        self.project = self.root / "project"
+        self.project.mkdir()
+        (self.project / "README").write_text("something\n")
+        support.make_repository(self.project)
+        self.wait = str(self.workflow("wait", WAIT))
+        self.path = self.state / "serve.sock"
+        self.clients = []
+        self.addCleanup(lambda: [c.close() for c in self.clients])
+
+    def serve(self, *more):
+        service = self.start("serve", *more)
+        service.wait_error("serving on")
+        return service
+
+    def client(self):
+        c = Client(self.path)
+        self.clients.append(c)
+        return c
+
+    def begin(self, client, **params):
+        answer = client.ask({"op": "start", "workflow": self.wait, "project": str(self.project), "params": params})
+        self.assertTrue(answer["ok"], answer)
+        return answer["run"]
+
+    def at_work(self, run):
+        wait_for(lambda: any(e["kind"] == "stage_dispatched" and e["body"]["stage"] == 2 for e in self.journal(run)), "stage 2 at work")
+
+    def stop(self, service, number=signal.SIGTERM):
+        service.send(number)
+        done = service.end()
+        self.assertEqual(done.status, 0, str(done))
+        self.assertFalse(processes_of(self.root), "the service left processes behind")
+        return done
+
+    def test_start_follow_finish(self):
+        service = self.serve()
+        self.assertEqual(stat.S_IMODE(os.stat(self.path).st_mode), 0o600)
+        watcher, client = self.client(), self.client()
+        self.assertTrue(watcher.ask({"op": "follow"})["ok"])
+        pong = client.ask({"op": "ping"})
+        self.assertEqual((pong["ok"], pong["pid"], pong["runs"]), (True, service.pid, 0))
+        run = self.begin(client, ms=50)
+        ended = watcher.until(lambda e: e["event"] == "run_finished" and e["run"] == run)
+        self.assertEqual(ended["body"]["state"], "accepted")
+        wait_for(lambda: client.ask({"op": "ping"})["runs"] == 0, "the run is closed")
+        listed = client.ask({"op": "list"})["runs"]
+        self.assertEqual([(r["id"], r["state"]) for r in listed], [(run, "accepted")])
+        self.stop(service)
+        self.check_nothing_left(self.project)
+
+    def test_cancel_over_the_socket_and_from_the_command_line(self):
+        service = self.serve()
+        watcher, client = self.client(), self.client()
+        self.assertTrue(watcher.ask({"op": "follow"})["ok"])
+        for from_command_line in (False, True):
+            run = self.begin(client)
+            self.at_work(run)
+            if from_command_line:
+                self.assertIn("is cancelled", self.baton("cancel", run, status=0).out)
+            else:
+                self.assertTrue(client.ask({"op": "cancel", "run": run, "reason": "enough"})["ok"])
+            ended = watcher.until(lambda e, run=run: e["event"] == "run_finished" and e["run"] == run)
+            self.assertEqual(ended["body"]["state"], "cancelled")
+        self.assertEqual(client.ask({"op": "cancel", "run": "no-such-run"})["code"], "not_found")
+        wait_for(lambda: client.ask({"op": "ping"})["runs"] == 0, "the runs are closed")
+        self.stop(service)
+        self.check_nothing_left(self.project)
+
+    def test_stopped_and_killed_services_lose_no_run(self):
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            with self.subTest(signal=number):
+                service = self.serve()
+                run = self.begin(self.client(), ms=700)
+                self.at_work(run)
+                if number == signal.SIGTERM:
+                    self.stop(service)
+                else:
+                    service.kill()
+                    wait_for(lambda: not processes_of(self.root), "the workers end with the service")
+                self.assertEqual(self.record(run)["state"], "running")
+                service = self.serve()  # takes it up by itself
+                wait_for(lambda run=run: self.record(run)["state"] == "accepted", "the run is finished")
+                self.assertEqual(self.check_paid_once(run, 2), {1: [1], 2: [1, 2]})
+                wait_for(lambda: self.client().ask({"op": "ping"})["runs"] == 0, "the run is closed")
+                self.stop(service)
+                self.check_nothing_left(self.project)
+
+    def test_garbage_is_answered(self):
+        service = self.serve()
+        client = self.client()
+        for bad in (b"\n", b"hello\n", b"{\n", b"[]\n", b"null\n", b"\xff\xfe\x00\n", b"{}\n", b'{"op": 7}\n', b'{"op": "fly"}\n',
+                    b'{"op": "start"}\n', b'{"op": "start", "workflow": "echo", "project": "relative"}\n',
+                    b'{"op": "start", "workflow": "no-such", "project": "/"}\n', b'{"op": "start", "workflow": "../x", "project": "/"}\n',
+                    b'{"op": "cancel"}\n', b'{"op": "start", "workflow": "echo", "project": "/no/such/place"}\n',
+                    b"[" * 5000 + b"\n"):
+            answer = client.ask(bad)
+            self.assertIs(answer["ok"], False, bad)
+            self.assertTrue(answer["error"], bad)
+        self.assertTrue(client.ask({"op": "ping"})["ok"])
+        # a line without an end: the connection goes, the service stays
+        big = self.client()
+        try:
+            for _ in range(64):
+                big.send(b"x" * 65536)
+        except OSError:
+            pass
+        half = self.client()
+        half.send(b'{"op": "pi')
+        half.close()
+        self.assertTrue(client.ask({"op": "ping"})["ok"])
+        self.assertTrue(is_alive(service.pid))
+        self.stop(service)
+
+    def test_limits(self):
+        service = self.serve("--max-runs", "1")
+        client = self.client()
+        run = self.begin(client)
+        answer = client.ask({"op": "start", "workflow": self.wait, "project": str(self.project)})
+        self.assertEqual((answer["ok"], answer["code"]), (False, "limit"))
+        self.assertTrue(client.ask({"op": "cancel", "run": run})["ok"])
+        wait_for(lambda: client.ask({"op": "ping"})["runs"] == 0, "the run is closed")
+        many = [self.client() for _ in range(80)]  # more than the door takes: some are turned away, none is hurt
+        self.assertTrue(many[0].ask({"op": "ping"})["ok"])
+        self.assertTrue(client.ask({"op": "ping"})["ok"])
+        self.stop(service)
+        self.assertEqual(git(self.project, "status", "--porcelain"), "")
+
+    def test_same_key_same_run(self):
+        service = self.serve()
+        client = self.client()
+        request = {"op": "start", "workflow": "echo", "project": str(self.project), "key": "k1"}
+        first, again = client.ask(request), client.ask(request)
+        self.assertEqual((first["run"], first["existing"], again["existing"]), (again["run"], False, True))
+        wait_for(lambda: client.ask({"op": "ping"})["runs"] == 0, "the run is closed")
+        self.stop(service)
+
+    def test_second_service_on_the_same_state(self):
+        service = self.serve()
+        done = self.baton("serve")
+        self.assertNotEqual(done.status, 0, str(done))
+        self.assertTrue(self.client().ask({"op": "ping"})["ok"], "the first one lives on")
+        self.stop(service)
+
+
+if __name__ == "__main__":
+    support.main()
