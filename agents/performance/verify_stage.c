@@ -228,6 +228,10 @@ static char **touch_list(const char *checkout, const json_t *files)
 
 static int verify_build(struct verify *v, json_t *candidate, json_t *result, size_t left, struct err *err)
 {
+    if (clock_mono_ns() > v->deadline_ns) {
+        drop(result, "not measured: the time budget of this run was used up");
+        return 0;
+    }
     AUTO_JSON json_t *alone = json_array();
     json_array_append(alone, candidate);
     int r = change_lay(v->base, v->work, alone, v->touched, err);
