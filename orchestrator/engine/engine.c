@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "base/vec.h"
+#include "engine/agents.h"
 #include "engine/batch.h"
 #include "engine/catalog.h"
 #include "engine/pool.h"
@@ -24,6 +25,8 @@ struct engine {
     char *program_dir, *data_dir;
     struct pool *pool;
     struct batch *batch;
+    struct agents *agents;
+    struct script_cache *scripts;
     struct loop_timer *look_timer, *bury_timer;
     bool held; // starts wait for engine_release to be on disk
     VEC(struct run *) runs;
@@ -135,6 +138,8 @@ int engine_new(const struct engine_options *options, struct engine **ret, struct
     e->look_timer = loop_timer_new(options->loop, look_around, e);
     e->bury_timer = loop_timer_new(options->loop, bury, e);
     e->batch = batch_new(options->loop, options->store);
+    e->agents = agents_new(options->store, options->data_dir);
+    e->scripts = script_cache_new();
     static const struct pool_events EVENTS = {.dispatched = on_dispatched,
                                               .progress = on_progress,
                                               .result = on_result,
@@ -164,6 +169,8 @@ struct engine *engine_free(struct engine *e)
     loop_timer_close(e->look_timer);
     loop_timer_close(e->bury_timer);
     batch_free(e->batch);
+    agents_free(e->agents);
+    script_cache_free(e->scripts);
     pool_free(e->pool);
     mem_free(e->program_dir);
     mem_free(e->data_dir);
@@ -181,6 +188,8 @@ static int take_up(struct engine *e, const char *id, struct err *err)
     struct run_env env = {.loop = e->options.loop,
                           .store = e->options.store,
                           .batch = e->batch,
+                          .agents = e->agents,
+                          .scripts = e->scripts,
                           .pool = e->pool,
                           .may_ask = e->options.may_ask,
                           .user = e,
@@ -237,13 +246,11 @@ static int gather_script(struct engine *e, const struct engine_request *q, struc
     int r = catalog_workflow(e->data_dir, q->workflow, &p->script, &p->script_len, &p->name, err);
     if (r < 0)
         return r;
-    struct script *script = NULL;
     AUTO_FREE char *file = str_printf("%s.lua", p->name);
-    r = script_load(p->script, p->script_len, file, NULL, &script, err);
-    if (r < 0)
-        return r;
-    json_t *declaration = script_declaration_new(script);
-    script_free(script);
+    struct script_limits limits = {.cache = e->scripts};
+    json_t *declaration = script_declare_new(p->script, p->script_len, file, &limits, err);
+    if (!declaration)
+        return -(int)err->code;
     p->params = script_params_new(declaration, q->params, q->params_from_text, err);
     if (!p->params) {
         json_decref(declaration);
@@ -251,45 +258,6 @@ static int gather_script(struct engine *e, const struct engine_request *q, struc
     }
     *ret_declaration = declaration;
     return store_artifact_put(e->options.store, p->script, p->script_len, p->script_hash, err);
-}
-
-static int keep_agent(struct engine *e, const struct agentfile *agent, json_t *agents, struct err *err)
-{
-    char *text = NULL;
-    size_t len = 0;
-    char hash[HASH_TEXT];
-    if (json_object_get(agents, agent->name))
-        return 0;
-    int r = file_read(agent->file, AGENTFILE_TEXT_MAX, &text, &len, err);
-    if (r == 0)
-        r = store_artifact_put(e->options.store, text, len, hash, err);
-    if (r == 0)
-        json_put_str(agents, agent->name, hash);
-    mem_free(text);
-    return r;
-}
-
-// The agents the workflow declares, and every other one of the set: a script may name them.
-static int gather_agents(struct engine *e, const struct engine_request *q, const json_t *declaration, struct parts *p,
-                         struct err *err)
-{
-    struct agentset *set = catalog_agents(e->data_dir, q->agent_dirs);
-    p->agents = json_object();
-    int r = 0;
-    size_t i;
-    json_t *name;
-    json_array_foreach (json_list(declaration, "agents"), i, name) {
-        const struct agentfile *agent = agentset_find(set, json_string_value(name));
-        if (r == 0 && !agent)
-            r = err_set(err, ERR_NOT_FOUND, "the workflow '%s' needs the agent '%s', and no agent file has that name", p->name,
-                        json_string_value(name));
-        if (r == 0)
-            r = keep_agent(e, agent, p->agents, err);
-    }
-    for (i = 0; i < set->agents.len && r == 0; i++)
-        r = keep_agent(e, set->agents.items[i], p->agents, err);
-    agentset_free(set);
-    return r;
 }
 
 static int gather(struct engine *e, const struct engine_request *q, struct parts *p, struct err *err)
@@ -302,7 +270,7 @@ static int gather(struct engine *e, const struct engine_request *q, struct parts
         return err_set(err, ERR_INVALID, "the project '%s' is not a folder", p->project);
     int r = gather_script(e, q, p, &declaration, err);
     if (r == 0)
-        r = gather_agents(e, q, declaration, p, err);
+        r = agents_gather(e->agents, q->agent_dirs, json_list(declaration, "agents"), p->name, &p->agents, err);
     json_decref(declaration);
     p->options = json_object();
     json_t *rules = json_array();

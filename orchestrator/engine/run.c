@@ -479,18 +479,10 @@ static int load_agents(struct run *run, struct err *err)
     const char *name;
     json_t *hash;
     json_object_foreach (json_obj(run->record, "agents"), name, hash) {
-        struct run_agent a = {.name = str_dup(name)};
-        snprintf(a.hash, sizeof(a.hash), "%s", json_string_value(hash));
-        size_t len = 0;
-        int r = store_artifact_get(run->env.store, a.hash, AGENTFILE_TEXT_MAX, &a.text, &len, err);
-        AUTO_FREE char *file_name = str_printf("%s.md", role_bare_name(name));
-        if (r == 0)
-            r = agentfile_parse(file_name, a.text, len, &a.file, err);
-        if (r < 0) {
-            mem_free(a.name);
-            mem_free(a.text);
-            return err_wrap(err, "agent '%s'", name);
-        }
+        struct agent_text *a = NULL;
+        int r = agents_ref(run->env.agents, name, json_string_value(hash), &a, err);
+        if (r < 0)
+            return r;
         vec_push(&run->agents, a);
     }
     return 0;
@@ -504,7 +496,8 @@ static int load_script(struct run *run, struct err *err)
     if (r < 0)
         return r;
     AUTO_FREE char *name = str_printf("%s.lua", json_str(run->record, "workflow", "workflow"));
-    r = script_load(text, len, name, NULL, &run->script, err);
+    struct script_limits limits = {.cache = run->env.scripts};
+    r = script_load(text, len, name, &limits, &run->script, err);
     mem_free(text);
     return r;
 }
@@ -564,11 +557,8 @@ struct run *run_free(struct run *run)
     if (run->cache_lock >= 0)
         close(run->cache_lock);
     mem_free(run->cache_dir);
-    for (size_t i = 0; i < run->agents.len; i++) {
-        mem_free(run->agents.items[i].name);
-        mem_free(run->agents.items[i].text);
-        agentfile_free(run->agents.items[i].file);
-    }
+    for (size_t i = 0; i < run->agents.len; i++)
+        agents_unref(run->env.agents, run->agents.items[i]);
     vec_free(&run->agents);
     vec_free(&run->stages);
     vec_free(&run->waitings);

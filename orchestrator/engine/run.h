@@ -2,6 +2,7 @@
 #pragma once
 
 #include "base/err.h"
+#include "engine/agents.h"
 #include "engine/batch.h"
 #include "engine/pool.h"
 #include "json/json.h"
@@ -12,11 +13,14 @@
 #include <stdint.h>
 
 struct run;
+struct script_cache;
 
 struct run_env {
     struct loop *loop;
     struct store *store;
-    struct batch *batch; // of all runs of this process
+    struct batch *batch; // of all runs of this process, as what follows
+    struct agents *agents;
+    struct script_cache *scripts;
     struct pool *pool;
     bool may_ask; // somebody can answer an approval; if not, "ask" means "no"
     void *user;

@@ -13,20 +13,13 @@
 #define STAGE_WALL_NS      (2 * INT64_C(3600) * NS_PER_SEC)
 #define CANCEL_GRACE_NS    (700 * NS_PER_MS) // a worker that has not answered to a cancel by then is killed
 
-struct run_agent { // an agent file as it was when the run started
-    char *name;
-    char hash[HASH_TEXT];
-    char *text;
-    struct agentfile *file;
-};
-
 struct stage {
     struct run *run;
     uint64_t call;          // of the script
     char *task;             // coroutine
     unsigned n;             // call number in it
     json_t *args;           // as the script gave them
-    const struct run_agent *agent;
+    const struct agent_text *agent;
     const char *role;
     struct focus focus;
     json_t *parents;        // handoff objects
@@ -70,7 +63,7 @@ struct run {
     struct script *script;
     struct workspace *workspace;
     const struct workspace_facts *facts; // NULL until prepared: when the first stage needs the project
-    VEC(struct run_agent) agents;
+    VEC(struct agent_text *) agents; // as they were when the run started
     VEC(struct stage *) stages;     // open ones
     VEC(struct waiting *) waitings;
     VEC(uint64_t) to_dispatch;      // sequence numbers reserved in this turn

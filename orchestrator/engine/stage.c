@@ -234,14 +234,14 @@ static void finish(struct stage *s, json_t *draft_consumed, enum stage_state sta
 
 // --- beginning ---
 
-static const struct run_agent *find_agent(const struct run *run, const char *name)
+static const struct agent_text *find_agent(const struct run *run, const char *name)
 {
     for (size_t i = 0; i < run->agents.len; i++)
-        if (str_eq(run->agents.items[i].name, name))
-            return &run->agents.items[i];
+        if (str_eq(run->agents.items[i]->name, name))
+            return run->agents.items[i];
     for (size_t i = 0; i < run->agents.len; i++)
-        if (role_same_agent(run->agents.items[i].name, name))
-            return &run->agents.items[i];
+        if (role_same_agent(run->agents.items[i]->name, name))
+            return run->agents.items[i];
     return NULL;
 }
 
@@ -521,7 +521,7 @@ int stage_begin(struct run *run, uint64_t call, const char *task, unsigned n, co
 {
     (void)ret_answer;
     const char *name = json_str(args, "agent", "");
-    const struct run_agent *agent = find_agent(run, name);
+    const struct agent_text *agent = find_agent(run, name);
     if (!agent)
         return err_set(err, ERR_NOT_FOUND, "no agent file for '%s': the run started with %zu agents", name, run->agents.len);
     const char *role = role_of_agent(agent->name);

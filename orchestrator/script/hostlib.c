@@ -95,7 +95,7 @@ static int host_guard(lua_State *L)
     return 0;
 }
 
-void script_open_prelude(struct script *s)
+void script_open_prelude(struct script *s, struct script_cache *cache)
 {
     static const luaL_Reg HOST[] = {
         {"call", host_call}, {"declare", host_declare}, {"log", host_log},   {"raise", host_raise}, {"line", host_line},
@@ -103,7 +103,7 @@ void script_open_prelude(struct script *s)
     };
     lua_State *L = s->vm.L;
     value_open(L);
-    int r = luaL_loadbufferx(L, (const char *)SCRIPT_PRELUDE, SCRIPT_PRELUDE_LEN, "=" VM_PRELUDE_NAME, "t");
+    int r = script_compile(L, (const char *)SCRIPT_PRELUDE, SCRIPT_PRELUDE_LEN, "=" VM_PRELUDE_NAME, script_cache_prelude(cache));
     luaL_newlib(L, HOST);
     lua_pushlightuserdata(L, NULL);
     lua_setfield(L, -2, "null");

@@ -11,15 +11,16 @@
 #define MEMORY_DEFAULT       ((size_t)64 << 20)
 #define INSTRUCTIONS_DEFAULT UINT64_C(50000000)
 
-static int load_text(struct script *s, const char *text, size_t len, struct err *err)
+static int load_text(struct script *s, const char *text, size_t len, struct script_cache *cache, struct err *err)
 {
     lua_State *L = s->vm.L;
     AUTO_FREE char *chunk = str_printf("=%s", s->name);
     size_t skip = len >= 3 && memcmp(text, "\xEF\xBB\xBF", 3) == 0 ? 3 : 0;
     if (len > skip && text[skip] == LUA_SIGNATURE[0])
         return err_set(err, ERR_PARSE, "%s is compiled Lua; only text is loaded", s->name);
+    struct buf *code = script_cache_code(cache, text, len, s->name);
     vm_enter(&s->vm, L);
-    int r = luaL_loadbufferx(L, text + skip, len - skip, chunk, "t");
+    int r = script_compile(L, text + skip, len - skip, chunk, code);
     if (r == LUA_OK)
         r = lua_pcall(L, 0, 0, 0);
     vm_leave(&s->vm);
@@ -46,8 +47,8 @@ int script_load(const char *text, size_t len, const char *name, const struct scr
     s->main_ref = LUA_NOREF;
     vm_open(&s->vm, limits && limits->memory ? limits->memory : MEMORY_DEFAULT,
             limits && limits->instructions ? limits->instructions : INSTRUCTIONS_DEFAULT, s);
-    script_open_prelude(s);
-    int r = load_text(s, text, len, err);
+    script_open_prelude(s, limits ? limits->cache : NULL);
+    int r = load_text(s, text, len, limits ? limits->cache : NULL, err);
     if (r < 0) {
         script_free(s);
         return r;

@@ -49,7 +49,12 @@ struct script_host {
 struct script_limits {
     size_t memory;         // bytes of the VM; 0: 64 MiB
     uint64_t instructions; // VM instructions (and their equivalent in copied bytes) between two waits; 0: 50 million
+    struct script_cache *cache; // NULL: everything is compiled anew
 };
+
+// Compiled scripts, for a process that loads the same ones again and again. Must outlive nothing: scripts do not need it.
+struct script_cache *script_cache_new(void);
+struct script_cache *script_cache_free(struct script_cache *cache); // NULL allowed; returns NULL
 
 enum script_state {
     SCRIPT_LOADED,  // declaration read, not started
@@ -62,6 +67,9 @@ enum script_state {
 // defaults.
 int script_load(const char *text, size_t len, const char *name, const struct script_limits *limits, struct script **ret,
                 struct err *err);
+// The declaration alone (script_declaration_new); with a cache the script is executed for it only once. NULL with err.
+json_t *script_declare_new(const char *text, size_t len, const char *name, const struct script_limits *limits,
+                           struct err *err);
 // NULL allowed; open calls are dropped; returns NULL. Not from inside a host call.
 struct script *script_free(struct script *s);
 

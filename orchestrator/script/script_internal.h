@@ -2,6 +2,7 @@
 // tasks.c runs it.
 #pragma once
 
+#include "base/buf.h"
 #include "base/vec.h"
 #include "script/script.h"
 #include "script/vm.h"
@@ -46,7 +47,12 @@ struct script {
 };
 
 // hostlib.c: opens the border and runs the prelude.
-void script_open_prelude(struct script *s);
+void script_open_prelude(struct script *s, struct script_cache *cache);
+
+// cache.c. Like luaL_loadbufferx of a text; `code` (NULL allowed) holds its bytecode afterwards, or is used when it does already.
+int script_compile(lua_State *L, const char *text, size_t len, const char *chunk, struct buf *code);
+struct buf *script_cache_prelude(struct script_cache *cache); // NULL without a cache
+struct buf *script_cache_code(struct script_cache *cache, const char *text, size_t len, const char *name);
 
 // tasks.c
 bool script_ended(const struct script *s);

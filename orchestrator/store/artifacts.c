@@ -12,6 +12,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#define DURABLE_MAX 4096
+
 static const struct row_form REF_FORM = {"artifacts", "seq:i name hash media bytes:i", "name"};
 
 static bool is_hash(const char *hash)
@@ -37,6 +39,20 @@ static int sync_folder(const char *path, struct err *err)
     if (fd >= 0)
         close(fd);
     return r;
+}
+
+static bool is_durable(const struct store *s, const char *hash)
+{
+    return json_object_get(s->durable, hash) != NULL;
+}
+
+static void note_durable(struct store *s, const char *hash)
+{
+    if (!s->durable)
+        s->durable = json_object();
+    if (json_object_size(s->durable) >= DURABLE_MAX)
+        json_object_clear(s->durable);
+    json_put_flag(s->durable, hash, true);
 }
 
 struct writer {
@@ -127,9 +143,11 @@ int store_artifact_put(struct store *s, const void *data, size_t len, char ret_h
     struct stat st;
     if (stat(path, &st) == 0 && st.st_size == (off_t)len) {
         AUTO_FREE char *folder = path_dir(path);
-        int r = sync_folder(folder, err);
-        if (r >= 0)
+        int r = is_durable(s, hash) ? 0 : sync_folder(folder, err);
+        if (r >= 0) {
             memcpy(ret_hash, hash, HASH_TEXT);
+            note_durable(s, hash);
+        }
         return r;
     }
     struct writer w;

@@ -21,6 +21,7 @@ struct store {
     bool batch;  // opened by store_begin
     int depth;   // transactions inside it
     int64_t data_version;
+    json_t *durable; // artifacts this process has synced, hash -> true
 };
 
 // Text for a failed SQLite call; what happens next is up to the caller.

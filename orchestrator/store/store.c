@@ -396,6 +396,7 @@ struct store *store_close(struct store *s)
         store_rollback(s);
         close_db(s);
     }
+    json_decref(s->durable);
     mem_free(s->dir);
     mem_free(s->db_path);
     mem_free(s);
