@@ -49,7 +49,7 @@ class Cancels:
         run, = wait_for(lambda: {run for (run,) in self.place.rows("SELECT id FROM runs")} - before, "the run")
         if way == "timeout":
             self.expect(p, 0, "accepted", run)
-            states = [s for (s,) in self.place.rows("SELECT state FROM stages WHERE run = ?", run)]
+            states = [s for (s,) in self.place.rows("SELECT state FROM stages WHERE run = ? AND agent = 'echo'", run)]
             need(states == ["timed_out"] * 2, f"{run}: the stages are {states}: {self.place.said(p)}")
             self.gone(False, 0)
             return

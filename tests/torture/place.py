@@ -206,10 +206,13 @@ def final_state(place, run):
     stages = place.rows("SELECT s.seq, s.task, s.agent, s.mode, s.request, s.state, h.body FROM stages s LEFT JOIN handoffs h"
                         " ON h.run = s.run AND h.id = s.handoff_id WHERE s.run = ?", run)
     need(all(body for *_, body in stages), "a finished stage has no handoff")
-    names = {json.loads(body)["id"]: json.loads(request)["input"].get("id") for *_, request, _, body in stages}
+    names = {json.loads(body)["id"]: (json.loads(request).get("input") or {}).get("id") for *_, request, _, body in stages}
     lines = []
     for _, task, agent, mode, request, state, body in stages:
         handoff = json.loads(body)
+        if agent != "echo":  # its texts name folders of the run
+            lines.append([task, agent, mode, state, handoff["status"]])
+            continue
         lines.append([task, agent, mode, steady(json.loads(request)["input"]), state, steady(handoff["output"]), handoff["status"],
                       handoff["summary"], sorted(names[p] for p in handoff["parent"] or [])])
     result = json.loads(place.rows("SELECT result FROM runs WHERE id = ?", run)[0][0])
