@@ -103,7 +103,7 @@ static int run_cargo(const struct builder *b, const json_t *programs, bool bench
         if (result.timed_out) {
             char took[CLOCK_TEXT_MAX];
             clock_human(result.wall_ns, took);
-            r = err_set(err, ERR_TIMEOUT, "the build was ended after %s, which is all that was left of the budget", took);
+            r = err_set(err, ERR_TIMEOUT, "not measured: the build was ended after %s, which is all that was left of the budget", took);
         } else if (result.exit_code != 0) {
             const char *why = first_error(&messages);
             r = err_set(err, ERR_TOOL, "cargo %s failed: %.900s", benches ? "bench --no-run" : "build --release",

@@ -26,8 +26,8 @@
 #include <unistd.h>
 
 #define BUDGET_DEFAULT_MIN 20
-#define COMPARE_WALL_MAX   (45 * NS_PER_SEC)
-#define COMPARE_WALL_EACH  (20 * NS_PER_SEC) // per subject, when that is more
+#define COMPARE_WALL_MAX   (90 * NS_PER_SEC) // what is decided earlier ends earlier
+#define COMPARE_WALL_EACH  (30 * NS_PER_SEC) // per subject, when that is more
 #define COMPARE_WALL_MIN   (8 * NS_PER_SEC)
 
 struct verify {
@@ -207,7 +207,10 @@ static int verify_program(struct verify *v, json_t *candidate, json_t *result, s
         drop(result, why.text);
         return 0;
     }
-    r = judge_program(v, candidate, result, programs, hash, left, err);
+    if (clock_mono_ns() > v->deadline_ns && !str_eq(hash, v->programs_hash))
+        drop(result, "not measured: the time budget of this run was used up by building it");
+    else
+        r = judge_program(v, candidate, result, programs, hash, left, err);
     json_decref(programs);
     return r;
 }
@@ -260,7 +263,8 @@ static int verify_build(struct verify *v, json_t *candidate, json_t *result, siz
     if (r == -ERR_CANCELLED)
         return err_set(err, why.code, "%s", why.text);
     if (r < 0) {
-        drop(result, why.text);
+        AUTO_FREE char *text = str_printf("%s%s", r == -ERR_LIMIT ? "not measured: " : "", why.text);
+        drop(result, text);
         return 0;
     }
     const char *reason = NULL;

@@ -27,6 +27,7 @@ static const char *tone_of(const char *verdict)
                                            {"running", "calm"},
                                            {"waiting", "calm"},
                                            {"unproven", "warn"},
+                                           {"undecided", "warn"},
                                            {"needs_discussion", "warn"},
                                            {"nothing_measurable", "warn"},
                                            {"cancelled", "warn"}};

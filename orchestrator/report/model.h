@@ -1,7 +1,7 @@
 // What a report says, as one JSON value made from the journal: the text, the page and report.json show the same rows.
 // Members:
 //
-//   run, workflow, state, verdict ("improved", "optimal", "unproven", "done" or the state), headline (one sentence),
+//   run, workflow, state, verdict ("improved", "optimal", "undecided", "unproven", "done" or the state), headline (one sentence),
 //   reason, project, params, created, finished, duration_ms, git {repository, prefix, base, branch, own_copy, head},
 //   metrics [{subject, metric, before_ns, after_ns, change_pct, low_pct, high_pct, verdict, pairs, level, p, outputs,
 //   theta, mde_pct, metrics, reasons, before_rss_kb, after_rss_kb, part}], best (the metric of the headline or null),

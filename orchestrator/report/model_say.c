@@ -72,6 +72,21 @@ static char *labelled(const char *label, const char *reason, const char *state)
     return str_printf("%s: %s", label, reason);
 }
 
+// Changes of which the run does not know whether they are faster.
+static size_t undecided(const json_t *dropped)
+{
+    size_t i, k, open = 0;
+    json_t *result, *comparison;
+    json_array_foreach (dropped, i, result) {
+        bool unknown = str_starts(json_str(result, "reason", ""), "not measured");
+        json_array_foreach (json_list(result, "comparisons"), k, comparison)
+            if (str_eq(json_str(comparison, "verdict", ""), "undecided") && !json_flag(result, "kept", false))
+                unknown = true;
+        open += unknown;
+    }
+    return open;
+}
+
 void model_say_headline(json_t *model, const struct model_ran *ran)
 {
     const char *state = json_str(model, "state", "?"), *verdict = state;
@@ -88,8 +103,14 @@ void model_say_headline(json_t *model, const struct model_ran *ran)
             str_printf("Not proven: %zu change%s measured better one by one, but together they do not on fresh pairs.",
                        kept, kept == 1 ? "" : "s");
     } else if (accepted && ran->profiled && ran->developed) {
-        verdict = "optimal";
-        text = str_dup("Already optimal: no change that was tried measures better.");
+        size_t tried = json_array_size(json_list(model, "dropped")), open = undecided(json_list(model, "dropped"));
+        verdict = open ? "undecided" : "optimal";
+        if (open)
+            text = str_printf("Nothing changed: no change measures better, but %zu of %zu could not be decided in the time there was.",
+                              open, tried);
+        else
+            text = str_dup(tried ? "Already optimal: no change that was tried measures better."
+                                 : "Already optimal: nothing was found that is worth a change.");
     } else {
         verdict = accepted ? "done" : state;
         text = labelled(label_of(state, ran), json_str(model, "reason", NULL), state);

@@ -202,7 +202,8 @@ const char *text_state(const char *state)
                                            {"changes_requested", "changes requested"},
                                            {"no_difference", "no difference"},
                                            {"unproven", "not proven"},
-                                           {"optimal", "already optimal"}};
+                                           {"optimal", "already optimal"},
+                                           {"undecided", "undecided"}};
     for (size_t i = 0; state && i < ARRAY_LEN(NAMES); i++)
         if (str_eq(state, NAMES[i][0]))
             return NAMES[i][1];

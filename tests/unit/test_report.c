@@ -270,7 +270,7 @@ static void test_report_of_other_ends(void **state)
     headline_of(only(1, "accepted", "14 findings"), "done", "Reviewed: 14 findings");
     headline_of(only(2, "accepted", "5 candidates"), "done", "Profiled: 5 candidates");
     headline_of(only(3, "accepted", "no candidate"), "optimal",
-                "Already optimal: no change that was tried measures better.");
+                "Already optimal: nothing was found that is worth a change.");
     headline_of(only(2, "nothing_measurable", "nothing measurable: no program"), "nothing_measurable",
                 "Nothing measurable: no program");
     headline_of(only(1, "failed", "the review did not end well"), "failed", "Failed: the review did not end well");

@@ -395,6 +395,10 @@ bool ab_accepts(const struct ab_result *r, const char **ret_why)
     const char *why = NULL;
     if (r->outputs == AB_OUTPUTS_DIFFER)
         why = "the outputs differ";
+    else if (r->verdict == VERDICT_UNDECIDED)
+        why = "undecided: the runs scatter too much, or the time was too short, to tell";
+    else if (r->verdict == VERDICT_SAME)
+        why = "it makes no difference that counts";
     else if (r->verdict != VERDICT_FASTER)
         why = "it does not measure faster";
     else if (!r->past_theta)
