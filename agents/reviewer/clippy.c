@@ -181,6 +181,18 @@ static char *suggestion_of(const struct cargo_diagnostic *d)
     return str_dup(d->help ? d->help : "see the lint's documentation");
 }
 
+// Whether what is collected is only asked for its length or the like. Where it is walked over later, the lint does not see that
+// the collection ends a borrow or gives the iterator a name, and is wrong more often than right.
+static bool collects_to_ask(const struct cargo_diagnostic *d)
+{
+    static const char *const ANSWERS[] = {"count()", "any(", "next()", "is_empty"};
+    const char *text = d->suggestion_count == 1 ? d->spans[d->span_count].replacement : NULL;
+    for (size_t i = 0; text && i < ARRAY_LEN(ANSWERS); i++)
+        if (strstr(text, ANSWERS[i]))
+            return true;
+    return false;
+}
+
 static void add_finding(const struct cargo_diagnostic *d, const struct clippy_scope *scope, struct open_file *open,
                         struct findings *ret)
 {
@@ -192,6 +204,8 @@ static void add_finding(const struct cargo_diagnostic *d, const struct clippy_sc
     if (!file || !open_file(open, scope->root, file) || in_test(&open->source, span->line))
         return;
     if (lint->group == 'l' && !in_loop(&open->source, span))
+        return;
+    if (str_eq(d->code, "clippy::needless_collect") && !collects_to_ask(d))
         return;
     AUTO_FREE char *function =
         rust_function_label(&open->source.items, rust_function_at_line(&open->source.items, (uint32_t)span->line));
