@@ -108,7 +108,7 @@ static int begin_sleep(struct run *run, uint64_t call, const char *task, unsigne
     int r = answer_fresh(run, task, n, "sleep", args, json_incref(wake), &journal, err);
     if (r < 0)
         return r;
-    int64_t left = json_integer_value(journal) - clock_wall_ns();
+    int64_t left = clock_left_ns(json_integer_value(journal), clock_wall_ns(), json_int(args, "ms", 0) * NS_PER_MS);
     json_decref(journal);
     if (left <= 0) {
         *ret = json_null();
@@ -283,7 +283,7 @@ static int begin_approve(struct run *run, uint64_t call, const char *task, unsig
     w->approval = true;
     w->after = after;
     if (expires > 0)
-        loop_timer_start(w->timer, until > now ? until - now : 0, 0);
+        loop_timer_start(w->timer, clock_left_ns(until, now, expires), 0);
     json_t *body = json_deep_copy(args);
     json_put_int(body, "inbox", after);
     json_put_str(body, "task", task);

@@ -444,9 +444,8 @@ void run_begin(struct run *run)
 {
     int64_t wall_ms = json_int(json_obj(run->record, "options"), "wall_ms", 0);
     if (wall_ms > 0) {
-        int64_t used = clock_wall_ns() - json_int(run->record, "created_ns", clock_wall_ns());
-        int64_t left = wall_ms * NS_PER_MS - used;
-        loop_timer_start(run->wall_timer, left > 0 ? left : 0, 0);
+        int64_t now = clock_wall_ns(), wall = wall_ms * NS_PER_MS;
+        loop_timer_start(run->wall_timer, clock_left_ns(json_int(run->record, "created_ns", now) + wall, now, wall), 0);
     }
     run->resumed = !str_eq(json_str(run->record, "state", ""), run_state_name(RUN_QUEUED));
     char reason[STORE_NAME_MAX];

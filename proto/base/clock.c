@@ -20,6 +20,12 @@ int64_t clock_wall_ns(void)
     return read_clock(CLOCK_REALTIME);
 }
 
+int64_t clock_left_ns(int64_t until, int64_t now, int64_t length)
+{
+    int64_t left = until > now ? until - now : 0;
+    return left < length ? left : length;
+}
+
 void clock_iso(int64_t wall_ns, char out[CLOCK_TEXT_MAX])
 {
     time_t sec = (time_t)(wall_ns / NS_PER_SEC);

@@ -123,6 +123,16 @@ static void test_hash_and_ids(void **state)
     assert_int_equal(id[14], '7');
 }
 
+static void test_clock_left(void **state)
+{
+    (void)state;
+    assert_int_equal(clock_left_ns(100, 40, 80), 60);
+    assert_int_equal(clock_left_ns(100, 100, 80), 0);
+    assert_int_equal(clock_left_ns(100, 5000, 80), 0);  // the clock was set forward
+    assert_int_equal(clock_left_ns(100, -5000, 80), 80); // the clock was set back
+    assert_int_equal(clock_left_ns(INT64_MAX, 1, 80), 80);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -135,6 +145,7 @@ int main(void)
         cmocka_unit_test(test_json_canonical_is_order_free),
         cmocka_unit_test(test_json_text_replaces_bad_bytes),
         cmocka_unit_test(test_hash_and_ids),
+        cmocka_unit_test(test_clock_left),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
