@@ -1,0 +1,16 @@
+// Shared by the files of a stage: stage.c (from the script's call to the reservation), stage_finish.c (handoff and result),
+// stage_dispatch.c (what goes to the pool and comes from it). Nobody else's.
+#pragma once
+
+#include "engine/run_internal.h"
+
+#define LEASE_TEXT 24
+
+void stage_lease_text(uint64_t lease, char out[LEASE_TEXT]);
+struct stage *stage_by_lease(struct run *run, uint64_t lease); // NULL: no open stage has it
+char *stage_spool_dir(const struct stage *s);                  // owned by the caller
+json_t *stage_facts_new(const struct stage *s);                // {stage, agent, mode, attempt} for events
+void stage_remember(struct run *run, const json_t *handoff, const char *key);
+
+// The stage is over with this draft (consumed): handoff, journal, answer to the script. s is gone afterwards when a turn took it.
+void stage_finish(struct stage *s, json_t *draft_consumed, enum stage_state state, const char *worker);
