@@ -72,7 +72,8 @@ class KillEngine(support.Scenario):
         executed = self.marks(run)
         if stages == STAGES:  # in the chain, the number of a stage is the n of its input
             for stage, attempts in dispatched.items():
-                self.assertLessEqual(executed[stage], len(attempts), f"stage {stage} was executed more often than dispatched")
+                # The number of the attempt, not of the notes: a kill may take the note of a dispatch along.
+                self.assertLessEqual(executed[stage], max(attempts), f"stage {stage} was executed more often than leased")
         self.assertEqual(set(executed), set(range(1, stages + 1)))
         return dispatched
 
