@@ -101,14 +101,17 @@ static void look_at(struct job *job, const char *root, const struct cargo_metada
 // At most HARNESS_SUBJECTS_MAX benches, spread evenly, so that one large group does not hide the others.
 static void thin_out(json_t *subjects, json_t *limits)
 {
-    size_t n = json_array_size(subjects);
-    if (n <= HARNESS_SUBJECTS_MAX)
+    size_t n = json_array_size(subjects), most = HARNESS_SUBJECTS_MAX;
+    for (size_t i = 0; i < n; i++)
+        if (str_eq(json_str(json_array_get(subjects, i), "kind", ""), "printed"))
+            most = HARNESS_PRINTED_MAX;
+    if (n <= most)
         return;
     AUTO_JSON json_t *all = json_copy(subjects);
     json_array_clear(subjects);
-    for (size_t i = 0; i < HARNESS_SUBJECTS_MAX; i++)
-        json_array_append(subjects, json_array_get(all, i * n / HARNESS_SUBJECTS_MAX));
-    AUTO_FREE char *limit = str_printf("%zu of %zu benches are measured; name one with --bench to choose", (size_t)HARNESS_SUBJECTS_MAX, n);
+    for (size_t i = 0; i < most; i++)
+        json_array_append(subjects, json_array_get(all, i * n / most));
+    AUTO_FREE char *limit = str_printf("%zu of %zu benches are measured; name one with --bench to choose", most, n);
     json_add_str(limits, limit);
 }
 

@@ -8,6 +8,7 @@
 #include "sdk/agent.h"
 
 #define HARNESS_SUBJECTS_MAX 6 // benches that are measured; more are spread evenly over the list
+#define HARNESS_PRINTED_MAX  3 // when a harness decides itself how long a run takes (seconds): a verdict needs many runs
 
 // subjects is changed in place.
 int harness_expand(struct job *job, const char *root, const struct cargo_metadata *metadata, json_t *subjects,
