@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -19,6 +20,7 @@
 #define LOCK_STEP_NS    (10 * INT64_C(1000000))
 #define LOCK_WAIT_NS    (120 * INT64_C(1000000000)) // then on without it: better a git that complains than no run
 #define GIT_ARGS_MAX    32
+#define BUILD_FOLDER_DEPTH 8
 #define OUTPUT_MAX      ((size_t)64 * 1024)
 #define STEP_TIMEOUT_NS (600 * INT64_C(1000000000))
 
@@ -316,16 +318,49 @@ static void added_copy(struct workspace *w, int exit_code)
     STEP(w, copy, committed_copy, "commit", "-q", "--no-verify", "--allow-empty", "-m", "The project as it was");
 }
 
+// Build output below dir, as lines of an exclude file: folders that cargo has marked as its own. `below` is dir seen from the project.
+static void list_build_folders(const char *dir, const char *below, unsigned depth, struct buf *out)
+{
+    DIR *d = depth < BUILD_FOLDER_DEPTH ? opendir(dir) : NULL;
+    struct dirent *e;
+    while (d && (e = readdir(d)) != NULL) {
+        if (e->d_type != DT_DIR || e->d_name[0] == '.')
+            continue;
+        AUTO_FREE char *path = path_join(dir, e->d_name);
+        AUTO_FREE char *mark = path_join(path, "CACHEDIR.TAG");
+        AUTO_FREE char *seen = str_printf("%s/%s", below, e->d_name);
+        if (!file_exists(mark))
+            list_build_folders(path, seen, depth + 1, out);
+        else if (!strpbrk(seen, "\n*?[\\")) // what has another meaning there is rather copied
+            buf_printf(out, "%s/\n", seen);
+    }
+    if (d)
+        closedir(d);
+}
+
 // The whole project but build output is added; git itself does the copying, with the project as its work tree.
 static void made_copy(struct workspace *w, int exit_code)
 {
+    struct err err;
+    struct buf excluded = BUF_INIT;
     if (exit_code != 0) {
         fail(w, "cannot make a repository for the project");
         return;
     }
     AUTO_FREE char *git_dir = str_printf("--git-dir=%s/origin/.git", w->run_dir);
     AUTO_FREE char *tree = str_printf("--work-tree=%s", w->project);
-    STEP(w, w->project, added_copy, git_dir, tree, "add", "-A", "--", ".", ":(exclude)target", ":(exclude)**/target");
+    AUTO_FREE char *info = str_printf("%s/origin/.git/info", w->run_dir);
+    AUTO_FREE char *exclude = path_join(info, "exclude");
+    buf_str_add(&excluded, "/target/\n");
+    list_build_folders(w->project, "", 0, &excluded);
+    int r = file_make_dirs(info, &err);
+    if (r == 0)
+        r = file_write(exclude, excluded.data, excluded.len, false, &err);
+    buf_free(&excluded);
+    if (r < 0)
+        finish(w, &err);
+    else
+        STEP(w, w->project, added_copy, git_dir, tree, "add", "-A", "--", ".");
 }
 
 static void copy_project(struct workspace *w)
