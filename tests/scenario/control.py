@@ -106,6 +106,15 @@ class Control(support.Scenario):
         self.assertEqual(done.status, 2)
         self.check_nothing_left(self.project)
 
+    def test_checkouts_of_a_run_nobody_has_go_with_it(self):
+        r = self.start("run", self.workflow("touch", support.TOUCH), "--project", self.project, "--json", "--param", "ms=60000")
+        run = r.wait_event(is_event("stage_progress", stage=2), "the second stage at work")["run"]
+        self.assertTrue((self.state / "runs" / run / "work/README").exists())
+        r.kill()
+        self.baton("cancel", run, status=0)
+        wait_for(lambda: not processes_of(self.root), "the workers end")
+        self.check_nothing_left(self.project)
+
     def test_cancel_of_a_finished_run_changes_nothing(self):
         self.baton("run", "echo", "--project", self.project, "-q", status=0)
         done = self.baton("cancel", "last")
@@ -114,8 +123,9 @@ class Control(support.Scenario):
 
     def test_cancel_right_after_the_start(self):
         """While the checkouts are made."""
+        touch = self.workflow("touch", support.TOUCH)
         for _ in range(5):
-            r = self.start("run", self.wait, "--project", self.project, "--json")
+            r = self.start("run", touch, "--project", self.project, "--json", "--param", "ms=60000")
             run = r.wait_event(is_event("run_created"), "the run")["run"]
             self.baton("cancel", run, status=0)
             self.check_ended(r.end(), run, 8, "cancelled")
@@ -149,8 +159,24 @@ workflow "limit" {
             self.check_paid_once(run, 2)
         self.check_nothing_left(self.project)
 
+    def test_two_runs_with_checkouts(self):
+        touch = self.workflow("touch", support.TOUCH)
+        both = [self.start("run", touch, "--project", self.project, "--json", "--param", "ms=2000") for _ in range(2)]
+        ids = [r.wait_event(is_event("stage_progress", stage=2), "the second stage at work")["run"] for r in both]
+        for run in ids:  # checkouts of their own, on branches of their own
+            for name in ("base", "work"):
+                self.assertTrue((self.state / "runs" / run / name / "README").exists())
+        mine = git(self.project, "for-each-ref", "--format=%(refname:short)", "refs/heads/baton").split()
+        self.assertEqual(sorted(mine), sorted(f"baton/{run}" for run in ids))
+        slots = [p.name for p in (self.state / "cache").glob("*/*") if p.is_dir()]
+        self.assertEqual(sorted(slots), ["0", "1"])
+        for r in both:
+            self.assertEqual(r.end().status, 0)
+        self.check_nothing_left(self.project)
+
     def test_many_runs_at_once(self):
-        runs = [self.start("run", "echo", "--project", self.project, "--json") for _ in range(6)]
+        touch = self.workflow("touch", support.TOUCH)
+        runs = [self.start("run", touch, "--project", self.project, "--json") for _ in range(6)]
         for r in runs:
             done = r.end()
             self.assertEqual(done.status, 0, str(done))

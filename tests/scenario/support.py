@@ -143,6 +143,20 @@ def tiny_crate(place, name="tiny", profile="opt-level = 0\n", main=TINY_MAIN, be
     return place
 
 
+# A run that has checkouts, but needs no cargo: the developer finds nothing to do and says so.
+TOUCH = """
+workflow "touch" {
+  agents = { "rust-developer", "echo" },
+  params = { ms = { default = 0 } },
+  run = function(p)
+    local d = stage { agent = "rust-developer", input = {} }
+    stage { agent = "echo", input = { sleep_ms = p.ms } }
+    finish("accepted", { reason = d.summary })
+  end,
+}
+"""
+
+
 # --- the program ---
 
 
