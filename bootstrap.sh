@@ -21,33 +21,45 @@ usage() {
   exit 2
 }
 
-as_root() {
-  if [ "$(id -u)" = 0 ]; then
-    "$@"
-  elif command -v sudo >/dev/null; then
-    sudo "$@"
-  else
-    say "bootstrap: these packages are missing and only root can install them. Run as root:"
-    say "    apt-get install -y --no-install-recommends ${MISSING[*]}"
-    exit 1
-  fi
+MISSING=()
+
+# need WHAT-FOR PACKAGE...: notes what is not installed, and says so.
+need() {
+  local what=$1 package missing=()
+  shift
+  for package in "$@"; do
+    [ "$(dpkg-query -W -f='${db:Status-Status}' "$package" 2>/dev/null)" = installed ] || missing+=("$package")
+  done
+  [ ${#missing[@]} -gt 0 ] || return 0
+  say "bootstrap: $what needs ${missing[*]}"
+  MISSING+=("${missing[@]}")
+}
+
+has_rust() { cargo --version && cargo clippy --version; } >/dev/null 2>&1
+
+# The machine's own cargo is used when it has one with clippy.
+need_rust() {
+  has_rust && return
+  if command -v rustup >/dev/null && rustup component add clippy >/dev/null 2>&1 && has_rust; then return; fi
+  need "cargo with clippy" "${RUST_PACKAGES[@]}"
 }
 
 install_missing() {
-  if ! command -v dpkg-query >/dev/null; then
-    say "bootstrap: this is not a Debian system; install the equivalents of: $*"
-    return
-  fi
-  MISSING=()
-  local package
-  for package in "$@"; do
-    [ "$(dpkg-query -W -f='${db:Status-Status}' "$package" 2>/dev/null)" = installed ] || MISSING+=("$package")
-  done
   [ ${#MISSING[@]} -gt 0 ] || return 0
-  say "bootstrap: installing ${MISSING[*]}"
+  local root=()
+  if [ "$(id -u)" != 0 ]; then
+    if ! command -v sudo >/dev/null; then
+      say "bootstrap: only root can install packages, and there is no sudo. Run this as root, then ./bootstrap.sh again:"
+      say "    apt-get update && apt-get install -y --no-install-recommends ${MISSING[*]}"
+      exit 1
+    fi
+    sudo -v || exit 1 # asks for the password here, where it can be seen
+    root=(sudo)
+  fi
+  say "bootstrap: installing ${#MISSING[@]} packages with apt-get"
   local log
   log=$(mktemp)
-  if ! { as_root apt-get update -q && as_root env DEBIAN_FRONTEND=noninteractive \
+  if ! { "${root[@]}" apt-get update -q && "${root[@]}" env DEBIAN_FRONTEND=noninteractive \
       apt-get install -y -q --no-install-recommends "${MISSING[@]}"; } >"$log" 2>&1; then
     tail -n 20 "$log" >&2
     say "bootstrap: apt-get failed, the whole log is $log"
@@ -56,11 +68,24 @@ install_missing() {
   rm -f "$log"
 }
 
-install_rust() {
-  # The machine's own cargo is used when it has one with clippy.
-  if cargo --version >/dev/null 2>&1 && cargo clippy --version >/dev/null 2>&1; then return; fi
-  if cargo --version >/dev/null 2>&1 && command -v rustup >/dev/null && rustup component add clippy >/dev/null 2>&1; then return; fi
-  install_missing "${RUST_PACKAGES[@]}"
+# set_up build|run|test: everything that step needs.
+set_up() {
+  if ! command -v dpkg-query >/dev/null; then
+    say "bootstrap: this is not a Debian system, so nothing is installed; what is needed has these names in Debian 12:"
+    say "    ${BUILD_PACKAGES[*]} ${RUN_PACKAGES[*]} ${TEST_PACKAGES[*]} ${RUST_PACKAGES[*]}"
+    return
+  fi
+  need "the build" "${BUILD_PACKAGES[@]}"
+  if [ "$1" != build ]; then
+    need "profiling" "${RUN_PACKAGES[@]}"
+    need_rust
+  fi
+  if [ "$1" = test ]; then need "testing" "${TEST_PACKAGES[@]}"; fi
+  install_missing
+  if [ "$1" != build ] && ! has_rust; then # a cargo that does not work stands before Debian's
+    PATH=/usr/bin:$PATH
+    has_rust || say "bootstrap: 'cargo clippy' does not run; see: cargo clippy --version"
+  fi
 }
 
 build() { # build PRESET
@@ -73,15 +98,20 @@ build() { # build PRESET
   fi
 }
 
+# The example as a project of its own, made anew when it changed here.
 run_example() {
-  local example=build/example/wordmill
-  if [ ! -d "$example/.git" ]; then
+  local example=build/example/wordmill sum
+  sum=$(find tests/example -type f -not -path '*/target/*' -print0 | sort -z | xargs -0 sha256sum | sha256sum)
+  if [ "$(cat build/example/source 2>/dev/null)" != "$sum" ]; then
+    rm -rf "$example"
     mkdir -p "$example"
     cp -R tests/example/. "$example/"
     rm -rf "$example/target"
-    git -C "$example" init -q
+    git -C "$example" init -q -b main
     git -C "$example" add -A
-    git -C "$example" -c user.name=Example -c user.email=example@baton.invalid commit -q -m "The example as it came"
+    git -C "$example" -c user.name=Example -c user.email=example@baton.invalid -c commit.gpgSign=false \
+      commit -q -m "The example as it came"
+    printf '%s\n' "$sum" >build/example/source
   fi
   say "bootstrap: baton tune $example"
   build/release/bin/baton tune "$example"
@@ -90,21 +120,19 @@ run_example() {
 [ $# -eq 1 ] || usage
 case "$1" in
 build)
-  install_missing "${BUILD_PACKAGES[@]}"
+  set_up build
   build release
   say "bootstrap: built build/release/bin/baton"
   ;;
 run)
-  install_missing "${BUILD_PACKAGES[@]}" "${RUN_PACKAGES[@]}"
-  install_rust
+  set_up run
   build release
   run_example
   ;;
 test)
-  install_missing "${BUILD_PACKAGES[@]}" "${RUN_PACKAGES[@]}" "${TEST_PACKAGES[@]}"
-  install_rust
+  set_up test
   build release
-  ctest --test-dir build/release --output-on-failure --timeout 900 -j 2
+  ctest --test-dir build/release --output-on-failure --timeout 1800 -j 2
   ;;
 *) usage ;;
 esac
