@@ -24,9 +24,9 @@ endfunction()
 # How the sanitizers look at a test; nothing when there is none. Leaks are errors. libzmq is not instrumented: what
 # ThreadSanitizer cannot see of it is in tests/support/tsan.supp.
 set(BATON_TEST_ENVIRONMENT
-  "ASAN_OPTIONS=detect_leaks=1:detect_stack_use_after_return=1:strict_string_checks=1:check_initialization_order=1:strict_init_order=1"
-  "UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1"
-  "TSAN_OPTIONS=suppressions=${CMAKE_SOURCE_DIR}/tests/support/tsan.supp:second_deadlock_stack=1:history_size=4")
+  "ASAN_OPTIONS=detect_leaks=1:detect_stack_use_after_return=1:strict_string_checks=1:check_initialization_order=1:strict_init_order=1:allow_addr2line=1"
+  "UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1:allow_addr2line=1"
+  "TSAN_OPTIONS=suppressions=${CMAKE_SOURCE_DIR}/tests/support/tsan.supp:second_deadlock_stack=1:history_size=4:allow_addr2line=1")
 function(baton_test_environment test)
   if(BATON_SANITIZE)
     set_property(TEST ${test} APPEND PROPERTY ENVIRONMENT ${BATON_TEST_ENVIRONMENT})
@@ -37,6 +37,9 @@ function(baton_test name label)
   cmake_parse_arguments(A "" "TIMEOUT" "SOURCES;LINK;ARGS" ${ARGN})
   if(NOT A_TIMEOUT)
     set(A_TIMEOUT 120)
+  endif()
+  if(BATON_SANITIZE) # ten times slower, and more where strings are checked
+    math(EXPR A_TIMEOUT "5 * ${A_TIMEOUT}")
   endif()
   set(target test_${label}_${name})
   add_executable(${target} ${A_SOURCES})
