@@ -8,10 +8,11 @@
 #include <string.h>
 
 struct unit {
+    int64_t number; // by which edges name it; not its place in the list
     char *label;
     double start, duration;
     bool build_script;
-    int64_t unblocked_by; // number of the unit that let it start, -1: none
+    int64_t unblocked_by; // place of the unit that let it start, -1: none
 };
 
 static const char *find_bytes(const char *text, size_t len, const char *what)
@@ -49,10 +50,12 @@ static struct unit *read_units(const json_t *data, size_t *ret_count)
     for (size_t i = 0; i < n; i++) {
         const json_t *u = json_array_get(data, i);
         const char *target = json_str(u, "target", ""), *mode = json_str(u, "mode", "");
-        units[i] = (struct unit){.label = str_printf("%s %s%s", json_str(u, "name", "?"), json_str(u, "version", ""), target),
+        units[i] = (struct unit){.number = json_int(u, "i", (int64_t)i),
+                                 .label = str_printf("%s %s%s", json_str(u, "name", "?"), json_str(u, "version", ""), target),
                                  .start = json_num(u, "start", 0),
                                  .duration = json_num(u, "duration", 0),
-                                 .build_script = str_has_nocase(target, "build script") || str_eq(mode, "run-custom-build"),
+                                 .build_script = str_has_nocase(target, "build script") || str_has_nocase(target, "build-script") ||
+                                                 str_eq(mode, "run-custom-build"),
                                  .unblocked_by = -1};
     }
     return units;
@@ -61,15 +64,24 @@ static struct unit *read_units(const json_t *data, size_t *ret_count)
 static void read_edges(const json_t *data, struct unit *units, size_t n)
 {
     static const char *const KEYS[] = {"unblocked_units", "unlocked_units", "unblocked_rmeta_units", "unlocked_rmeta_units"};
+    int64_t *place = mem_array(n, sizeof(*place)); // number -> place
+    for (size_t i = 0; i < n; i++)
+        place[i] = -1;
+    for (size_t i = 0; i < n; i++)
+        if (units[i].number >= 0 && (size_t)units[i].number < n)
+            place[units[i].number] = (int64_t)i;
     for (size_t i = 0; i < n; i++) {
         for (size_t k = 0; k < ARRAY_LEN(KEYS); k++) {
             size_t e;
             json_t *to;
-            json_array_foreach (json_list(json_array_get(data, i), KEYS[k]), e, to)
-                if (json_is_integer(to) && json_integer_value(to) >= 0 && (size_t)json_integer_value(to) < n)
-                    units[json_integer_value(to)].unblocked_by = (int64_t)i;
+            json_array_foreach (json_list(json_array_get(data, i), KEYS[k]), e, to) {
+                int64_t number = json_is_integer(to) ? json_integer_value(to) : -1;
+                if (number >= 0 && (size_t)number < n && place[number] >= 0)
+                    units[place[number]].unblocked_by = (int64_t)i;
+            }
         }
     }
+    mem_free(place);
 }
 
 static json_t *row_new(const struct unit *u)
