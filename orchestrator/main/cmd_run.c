@@ -170,14 +170,31 @@ static json_t *params_of(const struct cli *cli, struct err *err)
     return params;
 }
 
-// What the caller names to be run is granted by the caller: it is an operator's rule, shown with every decision that uses it. What
-// needs a shell is no command here: the performance engineer refuses it and says why.
+// How much of a bench command is the call itself: all, or what stands before "< FILE". 0 when it needs a shell: then there is no
+// call, and the performance engineer says why.
+static size_t call_length(const char *bench)
+{
+    char quote = 0;
+    for (const char *p = bench; *p; p++) {
+        if (quote)
+            quote = *p == quote ? 0 : quote;
+        else if (*p == '\'' || *p == '"')
+            quote = *p;
+        else if (*p == '<' && p > bench && (p[-1] == ' ' || p[-1] == '\t') && !strpbrk(p + 1, SHELL_CHARACTERS))
+            return (size_t)(p - bench) - 1;
+        else if (strchr(SHELL_CHARACTERS, *p))
+            return 0;
+    }
+    return quote ? 0 : strlen(bench);
+}
+
+// What the caller names to be run is granted by the caller: it is an operator's rule, shown with every decision that uses it.
 static const char **rules_of(const struct cli *cli, char **ret_bench_rule)
 {
     VEC(const char *) rules = {0};
     const char *bench = cli_value(cli, "bench", NULL);
-    bool usable = bench && *bench && !strpbrk(bench, SHELL_CHARACTERS);
-    *ret_bench_rule = usable ? str_printf("Bash(%s)", bench) : NULL;
+    size_t len = bench ? call_length(bench) : 0;
+    *ret_bench_rule = len ? str_printf("Bash(%.*s)", (int)len, bench) : NULL;
     if (*ret_bench_rule)
         vec_push(&rules, *ret_bench_rule);
     for (const char *const *rule = cli_values(cli, "allow"); *rule; rule++)
