@@ -1,5 +1,5 @@
 // --help and the man page, from the table of commands.
-#include "main/cli.h"
+#include "main/commands.h"
 
 #include "base/str.h"
 
@@ -151,4 +151,29 @@ void cli_write_man(FILE *out)
     for (const struct cli_command *c = CLI_COMMANDS; c->name; c++)
         man_command(out, c);
     fprintf(out, ".SH EXIT STATUS\n%s\n", EXIT_STATUS);
+}
+
+int cmd_help(const struct cli *cli)
+{
+    if (cli_flag(cli, "man")) {
+        cli_write_man(stdout);
+        return 0;
+    }
+    const char *first = cli_arg(cli, 0), *second = cli_arg(cli, 1);
+    char name[128];
+    snprintf(name, sizeof(name), "%s%s%s", first ? first : "", second ? " " : "", second ? second : "");
+    for (const struct cli_command *c = CLI_COMMANDS; first && c->name; c++) {
+        if (str_eq(c->name, name)) {
+            cli_write_help(stdout, c);
+            return 0;
+        }
+    }
+    if (first && !second && cli_write_group(stdout, first))
+        return 0;
+    if (first) {
+        fprintf(stderr, "baton: unknown command '%s'; see 'baton --help'\n", name);
+        return 2;
+    }
+    cli_write_help(stdout, NULL);
+    return 0;
 }
