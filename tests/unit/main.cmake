@@ -1,0 +1,1 @@
+baton_test(main_cli unit SOURCES test_main_cli.c LINK base json store main)
