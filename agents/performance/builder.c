@@ -75,6 +75,10 @@ static int run_cargo(const struct builder *b, const json_t *programs, bool bench
     vec_push(&argv, benches ? "--no-run" : "--release");
     vec_push(&argv, "--workspace");
     vec_push(&argv, "--message-format=json");
+    if (b->features) {
+        vec_push(&argv, "--features");
+        vec_push(&argv, b->features);
+    }
     if (b->timings)
         vec_push(&argv, "--timings");
     for (char **w = words; *w; w++)

@@ -11,6 +11,7 @@ struct builder {
     struct job *job;
     const char *root;       // of the checkout's workspace: where cargo runs
     const char *target_dir; // CARGO_TARGET_DIR
+    const char *features;   // "PACKAGE/FEATURE,…" (subject_features); may be NULL
     bool symbols;           // line tables, frame pointers, not stripped: for profiling, never for timing
     bool timings;           // write cargo's timing report
     int64_t wall_ns;        // a cargo call that takes longer is ended with ERR_TIMEOUT; 0: 30 minutes

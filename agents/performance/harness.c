@@ -38,6 +38,9 @@ static const char **dev_dependencies(const struct cargo_metadata *m, const char 
 
 static void add_bench(json_t *out, const json_t *subject, const char *kind, const char *id)
 {
+    const char *filter = json_str(subject, "filter", NULL);
+    if (filter && !strstr(id, filter))
+        return;
     json_t *one = json_deep_copy(subject);
     json_put_str(one, "kind", kind);
     json_put_str(one, "name", id);
@@ -111,7 +114,8 @@ static void thin_out(json_t *subjects, json_t *limits)
     json_array_clear(subjects);
     for (size_t i = 0; i < most; i++)
         json_array_append(subjects, json_array_get(all, i * n / most));
-    AUTO_FREE char *limit = str_printf("%zu of %zu benches are measured; name one with --bench to choose", most, n);
+    AUTO_FREE char *limit =
+        str_printf("%zu of %zu benches are measured; choose with --bench 'cargo bench --bench PROGRAM -- PART_OF_A_NAME'", most, n);
     json_add_str(limits, limit);
 }
 

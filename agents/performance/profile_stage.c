@@ -91,8 +91,13 @@ static json_t *mains_new(const struct stage *s)
 static int build_with_symbols(struct stage *s, const json_t *names, struct err *err)
 {
     AUTO_FREE char *target = path_join(s->cache, "target-symbols");
-    struct builder builder = {
-        .job = s->job, .root = s->metadata.workspace_root, .target_dir = target, .symbols = true, .timings = true};
+    AUTO_FREE char *features = subject_features(s->subjects);
+    struct builder builder = {.job = s->job,
+                              .root = s->metadata.workspace_root,
+                              .target_dir = target,
+                              .features = features,
+                              .symbols = true,
+                              .timings = true};
     struct built built;
     job_progress(s->job, 0.05, "building with symbols");
     int r = builder_build(&builder, names, &built, err);
@@ -141,7 +146,9 @@ static int take_baseline(struct stage *s, json_t *output, struct err *err)
     AUTO_FREE char *target = path_join(s->cache, "target");
     AUTO_FREE char *scratch = path_join(s->spool, "scratch");
     AUTO_JSON json_t *names = subject_programs(s->subjects);
-    struct builder builder = {.job = s->job, .root = s->metadata.workspace_root, .target_dir = target};
+    AUTO_FREE char *features = subject_features(s->subjects);
+    struct builder builder = {
+        .job = s->job, .root = s->metadata.workspace_root, .target_dir = target, .features = features};
     struct built built;
     json_t *rows = NULL;
     job_progress(s->job, 0.7, "building as the project builds");
@@ -328,7 +335,9 @@ static int profile_all(struct stage *s, json_t *draft, struct err *err)
     if (r < 0)
         return r;
     if (json_array_size(s->subjects) == 0 && !why_not)
-        why_not = str_printf("no subject could be run: %s", json_string_value(json_array_get(s->limits, 0)));
+        why_not = str_printf("no subject could be run: %s", json_array_size(s->limits)
+                                                                ? json_string_value(json_array_get(s->limits, 0))
+                                                                : "no bench has a name like the one that was asked for");
     if (s->build_speed && !s->runtime && why_not) { // a build can always be timed
         mem_free(why_not);
         why_not = NULL;

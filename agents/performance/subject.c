@@ -162,6 +162,63 @@ static json_t *subject_new(const char *name, const char *kind, const char *sourc
 
 // --- sources ---
 
+struct bench_choice { // of a `cargo bench` command; NULL: all
+    const char *package, *program, *filter;
+};
+
+// "cargo bench -p PACKAGE --bench PROGRAM -- FILTER"; other words change nothing here.
+static void read_choice(const json_t *words, struct bench_choice *ret)
+{
+    size_t n = json_array_size(words);
+    for (size_t i = 2; i < n; i++) {
+        const char *word = json_string_value(json_array_get(words, i));
+        const char *next = i + 1 < n ? json_string_value(json_array_get(words, i + 1)) : NULL;
+        if (next && (str_eq(word, "-p") || str_eq(word, "--package"))) {
+            ret->package = next;
+            i++;
+        } else if (next && str_eq(word, "--bench")) {
+            ret->program = next;
+            i++;
+        } else if (word[0] != '-' && !ret->filter) {
+            ret->filter = word;
+        }
+    }
+}
+
+static bool is_chosen(const char *wanted, const char *name)
+{
+    return !wanted || str_eq(wanted, name);
+}
+
+static void from_cargo_bench(const struct cargo_metadata *m, const struct bench_choice *choice, json_t *list)
+{
+    for (size_t i = 0; i < m->package_count; i++) {
+        const struct cargo_package *p = &m->packages[i];
+        struct manifest manifest;
+        bool known = p->is_member && manifest_read(p->manifest_path, &manifest, NULL) == 0;
+        for (size_t t = 0; known && t < p->target_count && json_array_size(list) < SUBJECTS_MAX; t++) {
+            const char *name = p->targets[t].name;
+            // libtest's own benches need a nightly compiler: only programs with a harness of their own can be run everywhere.
+            if (!str_eq(p->targets[t].kind, "bench") || manifest_harness(&manifest, "bench", name) ||
+                !is_chosen(choice->package, p->name) || !is_chosen(choice->program, name))
+                continue;
+            AUTO_FREE char *program = str_printf("{bench:%s}", name);
+            json_t *words = json_array();
+            json_add_str(words, program);
+            json_add_str(words, "--bench");
+            json_t *s = subject_new(name, "plain", "cargo bench", words);
+            AUTO_FREE char *dir = path_dir(p->manifest_path);
+            const char *below = path_below(dir, m->workspace_root);
+            json_put_str(s, "package", p->name);
+            json_put_str(s, "filter", choice->filter);
+            json_put_str(s, "cwd", below ? below : "");
+            json_array_append_new(list, s);
+        }
+        if (known)
+            manifest_free(&manifest);
+    }
+}
+
 // The part of a word that may name a file: all of it, or what follows "=" or a short option.
 static size_t path_start(const char *word)
 {
@@ -220,12 +277,16 @@ static int caller_subject(const struct subject_places *places, const struct carg
 static int from_caller(const struct subject_places *places, const struct cargo_metadata *m, const char *bench, json_t *list,
                        struct err *err)
 {
+    struct bench_choice choice = {0};
     AUTO_JSON json_t *words = split_words(bench, err);
     if (!words)
         return err_wrap(err, "--bench '%s'", bench);
     if (str_eq(json_string_value(json_array_get(words, 0)), "cargo") &&
-        str_eq(json_string_value(json_array_get(words, 1)), "bench"))
-        return 1; // all bench programs
+        str_eq(json_string_value(json_array_get(words, 1)), "bench")) {
+        read_choice(words, &choice);
+        from_cargo_bench(m, &choice, list);
+        return 0;
+    }
     int r = caller_subject(places, m, words, list, err);
     return r < 0 ? err_wrap(err, "--bench '%s'", bench) : 0;
 }
@@ -295,30 +356,37 @@ static int from_baton_toml(const char *project_dir, const struct cargo_metadata 
     return 0;
 }
 
-static void from_cargo_bench(const struct cargo_metadata *m, json_t *list)
+// Cargo builds a target only with its required features switched on. Adds those of the program that a word names.
+static void add_features(const struct cargo_metadata *m, const char *program, json_t *features)
 {
-    for (size_t i = 0; i < m->package_count; i++) {
-        const struct cargo_package *p = &m->packages[i];
-        struct manifest manifest;
-        bool known = p->is_member && manifest_read(p->manifest_path, &manifest, NULL) == 0;
-        for (size_t t = 0; known && t < p->target_count && json_array_size(list) < SUBJECTS_MAX; t++) {
-            const char *name = p->targets[t].name;
-            // libtest's own benches need a nightly compiler: only programs with a harness of their own can be run everywhere.
-            if (!str_eq(p->targets[t].kind, "bench") || manifest_harness(&manifest, "bench", name))
+    size_t i, k, n;
+    json_t *package, *target, *feature;
+    json_array_foreach (json_list(m->root, "packages"), i, package) {
+        if (json_str(package, "source", NULL)) // of a registry
+            continue;
+        json_array_foreach (json_list(package, "targets"), k, target) {
+            const char *kind = json_string_value(json_array_get(json_list(target, "kind"), 0));
+            AUTO_FREE char *name = str_printf("{%s:%s}", kind ? kind : "?", json_str(target, "name", "?"));
+            if (!str_eq(name, program))
                 continue;
-            AUTO_FREE char *program = str_printf("{bench:%s}", name);
-            json_t *words = json_array();
-            json_add_str(words, program);
-            json_add_str(words, "--bench");
-            json_t *s = subject_new(name, "plain", "cargo bench", words);
-            AUTO_FREE char *dir = path_dir(p->manifest_path);
-            const char *below = path_below(dir, m->workspace_root);
-            json_put_str(s, "package", p->name);
-            json_put_str(s, "cwd", below ? below : "");
-            json_array_append_new(list, s);
+            json_array_foreach (json_list(target, "required-features"), n, feature) {
+                AUTO_FREE char *full = str_printf("%s/%s", json_str(package, "name", "?"), json_string_value(feature));
+                json_add_str(features, full);
+            }
         }
-        if (known)
-            manifest_free(&manifest);
+    }
+}
+
+static void note_features(const struct cargo_metadata *m, json_t *subjects)
+{
+    size_t i, k;
+    json_t *subject, *word;
+    json_array_foreach (subjects, i, subject) {
+        json_t *features = json_array();
+        json_array_foreach (json_list(subject, "words"), k, word)
+            if (json_string_value(word)[0] == '{')
+                add_features(m, json_string_value(word), features);
+        json_put(subject, "features", features);
     }
 }
 
@@ -330,12 +398,10 @@ int subject_find(const struct subject_places *places, const struct cargo_metadat
     *ret_why = NULL;
     if (bench && *bench) {
         r = from_caller(places, metadata, bench, list, err);
-        if (r == 1)
-            from_cargo_bench(metadata, list);
     } else {
         r = from_baton_toml(places->project, metadata, list, err);
         if (r == 0 && json_array_size(list) == 0)
-            from_cargo_bench(metadata, list);
+            from_cargo_bench(metadata, &(struct bench_choice){0}, list);
     }
     if (r < 0) {
         json_decref(list);
@@ -346,6 +412,7 @@ int subject_find(const struct subject_places *places, const struct cargo_metadat
                                ? "the project has programs, but nothing says with which arguments to run them: give --bench "
                                  "'PROGRAM ARGS', or declare it in baton.toml ([[bench]] name = \"…\" command = \"PROGRAM ARGS\")"
                                : "the project has neither benches with a harness of their own nor programs: give --bench 'CMD'");
+    note_features(metadata, list);
     *ret = list;
     return 0;
 }
@@ -414,4 +481,24 @@ const char **subject_reach(const json_t *subject)
         vec_push(&list, json_string_value(path));
     vec_push(&list, NULL);
     return list.items;
+}
+
+char *subject_features(const json_t *subjects)
+{
+    AUTO_JSON json_t *seen = json_object();
+    struct buf out = BUF_INIT;
+    size_t i, k;
+    json_t *subject, *feature;
+    json_array_foreach (subjects, i, subject) {
+        json_array_foreach (json_list(subject, "features"), k, feature) {
+            const char *name = json_string_value(feature);
+            if (!name || json_object_get(seen, name))
+                continue;
+            json_put(seen, name, json_true());
+            buf_printf(&out, "%s%s", out.len ? "," : "", name);
+        }
+    }
+    char *text = out.len ? buf_steal(&out) : NULL;
+    buf_free(&out);
+    return text;
 }

@@ -5,6 +5,7 @@
 //     "words": ["{bin:wordmill}", "count", "--words", "10000"],   programs of the project as {bin:NAME}, {example:NAME}, {bench:NAME}
 //     "cwd": "",              below the workspace's root
 //     "stdin": null,          file below the workspace's root or by its full path, or null
+//     "features": [],         that its programs need, as PACKAGE/FEATURE
 //     "reach": [],            files outside the checkout that the caller named
 //     "id": null }            criterion and printed: the bench's id within the program
 #pragma once
@@ -23,7 +24,8 @@ struct subject_places {
 
 // The order of preference: what the caller names (bench, may be NULL or ""), what the project declares in baton.toml, its
 // `cargo bench` programs. *ret is an empty array when there is nothing; *ret_why (owned by the caller) then says what was looked for.
-// A --bench command may end in "< FILE". A program of cargo bench is of kind "plain" here: which harness it has is seen when it is built.
+// A --bench command may end in "< FILE"; "cargo bench -p PACKAGE --bench PROGRAM -- FILTER" chooses among the benches. A program of
+// cargo bench is of kind "plain" here: which harness it has is seen when it is built.
 int subject_find(const struct subject_places *places, const struct cargo_metadata *metadata, const char *bench, json_t **ret,
                  char **ret_why, struct err *err);
 
@@ -33,6 +35,10 @@ json_t *subject_programs(const json_t *subjects);
 // argv of a subject with its programs put in: {"bin:wordmill": "/path"}. NULL-terminated, freed with str_list_free.
 // ERR_NOT_FOUND names the program that is missing.
 int subject_argv(const json_t *subject, const json_t *programs, char ***ret, struct err *err);
+
+// Features that the programs of the subjects need besides the default ones, as cargo's --features wants them; NULL when none. Owned by
+// the caller.
+char *subject_features(const json_t *subjects);
 
 // Paths that the caller named outside the checkout, NULL-terminated, for struct exec_call.reach. mem_free the list; the texts are
 // the subject's.

@@ -78,8 +78,12 @@ static int build_state(struct verify *v, const json_t *candidates, json_t **ret_
     if (r < 0)
         return r;
     AUTO_JSON json_t *names = subject_programs(v->subjects);
-    struct builder builder = {
-        .job = v->job, .root = v->work_root, .target_dir = v->target, .wall_ns = json_array_size(candidates) ? left_ns(v) : 0};
+    AUTO_FREE char *features = subject_features(v->subjects);
+    struct builder builder = {.job = v->job,
+                              .root = v->work_root,
+                              .target_dir = v->target,
+                              .features = features,
+                              .wall_ns = json_array_size(candidates) ? left_ns(v) : 0};
     struct built built;
     r = builder_build(&builder, names, &built, err);
     if (r < 0)
