@@ -86,12 +86,33 @@ static struct waiting *waiting_new(struct run *run, uint64_t call, const char *t
     return w;
 }
 
+// When a sleep was over: journaled beside it, because it is not exactly when it was to be over. A replay answers in this order.
+static int put_woke(struct run *run, const char *task, unsigned n, int64_t now, struct err *err)
+{
+    AUTO_FREE char *place = str_printf("%s~", task);
+    AUTO_JSON json_t *answer = json_integer(now);
+    return store_call_put(run->env.store, run->id, place, n, "woke", "", answer, err);
+}
+
+static int64_t woke_ns(struct run *run, const char *task, unsigned n)
+{
+    AUTO_FREE char *place = str_printf("%s~", task);
+    AUTO_JSON json_t *call = run->resumed ? store_call_get_new(run->env.store, run->id, place, n, NULL) : NULL;
+    return json_int(call, "answer", 0);
+}
+
 static void answer_waiting(struct run *run, void *arg)
 {
     struct waiting *w = arg;
+    struct err err;
     uint64_t call = w->call;
+    int64_t now = clock_wall_ns();
+    int r = put_woke(run, w->task, w->n, now, &err);
     waiting_free(w);
-    run_answer(run, call, json_null(), NULL);
+    if (r < 0)
+        run_answer(run, call, NULL, &err);
+    else
+        run_reply(run, now, call, json_null());
 }
 
 static void sleep_over(void *user)
@@ -100,8 +121,7 @@ static void sleep_over(void *user)
     run_turn(w->run, answer_waiting, w);
 }
 
-static int begin_sleep(struct run *run, uint64_t call, const char *task, unsigned n, const json_t *args, json_t **ret,
-                       struct err *err)
+static int begin_sleep(struct run *run, uint64_t call, const char *task, unsigned n, const json_t *args, struct err *err)
 {
     AUTO_JSON json_t *wake = json_integer(clock_wall_ns() + json_int(args, "ms", 0) * NS_PER_MS);
     json_t *journal = NULL;
@@ -109,9 +129,10 @@ static int begin_sleep(struct run *run, uint64_t call, const char *task, unsigne
     if (r < 0)
         return r;
     int64_t left = clock_left_ns(json_integer_value(journal), clock_wall_ns(), json_int(args, "ms", 0) * NS_PER_MS);
+    int64_t woke = woke_ns(run, task, n);
     json_decref(journal);
-    if (left <= 0) {
-        *ret = json_null();
+    if (woke) {
+        run_reply(run, woke, call, json_null());
         return 0;
     }
     struct waiting *w = waiting_new(run, call, task, n, args, sleep_over);
@@ -139,6 +160,8 @@ static void decide_approval(struct run *run, void *arg)
     struct err err;
     struct waiting *w = d->w;
     uint64_t call = w->call;
+    int64_t now = clock_wall_ns();
+    json_put_int(d->answer, "at_ns", now);
     int r = put(run, w->task, w->n, "approve", w->args, d->answer, &err);
     waiting_free(w);
     if (r < 0) {
@@ -146,7 +169,7 @@ static void decide_approval(struct run *run, void *arg)
         return;
     }
     run_note(run, EVENT_APPROVAL_GIVEN, json_incref(d->answer));
-    run_answer(run, call, d->answer, NULL);
+    run_reply(run, now, call, json_incref(d->answer));
 }
 
 static void decide(struct waiting *w, json_t *answer_consumed)
@@ -253,6 +276,10 @@ static int begin_approve(struct run *run, uint64_t call, const char *task, unsig
                          struct err *err)
 {
     json_t *before = journaled(run, task, n, "approve", args, err);
+    if (before && json_int(before, "at_ns", 0)) {
+        run_reply(run, json_int(before, "at_ns", 0), call, before);
+        return 0;
+    }
     if (before || err->code != ERR_OK) {
         *ret = before;
         return before ? 0 : -(int)err->code;
@@ -272,12 +299,13 @@ static int begin_approve(struct run *run, uint64_t call, const char *task, unsig
     int64_t after = asked ? json_int(json_obj(asked, "body"), "inbox", 0) : inbox_last(run);
     AUTO_JSON json_t *meanwhile = asked ? answer_meanwhile_new(run, task, n, after, until) : NULL;
     if (meanwhile) {
+        json_put_int(meanwhile, "at_ns", now);
         int r = put(run, task, n, "approve", args, meanwhile, err);
-        if (r == 0) {
-            run_note(run, EVENT_APPROVAL_GIVEN, json_incref(meanwhile));
-            *ret = json_incref(meanwhile);
-        }
-        return r;
+        if (r < 0)
+            return r;
+        run_note(run, EVENT_APPROVAL_GIVEN, json_incref(meanwhile));
+        run_reply(run, now, call, json_incref(meanwhile));
+        return 0;
     }
     struct waiting *w = waiting_new(run, call, task, n, args, approval_expired);
     w->approval = true;
@@ -336,7 +364,7 @@ int run_host_call(void *ctx, uint64_t call_id, const char *task, unsigned n, con
     if (str_eq(op, "approve"))
         return begin_approve(run, call_id, task, n, args, ret_answer, err);
     if (str_eq(op, "sleep"))
-        return begin_sleep(run, call_id, task, n, args, ret_answer, err);
+        return begin_sleep(run, call_id, task, n, args, err);
     if (str_eq(op, "now"))
         return answer_fresh(run, task, n, op, args, json_real((double)clock_wall_ns() / 1e9), ret_answer, err);
     if (str_eq(op, "random"))

@@ -26,7 +26,7 @@
 #define START_FAILURES_MAX 3
 #define SOCKET_PATH_MAX    90 // sun_path has 108; libzmq wants some for itself
 #define WORKER_TAIL_MAX    2048
-#define DESCRIBE_TIMEOUT   (10 * NS_PER_SEC)
+#define START_TIMEOUT      (10 * NS_PER_SEC)
 
 extern char **environ;
 
@@ -40,6 +40,7 @@ struct worker {
     struct pool *pool;
     const struct role_row *row;
     struct loop_child *child;
+    struct loop_timer *start_timer; // until it is ready
     uint64_t invite;
     bool ready;      // said hello
     int64_t started_ns;
@@ -53,12 +54,8 @@ struct job {
     json_t *assignment;
 };
 
-struct describe {
-    struct pool *pool;
+struct describe { // somebody waits for the version of a role's program: its first worker will say it
     const struct role_row *row;
-    struct loop_child *child;
-    struct loop_timer *timer;
-    struct buf out;
     pool_described done;
     void *user;
 };
@@ -71,7 +68,7 @@ struct pool {
     void *user;
     VEC(struct worker *) workers;
     VEC(struct job) jobs;
-    VEC(struct describe *) describes;
+    VEC(struct describe) describes;
     char *versions[16];
     unsigned start_failures[16]; // in a row
     int64_t failed_ns[16];       // when the last one was counted
@@ -173,12 +170,29 @@ static void worker_remove(struct worker *w)
         if (p->workers.items[i] == w)
             p->workers.items[i] = p->workers.items[--p->workers.len];
     loop_child_close(w->child);
+    loop_timer_close(w->start_timer);
     buf_free(&w->tail);
     mem_free(w);
 }
 
+static void described(struct pool *p, const struct role_row *row, const struct err *err)
+{
+    for (size_t i = 0; i < p->describes.len;) {
+        struct describe d = p->describes.items[i];
+        if (d.row != row) {
+            i++;
+            continue;
+        }
+        memmove(&p->describes.items[i], &p->describes.items[i + 1], (p->describes.len - i - 1) * sizeof(d));
+        p->describes.len--;
+        d.done(d.user, err ? NULL : p->versions[row - ROWS], err);
+        i = 0; // the callback may have changed the list
+    }
+}
+
 static void fail_role(struct pool *p, const struct role_row *row, const struct err *err)
 {
+    described(p, row, err);
     for (size_t i = 0; i < p->jobs.len;) {
         struct job *j = &p->jobs.items[i];
         if (j->row != row || j->peer) {
@@ -225,6 +239,12 @@ static void worker_exit(void *user, int exit_code, int signal)
     schedule(p);
 }
 
+static void start_timeout(void *user)
+{
+    struct worker *w = user;
+    loop_child_kill(w->child, SIGKILL);
+}
+
 static void start_worker(struct pool *p, const struct role_row *row)
 {
     struct worker *w = mem_alloc(sizeof(*w));
@@ -250,6 +270,8 @@ static void start_worker(struct pool *p, const struct role_row *row)
         return;
     }
     vec_push(&p->workers, w);
+    w->start_timer = loop_timer_new(p->loop, start_timeout, w);
+    loop_timer_start(w->start_timer, START_TIMEOUT, 0);
 }
 
 static unsigned count_workers(const struct pool *p, const struct role_row *row, bool starting)
@@ -280,6 +302,8 @@ static void give_jobs(struct pool *p)
         int r = bus_dispatch(p->bus, peer, lease, j->assignment, &err);
         if (r == 0) {
             j->peer = peer;
+            json_decref(j->assignment); // never sent twice: a lost job is the engine's to lease again
+            j->assignment = NULL;
             const struct bus_peer *info = bus_peer(p->bus, peer);
             if (p->events.dispatched)
                 p->events.dispatched(p->user, lease, info ? info->pid : -1);
@@ -291,12 +315,22 @@ static void give_jobs(struct pool *p)
     }
 }
 
+static bool version_wanted(const struct pool *p, const struct role_row *row)
+{
+    for (size_t i = 0; i < p->describes.len; i++)
+        if (p->describes.items[i].row == row)
+            return true;
+    return false;
+}
+
 static void turn(void *user)
 {
     struct pool *p = user;
     give_jobs(p);
     for (size_t i = 0; i < ARRAY_LEN(ROWS); i++) {
         unsigned waiting = count_waiting(p, &ROWS[i]);
+        if (!waiting && version_wanted(p, &ROWS[i]))
+            waiting = 1;
         while (waiting > count_workers(p, &ROWS[i], true) && count_workers(p, &ROWS[i], false) < ROWS[i].most) {
             unsigned before = count_workers(p, &ROWS[i], false);
             start_worker(p, &ROWS[i]);
@@ -317,10 +351,15 @@ static void peer_ready(void *user, const struct bus_peer *peer)
 {
     struct pool *p = user;
     for (size_t i = 0; i < p->workers.len; i++) {
-        if (p->workers.items[i]->invite == peer->invite) {
-            p->workers.items[i]->ready = true;
-            p->start_failures[p->workers.items[i]->row - ROWS] = 0;
-        }
+        struct worker *w = p->workers.items[i];
+        if (w->invite != peer->invite)
+            continue;
+        w->ready = true;
+        loop_timer_stop(w->start_timer);
+        p->start_failures[w->row - ROWS] = 0;
+        str_set(&p->versions[w->row - ROWS], peer->version);
+        described(p, w->row, NULL);
+        break; // the callbacks may have changed the list
     }
     schedule(p);
 }
@@ -419,25 +458,11 @@ int pool_new(struct loop *loop, const struct pool_options *options, const struct
     return 0;
 }
 
-static void describe_free(struct describe *d)
-{
-    struct pool *p = d->pool;
-    for (size_t i = 0; i < p->describes.len; i++)
-        if (p->describes.items[i] == d)
-            p->describes.items[i] = p->describes.items[--p->describes.len];
-    loop_child_close(d->child);
-    loop_timer_close(d->timer);
-    buf_free(&d->out);
-    mem_free(d);
-}
-
 struct pool *pool_free(struct pool *p)
 {
     if (!p)
         return NULL;
     loop_timer_close(p->turn_timer);
-    while (p->describes.len)
-        describe_free(p->describes.items[0]);
     while (p->workers.len)
         worker_remove(p->workers.items[0]);
     while (p->jobs.len)
@@ -511,47 +536,6 @@ void pool_kill(struct pool *p, uint64_t lease)
 
 // --- describe ---
 
-static void describe_line(void *user, enum loop_source source, const char *line)
-{
-    struct describe *d = user;
-    if (source == LOOP_STDOUT)
-        buf_printf(&d->out, "%s\n", line);
-}
-
-static void describe_end(struct describe *d, const struct err *err)
-{
-    struct pool *p = d->pool;
-    pool_described done = d->done;
-    void *user = d->user;
-    const char *version = p->versions[d->row - ROWS];
-    describe_free(d);
-    if (done)
-        done(user, err ? NULL : version, err);
-}
-
-static void describe_exit(void *user, int exit_code, int signal)
-{
-    struct describe *d = user;
-    struct err err;
-    err_clear(&err);
-    AUTO_JSON json_t *v = json_parse_new(buf_str(&d->out), d->out.len, "the worker's description", &err);
-    const char *version = json_str(v, "version", NULL);
-    if (exit_code == 0 && version) {
-        str_set(&d->pool->versions[d->row - ROWS], version);
-        describe_end(d, NULL);
-        return;
-    }
-    err_set(&err, ERR_UNAVAILABLE, "worker '%s' does not describe itself (status %d, signal %d)", d->row->program, exit_code,
-            signal);
-    describe_end(d, &err);
-}
-
-static void describe_timeout(void *user)
-{
-    struct describe *d = user;
-    loop_child_kill(d->child, SIGKILL);
-}
-
 void pool_describe(struct pool *p, const char *role, pool_described done, void *user)
 {
     const struct role_row *row = find_row(role);
@@ -559,32 +543,20 @@ void pool_describe(struct pool *p, const char *role, pool_described done, void *
     if (!row) {
         err_set(&err, ERR_NOT_FOUND, "no worker does the work of role '%s'", role);
         done(user, NULL, &err);
-        return;
-    }
-    if (p->versions[row - ROWS]) {
+    } else if (p->versions[row - ROWS]) {
         done(user, p->versions[row - ROWS], NULL);
-        return;
+    } else {
+        vec_push(&p->describes, (struct describe){row, done, user});
+        schedule(p);
     }
-    struct describe *d = mem_alloc(sizeof(*d));
-    *d = (struct describe){.pool = p, .row = row, .out = BUF_MAX(65536), .done = done, .user = user};
-    d->timer = loop_timer_new(p->loop, describe_timeout, d);
-    vec_push(&p->describes, d);
-    AUTO_FREE char *program = path_join(p->program_dir, row->program);
-    const char *argv[] = {program, "--describe", NULL};
-    const char **env = worker_env(NULL);
-    struct loop_child_options options = {
-        .argv = argv, .env = env, .on_line = describe_line, .on_exit = describe_exit, .user = d};
-    int r = loop_child_new(p->loop, &options, &d->child, &err);
-    mem_free(env);
-    if (r < 0)
-        describe_end(d, &err);
-    else
-        loop_timer_start(d->timer, DESCRIBE_TIMEOUT, 0);
 }
 
 void pool_forget_user(struct pool *p, void *user)
 {
-    for (size_t i = 0; i < p->describes.len; i++)
-        if (p->describes.items[i]->user == user)
-            p->describes.items[i]->done = NULL;
+    for (size_t i = 0; i < p->describes.len;) {
+        if (p->describes.items[i].user == user)
+            p->describes.items[i] = p->describes.items[--p->describes.len];
+        else
+            i++;
+    }
 }

@@ -44,8 +44,8 @@ void pool_done(struct pool *pool, uint64_t lease, bool accepted);
 // Ends the worker that has this job at once (it does not answer to a cancel) and forgets the job.
 void pool_kill(struct pool *pool, uint64_t lease);
 
-// Version the worker program of a role declares (part of the stage key). Asks the program once (--describe), then from
-// memory. done may be called before this returns.
+// Version the worker program of a role declares (part of the stage key). Its first worker is started for it, which takes a job
+// afterwards; then from memory. done may be called before this returns.
 typedef void (*pool_described)(void *user, const char *version, const struct err *err);
 void pool_describe(struct pool *pool, const char *role, pool_described done, void *user);
 // Descriptions under way for this user are dropped without a callback.

@@ -265,6 +265,38 @@ void run_answer(struct run *run, uint64_t call, const json_t *answer, const stru
         log_fact(LOG_DEBUG, "late_answer", "run", run->id, "why", err.text, NULL);
 }
 
+void run_reply(struct run *run, int64_t rank, uint64_t call, json_t *answer_consumed)
+{
+    if (!run->resumed) {
+        run_answer(run, call, answer_consumed, NULL);
+        json_decref(answer_consumed);
+        return;
+    }
+    vec_push(&run->replies, (struct reply){rank, call, answer_consumed});
+    size_t at = run->replies.len - 1;
+    for (; at > 0 && run->replies.items[at - 1].rank <= rank; at--)
+        run->replies.items[at] = run->replies.items[at - 1];
+    run->replies.items[at] = (struct reply){rank, call, answer_consumed};
+}
+
+// A stage whose place in the journal is not known yet may have an earlier answer.
+static bool has_unplaced(const struct run *run)
+{
+    for (size_t i = 0; i < run->stages.len; i++)
+        if (run->stages.items[i]->seq == 0)
+            return true;
+    return false;
+}
+
+static void give_replies(struct run *run)
+{
+    while (run->replies.len && !has_unplaced(run)) {
+        struct reply reply = run->replies.items[--run->replies.len];
+        run_answer(run, reply.call, reply.answer, NULL);
+        json_decref(reply.answer);
+    }
+}
+
 // Files for people. The journal has them too, which is where `baton handoff` and the next stages read them.
 static void write_handoffs(struct run *run, bool on_disk)
 {
@@ -321,6 +353,7 @@ bool run_turn(struct run *run, void (*fn)(struct run *run, void *arg), void *arg
     run->in_turn = true;
     journal_late(run);
     fn(run, arg);
+    give_replies(run);
     look_at_script(run);
     if (ends_at_once(run))
         put_end(run, NULL);
@@ -569,6 +602,9 @@ struct run *run_free(struct run *run)
     vec_free(&run->notes);
     json_decref(run->occurrences);
     json_decref(run->claims);
+    for (size_t i = 0; i < run->replies.len; i++)
+        json_decref(run->replies.items[i].answer);
+    vec_free(&run->replies);
     json_decref(run->inbox_taken);
     json_decref(run->handoffs);
     json_decref(run->keys);

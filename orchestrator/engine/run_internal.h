@@ -47,6 +47,12 @@ struct waiting { // a script call that time or people answer
     struct loop_timer *timer;
 };
 
+struct reply { // an answer of the journal that waits for its turn
+    int64_t rank; // when it came
+    uint64_t call;
+    json_t *answer;
+};
+
 struct note { // an event of the turn under way: passed on when the turn is on disk
     enum event_kind kind;
     json_t *body;
@@ -74,7 +80,9 @@ struct run {
     json_t *handoffs;               // id -> handoff object
     json_t *keys;                   // handoff id -> stage key
     json_t *ungrounded;             // handoff id -> claims its receipts do not show
+    VEC(struct reply) replies;      // latest first
     int next_seq;                   // 0: not yet known
+    int64_t last_id_ns;             // latest stamp of a handoff that was moved on because the second was taken
     int64_t inbox_seen;
     json_t *inbox_taken;            // inbox records that have answered a question; NULL until somebody asks
     bool in_turn, ending, resumed, preparing;
@@ -100,6 +108,9 @@ void run_note_late(struct run *run, enum event_kind kind, json_t *body_consumed)
 void run_end(struct run *run, enum run_state state, const json_t *result, const char *reason);
 void run_need_checkouts(struct run *run); // stage_prepared() is called when they are there
 void run_answer(struct run *run, uint64_t call, const json_t *answer, const struct err *failure);
+// The same for an answer that came at `rank` (wall clock). While a resumed run replays, answers are given in the order of their ranks,
+// each when the script has asked for all it asks before: tasks that share a variable see the others come by as they did before.
+void run_reply(struct run *run, int64_t rank, uint64_t call, json_t *answer_consumed);
 
 // --- calls.c ---
 int run_host_call(void *ctx, uint64_t call_id, const char *task, unsigned n, const char *op, const json_t *args,

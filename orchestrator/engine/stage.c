@@ -174,22 +174,15 @@ static void reuse(struct run *run, struct stage *s, const json_t *record)
     json_put_str(body, "state", stage_state_name(state));
     json_put_str(body, "summary", json_str(handoff, "summary", NULL));
     run_tell(run, EVENT_STAGE_REUSED, body); // a replay is nothing new: not journaled
-    AUTO_JSON json_t *answer = answer_of_stage_new(handoff, state, seq, s->key);
+    json_t *answer = answer_of_stage_new(handoff, state, seq, s->key);
     uint64_t call = s->call;
     stage_free(s);
-    run_answer(run, call, answer, NULL);
+    run_reply(run, json_int(record, "finished_ns", 0), call, answer);
 }
 
 static int highest_seq(struct run *run)
 {
-    AUTO_JSON json_t *stages = store_stage_list_new(run->env.store, run->id, false, NULL);
-    int highest = 0;
-    size_t i;
-    json_t *stage;
-    json_array_foreach (stages, i, stage)
-        if ((int)json_int(stage, "seq", 0) > highest)
-            highest = (int)json_int(stage, "seq", 0);
-    return highest;
+    return run->resumed ? store_stage_last(run->env.store, run->id) : 0;
 }
 
 static int reserve(struct run *run, struct stage *s, struct err *err)

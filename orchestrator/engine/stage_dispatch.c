@@ -11,30 +11,50 @@
 
 #include <string.h>
 
+#define ANCESTORS_MAX 100
+
 // --- dispatch ---
 
+static json_t *ancestor_new(const json_t *handoff)
+{
+    static const char *const KEYS[] = {"id", "parent", "agent", "status", "summary", "next_agent", "next_task", "output"};
+    json_t *entry = json_object();
+    for (size_t k = 0; k < ARRAY_LEN(KEYS); k++) {
+        json_t *value = json_object_get(handoff, KEYS[k]);
+        json_put(entry, KEYS[k], value ? json_incref(value) : json_null());
+    }
+    return entry;
+}
+
+// What the parents come from, the nearest last: the newest of several counts for a worker.
 static json_t *ancestors_new(const struct run *run, const struct stage *s)
 {
-    static const char *const KEYS[] = {"id", "agent", "status", "summary", "next_agent", "next_task"};
     json_t *list = json_array();
-    const char *id;
-    json_t *handoff;
-    json_object_foreach (run->handoffs, id, handoff) {
-        size_t i;
-        json_t *parent;
-        bool direct = false;
-        json_array_foreach (s->parents, i, parent)
-            direct = direct || str_eq(json_str(parent, "id", NULL), id);
-        if (direct)
-            continue;
-        json_t *entry = json_object();
-        for (size_t k = 0; k < ARRAY_LEN(KEYS); k++)
-            json_put_str(entry, KEYS[k], json_str(handoff, KEYS[k], NULL));
-        json_put(entry, "parent", json_incref(json_object_get(handoff, "parent")));
-        json_put(entry, "output", json_deep_copy(json_obj(handoff, "output")));
-        json_array_append_new(list, entry);
+    AUTO_JSON json_t *seen = json_object();
+    VEC(const json_t *) queue = {0};
+    size_t i, n;
+    json_t *handoff, *id;
+    json_array_foreach (s->parents, i, handoff) {
+        json_put(seen, json_str(handoff, "id", ""), json_true());
+        vec_push(&queue, handoff);
     }
-    return list;
+    for (n = 0; n < queue.len && json_array_size(list) < ANCESTORS_MAX; n++) {
+        json_array_foreach (json_list(queue.items[n], "parent"), i, id) {
+            const char *text = json_is_string(id) ? json_string_value(id) : "";
+            handoff = json_object_get(run->handoffs, text);
+            if (!handoff || json_object_get(seen, text) || json_array_size(list) >= ANCESTORS_MAX)
+                continue;
+            json_put(seen, text, json_true());
+            json_array_append_new(list, ancestor_new(handoff));
+            vec_push(&queue, handoff);
+        }
+    }
+    vec_free(&queue);
+    json_t *ordered = json_array();
+    for (n = json_array_size(list); n > 0; n--)
+        json_array_append(ordered, json_array_get(list, n - 1));
+    json_decref(list);
+    return ordered;
 }
 
 static void put_dirs(const struct run *run, const struct stage *s, json_t *assignment)
@@ -76,8 +96,9 @@ static json_t *assignment_new(const struct run *run, const struct stage *s, int6
     json_put_str(a, "focus", s->focus.text);
     json_put_str(a, "task", json_str(s->args, "task", NULL));
     const json_t *input = json_obj(s->args, "input");
-    json_put(a, "input", input ? json_deep_copy(input) : json_object());
-    json_put(a, "parents", json_deep_copy(s->parents));
+    // References: nobody changes these, and the assignment is only written to the wire.
+    json_put(a, "input", input ? json_incref((json_t *)(uintptr_t)input) : json_object());
+    json_put(a, "parents", json_incref(s->parents));
     json_put(a, "ancestors", ancestors_new(run, s));
     put_dirs(run, s, a);
     if (s->needs_project) {
@@ -88,7 +109,7 @@ static json_t *assignment_new(const struct run *run, const struct stage *s, int6
         json_put(a, "git", git);
     }
     const json_t *rules = json_list(json_obj(run->record, "options"), "operator_rules");
-    json_put(a, "operator_rules", rules ? json_deep_copy(rules) : json_array());
+    json_put(a, "operator_rules", rules ? json_incref((json_t *)(uintptr_t)rules) : json_array());
     json_t *limits = json_object();
     json_put_int(limits, "wall_ms", wall_ns / NS_PER_MS);
     json_put(a, "limits", limits);

@@ -38,11 +38,15 @@ static int put_bytes(void *ctx, const void *data, size_t len, char hash[HASH_TEX
 static void choose_id(const struct stage *s, int64_t now, char id[HANDOFF_ID_MAX])
 {
     handoff_id_make(now, s->role, id);
-    while (json_object_get(s->run->handoffs, id)) {
-        char next[HANDOFF_ID_MAX];
-        handoff_id_next(id, next);
-        memcpy(id, next, sizeof(next));
-    }
+    if (!json_object_get(s->run->handoffs, id))
+        return;
+    int64_t *last = &s->run->last_id_ns; // wide runs use up the seconds: go on behind the last one
+    int64_t at = *last > now ? *last : now;
+    do {
+        at += NS_PER_SEC;
+        handoff_id_make(at, s->role, id);
+    } while (json_object_get(s->run->handoffs, id));
+    *last = at;
 }
 
 static int seal(struct stage *s, const json_t *draft, json_t **ret, struct err *err)
@@ -155,11 +159,11 @@ static void finish_in_turn(struct run *run, void *arg)
     json_put_str(body, "verdict", json_str(handoff, "verdict", NULL));
     json_put_int(body, "elapsed_ms", (clock_mono_ns() - s->started_ns) / NS_PER_MS);
     run_note(run, EVENT_STAGE_FINISHED, body);
-    AUTO_JSON json_t *answer = answer_of_stage_new(handoff, f->state, s->seq, s->key);
+    json_t *answer = answer_of_stage_new(handoff, f->state, s->seq, s->key);
     uint64_t call = s->call;
     stage_free(s);
     f->s = NULL;
-    run_answer(run, call, answer, NULL);
+    run_reply(run, clock_wall_ns(), call, answer);
     if (run->facts)
         vec_push(&run->to_write, json_incref(handoff));
     json_decref(handoff);

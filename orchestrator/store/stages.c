@@ -176,6 +176,14 @@ json_t *store_stage_reusable_new(struct store *s, const char *key, const char *n
                        &FULL_FORM, "a finished stage with the key", key, err);
 }
 
+int store_stage_last(struct store *s, const char *run)
+{
+    sqlite3_stmt *stmt = sql_bind(s, NULL, "read", "SELECT max(seq) FROM stages WHERE run = ?", "s", run);
+    int last = stmt && sql_step(s, stmt, "read", NULL) == 1 ? sqlite3_column_int(stmt, 0) : 0;
+    sql_done(stmt);
+    return last;
+}
+
 json_t *store_stage_list_new(struct store *s, const char *run, bool bodies, struct err *err)
 {
     if (bodies)

@@ -128,6 +128,7 @@ json_t *store_stage_get_new(struct store *s, const char *run, int seq, struct er
 json_t *store_stage_find_new(struct store *s, const char *run, const char *key, int occurrence, struct err *err);
 // Newest completed stage with this key in any run but `not_in_run`: `reuse` across runs.
 json_t *store_stage_reusable_new(struct store *s, const char *key, const char *not_in_run, struct err *err);
+int store_stage_last(struct store *s, const char *run); // highest seq of the run, 0 when it has no stage
 // By seq. Without bodies: request, handoff and receipts are left out.
 json_t *store_stage_list_new(struct store *s, const char *run, bool bodies, struct err *err);
 
