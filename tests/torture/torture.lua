@@ -16,15 +16,17 @@ workflow "torture" {
     local began, luck = now(), random(1000000000)
     local last = work("begin", nil, { luck = luck, began = began })
     stage { agent = "rust-code-reviewer", retries = 60 } -- has nothing to read in the project, but makes the run have checkouts
-    local sum = 0
+    local sum, count = 0, 0 -- count: what the parallel tasks see of each other must be the same in a replay
     for round = 1, p.rounds do
       local before, items = last, {}
       for i = 1, p.width do items[i] = i end
       local done = parallel(items, function(i)
         local own = work("own-" .. round .. "-" .. i, before)
+        count = count + 1
         sleep((i % 5) / 100)
+        count = count + 1
         local same = work("same-" .. round, before)
-        return work("both-" .. round .. "-" .. i, { own, same }, { luck = random(1000000) })
+        return work("both-" .. round .. "-" .. i, { own, same }, { luck = count * 1000000 + random(1000000) })
       end)
       for i, r in ipairs(done) do sum = sum + i * #r.output.echo.id end
       if p.ask and not approve { question = "go on after round " .. round .. "?", expires = "10m" } then
