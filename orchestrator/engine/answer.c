@@ -15,8 +15,9 @@ json_t *answer_of_stage_new(const json_t *handoff, enum stage_state state, int s
     for (size_t i = 0; i < ARRAY_LEN(texts); i++)
         json_put_str(a, texts[i], json_str(handoff, texts[i], NULL));
     const json_t *output = json_obj(handoff, "output"), *artifacts = json_list(handoff, "artifacts");
-    json_put(a, "output", output ? json_deep_copy(output) : json_object());
-    json_put(a, "artifacts", artifacts ? json_deep_copy(artifacts) : json_array());
+    // References: an answer is only read.
+    json_put(a, "output", output ? json_incref((json_t *)(uintptr_t)output) : json_object());
+    json_put(a, "artifacts", artifacts ? json_incref((json_t *)(uintptr_t)artifacts) : json_array());
     json_put_str(a, "key", key);
     json_put_int(a, "stage", seq);
     return a;

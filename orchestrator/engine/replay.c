@@ -23,11 +23,18 @@ struct replay_agent {
     struct agentfile *file;
 };
 
+struct replay_reply { // an answer that waits for its turn: when it came decides
+    int64_t rank;
+    uint64_t call;
+    json_t *answer;
+};
+
 struct replay {
     struct bundle *bundle;
     json_t *run, *stages, *calls;  // parts
     json_t *handoffs, *ungrounded; // id -> handoff; id -> true
     VEC(struct replay_agent) agents;
+    VEC(struct replay_reply) replies; // latest first
     struct script *script;
     json_t *differences;
     size_t answered;
@@ -141,11 +148,47 @@ static int answer_stage(struct replay *r, const char *task, unsigned n, const js
 
 // --- the host ---
 
-static int on_call(void *ctx, uint64_t call_id, const char *task, unsigned n, const char *op, const json_t *args,
-                   json_t **ret, struct err *err)
+// When the journal has the answer of this call; 0: it came at once.
+static int64_t rank_of(const struct replay *r, const char *task, unsigned n, const char *op, const json_t *answer)
 {
-    struct replay *r = ctx;
-    (void)call_id;
+    if (str_eq(op, "approve"))
+        return json_int(answer, "at_ns", 0);
+    if (str_eq(op, "sleep")) {
+        AUTO_FREE char *place = str_printf("%s~", task);
+        return json_int(find_call(r, place, n), "answer", 0);
+    }
+    size_t i;
+    json_t *stage;
+    json_array_foreach (r->stages, i, stage)
+        if (str_eq(op, "stage") && json_int(stage, "seq", 0) == json_int(answer, "stage", -1))
+            return json_int(stage, "finished_ns", 0);
+    return 0;
+}
+
+static void reply_later(struct replay *r, int64_t rank, uint64_t call, json_t *answer_consumed)
+{
+    const struct replay_reply reply = {rank, call, answer_consumed};
+    vec_push(&r->replies, reply);
+    size_t at = r->replies.len - 1;
+    for (; at > 0 && r->replies.items[at - 1].rank <= rank; at--)
+        r->replies.items[at] = r->replies.items[at - 1];
+    r->replies.items[at] = reply;
+}
+
+// Each when the script has asked for all it asks before: tasks see each other come by as in the run.
+static void give_replies(struct replay *r)
+{
+    while (r->replies.len) {
+        struct replay_reply reply = r->replies.items[--r->replies.len];
+        struct err late;
+        script_answer(r->script, reply.call, reply.answer, NULL, &late);
+        json_decref(reply.answer);
+    }
+}
+
+static int decide_call(struct replay *r, const char *task, unsigned n, const char *op, const json_t *args, json_t **ret,
+                       struct err *err)
+{
     const json_t *call = find_call(r, task, n);
     if (!call || !str_eq(json_str(call, "op", ""), op)) {
         differ(r, task, n, op, "call", call ? json_str(call, "op", "?") : "nothing", op);
@@ -168,6 +211,20 @@ static int on_call(void *ctx, uint64_t call_id, const char *task, unsigned n, co
     }
     *ret = str_eq(op, "sleep") ? json_null() : json_deep_copy(answer);
     return 0;
+}
+
+static int on_call(void *ctx, uint64_t call_id, const char *task, unsigned n, const char *op, const json_t *args,
+                   json_t **ret, struct err *err)
+{
+    struct replay *r = ctx;
+    json_t *answer = NULL;
+    int status = decide_call(r, task, n, op, args, &answer, err);
+    int64_t rank = status == 0 ? rank_of(r, task, n, op, answer) : 0;
+    if (rank)
+        reply_later(r, rank, call_id, answer);
+    else
+        *ret = answer;
+    return status;
 }
 
 // --- the final hash ---
@@ -308,6 +365,7 @@ int replay_run(struct bundle *bundle, const char *script_text, json_t **ret, str
     if (status == 0)
         status = script_start(r.script, json_obj(r.run, "params"), &host, err);
     if (status == 0) {
+        give_replies(&r);
         *ret = json_object();
         judge(&r, *ret);
     }
@@ -317,6 +375,9 @@ int replay_run(struct bundle *bundle, const char *script_text, json_t **ret, str
         agentfile_free(r.agents.items[i].file);
     }
     vec_free(&r.agents);
+    while (r.replies.len)
+        json_decref(r.replies.items[--r.replies.len].answer);
+    vec_free(&r.replies);
     json_t *const values[] = {r.run, r.stages, r.calls, r.handoffs, r.ungrounded, r.differences};
     for (size_t i = 0; i < ARRAY_LEN(values); i++)
         json_decref(values[i]);

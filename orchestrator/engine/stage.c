@@ -68,7 +68,7 @@ void stage_remember(struct run *run, const json_t *handoff, const char *key)
     const char *id = json_str(handoff, "id", NULL);
     if (!id)
         return;
-    json_put(run->handoffs, id, json_deep_copy(handoff));
+    json_put(run->handoffs, id, json_incref((json_t *)(uintptr_t)handoff)); // never changed once sealed
     json_put_str(run->keys, id, key);
 }
 
@@ -196,7 +196,7 @@ static int reserve(struct run *run, struct stage *s, struct err *err)
     s->lease = pool_lease(run->env.pool);
     char lease[24];
     stage_lease_text(s->lease, lease);
-    AUTO_JSON json_t *request = json_deep_copy(s->args);
+    AUTO_JSON json_t *request = json_copy(s->args);
     json_put_str(request, "focus", s->focus.text);
     json_put_str(request, "mode", s->focus.mode);
     struct store_stage reservation = {.run = run->id,
@@ -261,7 +261,7 @@ static int place(struct run *run, struct stage *s, struct err *err)
     int r = store_call_put(run->env.store, run->id, s->task, s->n, "stage", s->key, answer, err);
     if (r < 0)
         return r;
-    AUTO_JSON json_t *record = store_stage_find_new(run->env.store, run->id, s->key, s->occurrence, err);
+    AUTO_JSON json_t *record = store_stage_answer_new(run->env.store, run->id, s->key, s->occurrence, err);
     if (!record && err->code != ERR_NOT_FOUND)
         return -(int)err->code;
     enum stage_state state = STAGE_RESERVED;
@@ -366,7 +366,7 @@ int stage_begin(struct run *run, uint64_t call, const char *task, unsigned n, co
     struct stage *s = mem_alloc(sizeof(*s));
     *s = (struct stage){.run = run, .call = call, .task = str_dup(task), .n = n, .agent = agent, .role = role};
     s->needs_project = pool_role_needs_project(role);
-    s->args = json_deep_copy(args);
+    s->args = json_incref((json_t *)(uintptr_t)args);
     s->timer = loop_timer_new(run->env.loop, on_timer, s);
     vec_push(&run->stages, s);
     int r = collect_parents(run, s, err);

@@ -17,6 +17,7 @@
     " finished_ns:i"
 
 static const struct row_form FULL_FORM = {"stages", FIELDS " request:j receipts:j handoff:j", "key"};
+static const struct row_form ANSWER_FORM = {"stages", "run seq:i key attempt:i state handoff:j", "key"};
 static const struct row_form SHORT_FORM = {"stages", FIELDS, "key"};
 
 static int run_open(struct store *s, const char *run, struct err *err)
@@ -164,6 +165,16 @@ json_t *store_stage_find_new(struct store *s, const char *run, const char *key, 
                                 "SELECT " COLUMNS BODIES JOIN " WHERE t.key = ? AND t.run = ? AND t.occurrence = ?",
                                 "ssi", key, run, (int64_t)occurrence),
                        &FULL_FORM, "a stage with the key", key, err);
+}
+
+json_t *store_stage_answer_new(struct store *s, const char *run, const char *key, int occurrence, struct err *err)
+{
+    return sql_row_new(s,
+                       sql_bind(s, err, "read",
+                                "SELECT t.rowid, t.run, t.seq, t.key, t.attempt, t.state, h.body" JOIN
+                                " WHERE t.key = ? AND t.run = ? AND t.occurrence = ?",
+                                "ssi", key, run, (int64_t)occurrence),
+                       &ANSWER_FORM, "a stage with the key", key, err);
 }
 
 json_t *store_stage_reusable_new(struct store *s, const char *key, const char *not_in_run, struct err *err)

@@ -248,6 +248,8 @@ static int fit_rest(json_t *handoff, const struct handoff_store *store, struct e
 int budget_fit(json_t *handoff, const struct handoff_store *store, struct err *err)
 {
     int r = move_values(handoff, store, true, err);
+    if (r >= 0 && fits(handoff)) // nearly always
+        return 0;
     if (r >= 0)
         r = move_values(handoff, store, false, err);
     static const size_t keeps[] = {600, 240, 80};
