@@ -17,7 +17,7 @@
     " finished_ns:i"
 
 static const struct row_form FULL_FORM = {"stages", FIELDS " request:j receipts:j handoff:j", "key"};
-static const struct row_form ANSWER_FORM = {"stages", "run seq:i key attempt:i state handoff:j", "key"};
+static const struct row_form ANSWER_FORM = {"stages", "run seq:i key attempt:i state finished_ns:i handoff:j", "key"};
 static const struct row_form SHORT_FORM = {"stages", FIELDS, "key"};
 
 static int run_open(struct store *s, const char *run, struct err *err)
@@ -171,7 +171,7 @@ json_t *store_stage_answer_new(struct store *s, const char *run, const char *key
 {
     return sql_row_new(s,
                        sql_bind(s, err, "read",
-                                "SELECT t.rowid, t.run, t.seq, t.key, t.attempt, t.state, h.body" JOIN
+                                "SELECT t.rowid, t.run, t.seq, t.key, t.attempt, t.state, t.finished, h.body" JOIN
                                 " WHERE t.key = ? AND t.run = ? AND t.occurrence = ?",
                                 "ssi", key, run, (int64_t)occurrence),
                        &ANSWER_FORM, "a stage with the key", key, err);

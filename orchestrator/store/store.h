@@ -126,7 +126,7 @@ int store_stage_lease(struct store *s, const char *run, int seq, const char *old
 //  reused_from, created_ns, finished_ns}. NULL with ERR_NOT_FOUND.
 json_t *store_stage_get_new(struct store *s, const char *run, int seq, struct err *err);
 json_t *store_stage_find_new(struct store *s, const char *run, const char *key, int occurrence, struct err *err);
-// What a replay needs of it, which is much cheaper: {run, seq, key, attempt, state, handoff}.
+// What a replay needs of it, which is much cheaper: {run, seq, key, attempt, state, finished_ns, handoff}.
 json_t *store_stage_answer_new(struct store *s, const char *run, const char *key, int occurrence, struct err *err);
 // Newest completed stage with this key in any run but `not_in_run`: `reuse` across runs.
 json_t *store_stage_reusable_new(struct store *s, const char *key, const char *not_in_run, struct err *err);
