@@ -4,6 +4,7 @@ and loses nothing that was finished; afterwards the run goes on.
     BATON_BIN=build/dev/bin python3 tests/torture/faults.py [NAME ...]
 """
 import argparse
+import json
 import os
 import random
 import shutil
@@ -13,10 +14,12 @@ import subprocess
 import sys
 import time
 
-from place import SKIPPED, Broken, Place, need, send, wait_for
+from place import HERE, SKIPPED, Broken, Place, need, send, wait_for
 from soak import WORKFLOW, Soak
 
 OPTIONS = argparse.Namespace(seed=5, kills=0, mode="run", width=16, rounds=1)
+QUESTIONS = HERE / "questions.lua"
+ORDER = HERE / "order.lua"
 FLIPS = 25
 
 
@@ -226,7 +229,52 @@ def foreign_journals(place):
         need(path.read_bytes() == before, "a foreign journal was written to")
 
 
-FAULTS = (full_disk, full_disk_under_a_service, read_only_disk, stopped_worker, stopped_engine, damaged_records, flipped_bytes,
+def questions(place):
+    """Answers given while no process has the run are heard, each by one question; a question is not open for longer."""
+    p = place.start("run", QUESTIONS, "--project", place.project)
+
+    def asked():
+        return len(place.rows("SELECT id FROM events WHERE kind = 'approval_asked'"))
+    wait_for(lambda: asked() == 3, "the questions")
+    (run,), = place.rows("SELECT id FROM runs")
+    place.baton("approve", run, "--note", "first")
+    wait_for(lambda: place.rows("SELECT 1 FROM events WHERE kind = 'approval_given'"), "the first answer is heard")
+    p.kill()
+    p.wait()
+    place.baton("approve", run, "--deny", "--note", "second")
+    place.baton("approve", run, "--note", "third")
+    p = place.start("resume", run)
+    wait_for(lambda: asked() >= 4, "the last question")
+    p.kill()
+    p.wait()
+    (begun,), = place.rows("SELECT max(at) FROM events WHERE kind = 'approval_asked'")
+    wait_for(lambda: time.time_ns() > begun + 2 * 10**9, "nobody answers the last one in time")
+    place.baton("approve", run, "--note", "late")
+    place.baton("resume", run)
+    result = json.loads(place.rows("SELECT result FROM runs")[0][0])
+    need(sorted(result["answers"]) == ["no second", "yes first", "yes third"], f"the answers are {result['answers']}")
+    need(result["last"].startswith("no the question expired"), f"the last answer is '{result['last']}'")
+    place.check_nothing_left()
+
+
+def order(place):
+    """A replay answers parallel tasks in the order in which they were answered before."""
+    p = place.start("run", ORDER, "--project", place.project)
+    wait_for(lambda: len(place.rows("SELECT seq FROM stages WHERE state = 'completed'")) == 8, "the parallel stages")
+    p.kill()
+    p.wait()
+    place.baton("resume")
+    (run, result), = place.rows("SELECT id, result FROM runs")
+    inputs = [json.loads(r)["input"].get("order") for (r,) in place.rows("SELECT request FROM stages ORDER BY seq")]
+    need(sorted(json.loads(result)["orders"]) == sorted(i for i in inputs if i), f"the order was {inputs} and is {result}")
+    begun = [m[1] for m in place.marks(run) if m[0] == "begin"]
+    need(sorted(set(begun)) == list(range(1, 10)) and all(begun.count(s) == 1 for s in range(1, 9)), f"executed were {begun}")
+    place.baton("export", run, "-o", place.root / "run.baton")
+    place.baton("replay", place.root / "run.baton")
+    place.check_nothing_left()
+
+
+FAULTS = (questions, order, full_disk, full_disk_under_a_service, read_only_disk, stopped_worker, stopped_engine, damaged_records, flipped_bytes,
           foreign_journals)
 
 

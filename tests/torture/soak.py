@@ -117,6 +117,9 @@ class Soak:
             for mine, theirs in zip(state[0], self.reference[0]):
                 need(mine == theirs, f"{run}: the final state differs: {mine} instead of {theirs}")
             raise Broken(f"{run}: the result differs: {state[1]} instead of {self.reference[1]}")
+        # The exported run decides the same again.
+        self.place.baton("export", run, "-o", self.place.root / "run.baton")
+        self.place.baton("replay", self.place.root / "run.baton")
         self.runs += 1
 
     # --- baton run, baton resume ---
