@@ -136,6 +136,7 @@ static int begin_sleep(struct run *run, uint64_t call, const char *task, unsigne
         return 0;
     }
     struct waiting *w = waiting_new(run, call, task, n, args, sleep_over);
+    w->wake_ns = clock_wall_ns() + left;
     loop_timer_start(w->timer, left, 0);
     return 0;
 }

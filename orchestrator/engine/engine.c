@@ -10,6 +10,7 @@
 #include "engine/agents.h"
 #include "engine/batch.h"
 #include "engine/catalog.h"
+#include "engine/parking.h"
 #include "engine/pool.h"
 #include "engine/run.h"
 #include "script/script.h"
@@ -19,12 +20,17 @@
 
 #define LOOK_AROUND_NS (150 * NS_PER_MS) // how often other processes' requests (cancel, approval) are looked for
 #define ID_TRIES       20
+#define PARK_ABOVE     64                // with more runs than this, those that only sleep leave the memory
+#define PARK_MIN_NS    (2 * NS_PER_SEC)  // shorter sleeps are not worth it
 
 struct engine {
     struct engine_options options;
     char *program_dir, *data_dir;
     struct pool *pool;
     struct batch *batch;
+    struct parking *parking;
+    bool looking; // at the parked ones, some at a time
+    bool look_on; // the timer runs: every start would put it off
     struct agents *agents;
     struct script_cache *scripts;
     struct loop_timer *look_timer, *bury_timer;
@@ -112,22 +118,45 @@ static void on_ended(void *user, struct run *run, enum run_state state, const js
             e->runs.items[i] = e->runs.items[--e->runs.len];
     vec_push(&e->ended, run);
     loop_timer_start(e->bury_timer, 0, 0);
-    if (e->runs.len == 0)
+    if (e->runs.len == 0 && parking_count(e->parking) == 0) {
         loop_timer_stop(e->look_timer);
+        e->look_on = false;
+    }
     if (e->options.ended)
         e->options.ended(e->options.user, run_id(run), state, result, why);
+}
+
+static void park_sleepers(struct engine *e)
+{
+    int64_t wake_ns, now = clock_wall_ns();
+    if (e->runs.len <= PARK_ABOVE || batch_flush(e->batch, NULL) < 0)
+        return;
+    for (size_t i = 0; i < e->runs.len;) {
+        struct run *run = e->runs.items[i];
+        if (!run_sleeps(run, &wake_ns) || wake_ns - now < PARK_MIN_NS) {
+            i++;
+            continue;
+        }
+        AUTO_FREE char *id = str_dup(run_id(run));
+        e->runs.items[i] = e->runs.items[--e->runs.len];
+        parking_add(e->parking, id, run_park(run), wake_ns);
+    }
 }
 
 static void look_around(void *user)
 {
     struct engine *e = user;
-    if (!store_changed_elsewhere(e->options.store))
-        return;
-    for (size_t i = 0; i < e->runs.len; i++)
+    bool changed = store_changed_elsewhere(e->options.store);
+    for (size_t i = 0; i < e->runs.len && changed; i++)
         run_look_around(e->runs.items[i]);
+    if (changed || e->looking)
+        e->looking = parking_look(e->parking);
+    park_sleepers(e);
 }
 
 // --- life ---
+
+static void wake(void *user, const char *id, struct store_lock *lock_take);
 
 int engine_new(const struct engine_options *options, struct engine **ret, struct err *err)
 {
@@ -138,6 +167,7 @@ int engine_new(const struct engine_options *options, struct engine **ret, struct
     e->look_timer = loop_timer_new(options->loop, look_around, e);
     e->bury_timer = loop_timer_new(options->loop, bury, e);
     e->batch = batch_new(options->loop, options->store);
+    e->parking = parking_new(options->loop, options->store, wake, e);
     e->agents = agents_new(options->store, options->data_dir);
     e->scripts = script_cache_new();
     static const struct pool_events EVENTS = {.dispatched = on_dispatched,
@@ -168,6 +198,7 @@ struct engine *engine_free(struct engine *e)
     vec_free(&e->ended);
     loop_timer_close(e->look_timer);
     loop_timer_close(e->bury_timer);
+    parking_free(e->parking);
     batch_free(e->batch);
     agents_free(e->agents);
     script_cache_free(e->scripts);
@@ -180,10 +211,10 @@ struct engine *engine_free(struct engine *e)
 
 size_t engine_run_count(const struct engine *e)
 {
-    return e->runs.len;
+    return e->runs.len + parking_count(e->parking);
 }
 
-static int take_up(struct engine *e, const char *id, struct err *err)
+static int take_up(struct engine *e, const char *id, struct store_lock *lock_take, struct err *err)
 {
     struct run_env env = {.loop = e->options.loop,
                           .store = e->options.store,
@@ -196,18 +227,31 @@ static int take_up(struct engine *e, const char *id, struct err *err)
                           .event = on_event,
                           .ended = on_ended};
     struct run *run = NULL;
-    int r = run_new(&env, id, &run, err);
+    int r = run_new(&env, id, lock_take, &run, err);
     if (r < 0)
         return r;
     vec_push(&e->runs, run);
-    loop_timer_start(e->look_timer, LOOK_AROUND_NS, LOOK_AROUND_NS);
+    if (!e->look_on)
+        loop_timer_start(e->look_timer, LOOK_AROUND_NS, LOOK_AROUND_NS);
+    e->look_on = true;
     run_begin(run);
     return 0;
 }
 
+static void wake(void *user, const char *id, struct store_lock *lock_take)
+{
+    struct engine *e = user;
+    struct err err;
+    if (take_up(e, id, lock_take, &err) == 0)
+        return;
+    store_lock_release(lock_take);
+    if (e->options.ended) // it can be resumed when what is missing is there again
+        e->options.ended(e->options.user, id, RUN_RUNNING, NULL, &err);
+}
+
 int engine_resume(struct engine *e, const char *id, struct err *err)
 {
-    return take_up(e, id, err);
+    return take_up(e, id, NULL, err);
 }
 
 int engine_cancel(struct engine *e, const char *id, const char *reason, struct err *err)
@@ -218,6 +262,8 @@ int engine_cancel(struct engine *e, const char *id, const char *reason, struct e
             return 0;
         }
     }
+    if (parking_wake(e->parking, id))
+        return engine_cancel(e, id, reason, err);
     return err_set(err, ERR_NOT_FOUND, "this process has no run '%s'", id);
 }
 
@@ -317,7 +363,7 @@ int engine_start(struct engine *e, const struct engine_request *q, char ret_run[
     if (r == 0)
         r = journal(e, q, &p, ret_run, err);
     if (r == 0)
-        r = take_up(e, ret_run, err); // the run's first turn is part of the same transaction
+        r = take_up(e, ret_run, NULL, err); // the run's first turn is part of the same transaction
     parts_free(&p);
     if (r == 0 && !e->held)
         r = batch_flush(e->batch, err);

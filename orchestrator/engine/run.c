@@ -15,14 +15,10 @@
 #include "report/report.h"
 #include "roles/roles.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/file.h>
 #include <unistd.h>
 
-#define CACHE_SLOTS_MAX 16
 #define LATE_NS         (3 * NS_PER_MS)
 
 const char *run_id(const struct run *run)
@@ -166,36 +162,13 @@ static void removed_checkouts(void *user, const struct workspace_facts *facts, c
     run_turn(run, put_end, NULL);
 }
 
-static void prepared(void *user, const struct workspace_facts *facts, const struct err *err);
-
-static void prepare_checkouts(struct run *run)
-{
-    struct err err;
-    AUTO_JSON json_t *before = store_call_get_new(run->env.store, run->id, "engine", 0, &err);
-    const char *base = json_str(json_obj(before, "answer"), "base", NULL);
-    run->preparing = true;
-    run->workspace = workspace_prepare(run->env.loop, run->id, run->dir, run->project, base, prepared, run);
-}
-
-// An earlier process made them, and this one has not needed them.
-static bool has_old_checkouts(const struct run *run)
-{
-    static const char *const NAMES[] = {"base", "work", "origin"};
-    bool there = false;
-    for (size_t i = 0; i < ARRAY_LEN(NAMES) && !run->workspace && run->resumed; i++) {
-        AUTO_FREE char *path = path_join(run->dir, NAMES[i]);
-        there = there || file_exists(path);
-    }
-    return there;
-}
-
 // All stages have ended: remove the checkouts, journal the final state, write the report. In this order: when the process dies in
 // between, the run is not finished and its next owner comes here again.
 static void close_run(struct run *run)
 {
     run->script = script_free(run->script);
-    if (has_old_checkouts(run)) { // find them, to remove them
-        prepare_checkouts(run);
+    if (run_has_old_checkouts(run)) { // find them, to remove them
+        run_prepare_checkouts(run);
         loop_timer_start(run->end_timer, 20 * NS_PER_MS, 0);
         return;
     }
@@ -385,86 +358,16 @@ static void start_script(struct run *run, void *arg)
         json_put_str(created, "project", run->project);
         run_note(run, EVENT_RUN_CREATED, created);
     }
-    json_t *started = json_object();
-    json_put_str(started, "workflow", json_str(run->record, "workflow", ""));
-    run_note(run, run->resumed ? EVENT_RUN_RESUMED : EVENT_RUN_STARTED, started);
-    int r = store_run_set_state(run->env.store, run->id, RUN_RUNNING, NULL, &err);
+    int r = run->woken ? 0 : store_run_set_state(run->env.store, run->id, RUN_RUNNING, NULL, &err);
+    if (!run->woken) { // for the others it was never away
+        json_t *started = json_object();
+        json_put_str(started, "workflow", json_str(run->record, "workflow", ""));
+        run_note(run, run->resumed ? EVENT_RUN_RESUMED : EVENT_RUN_STARTED, started);
+    }
     if (r == 0)
         r = script_start(run->script, json_obj(run->record, "params"), &host, &err);
     if (r < 0)
         run_end(run, RUN_FAILED, NULL, err.text);
-}
-
-static void prepared_in_turn(struct run *run, void *arg)
-{
-    (void)arg;
-    struct err err;
-    AUTO_JSON json_t *answer = json_object();
-    json_put_str(answer, "base", run->facts->base);
-    json_put_str(answer, "repository", run->facts->repository);
-    json_put_flag(answer, "dirty", run->facts->dirty);
-    int r = store_call_put(run->env.store, run->id, "engine", 0, "workspace", "", answer, &err);
-    if (r < 0) {
-        run_end(run, RUN_FAILED, NULL, err.text);
-        return;
-    }
-    if (run->facts->dirty && r == 0) {
-        json_t *body = json_object();
-        json_put_str(body, "text", "the project has uncommitted changes; they are not part of the run");
-        run_note(run, EVENT_SCRIPT_LOG, body);
-    }
-    stage_prepared(run);
-}
-
-static void prepared(void *user, const struct workspace_facts *facts, const struct err *err)
-{
-    struct run *run = user;
-    char reason[STORE_NAME_MAX];
-    run->preparing = false;
-    run->facts = facts->repository ? facts : NULL; // what was made is to be removed, also when the rest failed
-    if (store_run_cancel_requested(run->env.store, run->id, reason, NULL) > 0)
-        run_cancel(run, reason);
-    else if (err)
-        run_end(run, RUN_FAILED, NULL, err->text);
-    if (!run->ending)
-        run_turn(run, prepared_in_turn, NULL);
-}
-
-// Build output is kept between runs of a project, in slots: <state>/cache/<hash of the project path>/<n>. A slot belongs to one live
-// run; a second run at the same time gets the next one.
-static int take_cache_slot(struct run *run, struct err *err)
-{
-    char hash[HASH_TEXT];
-    hash_bytes(run->project, strlen(run->project), hash);
-    hash[16] = '\0';
-    for (int slot = 0; slot < CACHE_SLOTS_MAX; slot++) {
-        AUTO_FREE char *dir = str_printf("%s/cache/%s/%d", store_dir(run->env.store), hash, slot);
-        AUTO_FREE char *lock = path_join(dir, "lock");
-        int r = file_make_dirs(dir, err);
-        if (r < 0)
-            return r;
-        int fd = open(lock, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
-        if (fd < 0)
-            return err_sys(err, errno, "cannot open '%s'", lock);
-        if (flock(fd, LOCK_EX | LOCK_NB) == 0) {
-            run->cache_lock = fd;
-            run->cache_dir = str_dup(dir);
-            return 0;
-        }
-        close(fd);
-    }
-    return err_set(err, ERR_LIMIT, "%d runs of '%s' are at work already", CACHE_SLOTS_MAX, run->project);
-}
-
-void run_need_checkouts(struct run *run)
-{
-    struct err err;
-    if (run->workspace || run->ending)
-        return;
-    if (take_cache_slot(run, &err) < 0)
-        run_end(run, RUN_FAILED, NULL, err.text);
-    else
-        prepare_checkouts(run);
 }
 
 static void on_wall(void *user)
@@ -534,7 +437,7 @@ static int load_script(struct run *run, struct err *err)
     return r;
 }
 
-int run_new(const struct run_env *env, const char *id, struct run **ret, struct err *err)
+int run_new(const struct run_env *env, const char *id, struct store_lock *lock_take, struct run **ret, struct err *err)
 {
     struct run *run = mem_alloc(sizeof(*run));
     run->env = *env;
@@ -548,7 +451,8 @@ int run_new(const struct run_env *env, const char *id, struct run **ret, struct 
     run->end_timer = loop_timer_new(env->loop, end_later, run);
     run->wall_timer = loop_timer_new(env->loop, on_wall, run);
     run->late_timer = loop_timer_new(env->loop, late_is_due, run);
-    int r = store_run_lock(env->store, id, &run->lock, err);
+    run->woken = lock_take != NULL;
+    int r = lock_take ? 0 : store_run_lock(env->store, id, &run->lock, err);
     if (r == 0 && !(run->record = store_run_get_new(env->store, id, err)))
         r = -(int)err->code;
     enum run_state state = RUN_QUEUED;
@@ -564,8 +468,35 @@ int run_new(const struct run_env *env, const char *id, struct run **ret, struct 
         run_free(run);
         return r;
     }
+    if (lock_take)
+        run->lock = lock_take;
     *ret = run;
     return 0;
+}
+
+bool run_sleeps(const struct run *run, int64_t *ret_wake_ns)
+{
+    bool busy = run->in_turn || run->ending || run->stopped || run->preparing || run->workspace || run->stages.len ||
+                run->late.len || run->notes.len || run->to_acknowledge.len || run->to_dispatch.len || run->replies.len;
+    if (busy || !run->waitings.len || json_int(json_obj(run->record, "options"), "wall_ms", 0) > 0)
+        return false;
+    int64_t wake_ns = INT64_MAX;
+    for (size_t i = 0; i < run->waitings.len; i++) {
+        const struct waiting *w = run->waitings.items[i];
+        if (w->approval)
+            return false;
+        wake_ns = w->wake_ns < wake_ns ? w->wake_ns : wake_ns;
+    }
+    *ret_wake_ns = wake_ns;
+    return true;
+}
+
+struct store_lock *run_park(struct run *run)
+{
+    struct store_lock *lock = run->lock;
+    run->lock = NULL;
+    run_free(run);
+    return lock;
 }
 
 struct run *run_free(struct run *run)

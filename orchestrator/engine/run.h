@@ -31,10 +31,14 @@ struct run_env {
 };
 
 // Takes up a journaled run (new or unfinished). Nothing happens before run_begin.
-int run_new(const struct run_env *env, const char *id, struct run **ret, struct err *err);
+// lock_take: of a run that was parked, taken on success; else NULL.
+int run_new(const struct run_env *env, const char *id, struct store_lock *lock_take, struct run **ret, struct err *err);
 // Stops without a state change: stages are dropped, the run can be resumed. NULL allowed; returns NULL.
 struct run *run_free(struct run *run);
 const char *run_id(const struct run *run);
+// Nothing but sleeps is under way: it may be parked (not inside its callbacks, and with nothing of it in an open batch).
+bool run_sleeps(const struct run *run, int64_t *ret_wake_ns);
+struct store_lock *run_park(struct run *run); // frees it, but for the lock
 
 void run_begin(struct run *run);
 void run_cancel(struct run *run, const char *reason);

@@ -42,6 +42,7 @@ struct waiting { // a script call that time or people answer
     char *task;
     unsigned n;
     bool approval;
+    int64_t wake_ns;        // of a sleep, wall clock
     int64_t after;          // approval: inbox records up to this one came before the question
     json_t *args;
     struct loop_timer *timer;
@@ -86,6 +87,7 @@ struct run {
     int64_t inbox_seen;
     json_t *inbox_taken;            // inbox records that have answered a question; NULL until somebody asks
     bool in_turn, ending, resumed, preparing;
+    bool woken;                     // it was parked in this process
     bool closing, stopped;          // its final state is being journaled; it does nothing any more in this process
     struct err failure;             // of the journaling of its end
     unsigned describing;            // worker descriptions under way at the start
@@ -106,11 +108,15 @@ void run_tell(struct run *run, enum event_kind kind, json_t *body_consumed); // 
 // Outside a turn, for what need not be on disk at once: journaled with the next turn or in a few milliseconds, then told.
 void run_note_late(struct run *run, enum event_kind kind, json_t *body_consumed);
 void run_end(struct run *run, enum run_state state, const json_t *result, const char *reason);
-void run_need_checkouts(struct run *run); // stage_prepared() is called when they are there
 void run_answer(struct run *run, uint64_t call, const json_t *answer, const struct err *failure);
 // The same for an answer that came at `rank` (wall clock). While a resumed run replays, answers are given in the order of their ranks,
 // each when the script has asked for all it asks before: tasks that share a variable see the others come by as they did before.
 void run_reply(struct run *run, int64_t rank, uint64_t call, json_t *answer_consumed);
+
+// --- run_checkouts.c ---
+void run_need_checkouts(struct run *run); // stage_prepared() is called when they are there
+void run_prepare_checkouts(struct run *run);
+bool run_has_old_checkouts(const struct run *run); // an earlier process made them, and this one has not needed them
 
 // --- calls.c ---
 int run_host_call(void *ctx, uint64_t call_id, const char *task, unsigned n, const char *op, const json_t *args,

@@ -109,11 +109,17 @@ static void on_ended(void *user, const char *run, enum run_state state, const js
         loop_stop(b->loop);
 }
 
+enum { PARK_AT_ONCE = 64 };
+
 static void start_parked(void *user)
 {
     struct bench *b = user;
-    if (b->started < b->total)
+    struct err err;
+    engine_hold(b->engine);
+    for (unsigned i = 0; i < PARK_AT_ONCE && b->started < b->total; i++)
         start_one(b, 0);
+    if (engine_release(b->engine, &err) < 0)
+        die("start", &err);
 }
 
 static void on_event(void *user, const char *run, enum event_kind kind, const json_t *body)
@@ -126,10 +132,10 @@ static void on_event(void *user, const char *run, enum event_kind kind, const js
         return;
     b->parked++;
     b->parked_at = clock_mono_ns();
-    if (strcmp(b->mode, "park") == 0 && b->parked < b->total)
-        loop_defer(b->loop, start_parked, b);
-    else
+    if (strcmp(b->mode, "park") != 0 || b->parked == b->total)
         loop_stop(b->loop);
+    else if (b->parked == b->started && b->started < b->total)
+        loop_defer(b->loop, start_parked, b);
 }
 
 static void open_engine(struct bench *b)
@@ -245,13 +251,16 @@ static void settled(void *user)
 
 static void park(struct bench *b)
 {
-    struct rlimit files;
+    struct rlimit files, wanted = {b->total + 1024, b->total + 1024}; // each run has its lock
     getrlimit(RLIMIT_NOFILE, &files);
+    if (files.rlim_max < wanted.rlim_max && setrlimit(RLIMIT_NOFILE, &wanted) < 0)
+        die("the limit of open files cannot be raised for so many runs", &(struct err){0});
     files.rlim_cur = files.rlim_max;
-    setrlimit(RLIMIT_NOFILE, &files);
+    if (files.rlim_max >= wanted.rlim_max)
+        setrlimit(RLIMIT_NOFILE, &files);
     b->n = 1;
     int64_t before = figures_rss(getpid());
-    start_one(b, 0);
+    start_parked(b);
     loop_run(b->loop);
     struct loop_timer *timer = loop_timer_new(b->loop, settled, b);
     loop_timer_start(timer, 3 * NS_PER_SEC, 0);
