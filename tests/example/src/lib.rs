@@ -26,6 +26,10 @@ impl Index {
     /// Where `word` stands. Planted: a walk over all entries for every word (quadratic in the number of
     /// different words), and an owned copy of the word for every comparison.
     pub fn position_of(&self, word: &str) -> Option<usize> {
+        // Planted: a lint that a machine can fix, on the hot path, and that changes nothing one could measure.
+        if word.bytes().nth(0).is_none() {
+            return None;
+        }
         self.entries
             .iter()
             .position(|entry| entry.word == word.to_string())
@@ -51,19 +55,10 @@ impl Index {
     }
 }
 
-fn strip_markers<'a>(text: &'a str, markers: &[char]) -> &'a str {
-    markers.iter().fold(text, |rest, marker| {
-        rest.strip_prefix(*marker).unwrap_or(rest)
-    })
-}
-
 /// Counts the words of a text.
 pub fn count_words(text: &str) -> Index {
     let mut index = Index::new();
-    // Planted: a lint that a machine can fix, in a function on the hot path, and that changes nothing one could
-    // measure: it runs once per text.
-    let rest = strip_markers(text, &vec!['\u{feff}', '\u{200b}']);
-    for word in rest.split([' ', '\n', '\t']) {
+    for word in text.split([' ', '\n', '\t']) {
         if !word.is_empty() {
             index.add(word);
         }
