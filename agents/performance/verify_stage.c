@@ -161,6 +161,13 @@ static int compare_programs(struct verify *v, const json_t *a, const json_t *b, 
     return r;
 }
 
+// The tests of the base are built and run when a change first measures better: most runs of a project that is fast already need none.
+static int find_lost_tests(struct verify *v, char **ret_lost, struct err *err)
+{
+    int r = v->tests.outcomes || v->tests.limit ? 0 : tests_baseline(v->job, v->base_root, v->cache, &v->tests, err);
+    return r == 0 ? tests_check(v->job, v->work_root, v->cache, &v->tests, ret_lost, err) : r;
+}
+
 static int judge_program(struct verify *v, json_t *candidate, json_t *result, json_t *programs, const char *hash, size_t left,
                          struct err *err)
 {
@@ -176,7 +183,7 @@ static int judge_program(struct verify *v, json_t *candidate, json_t *result, js
     AUTO_FREE char *lost = NULL;
     if (!verdict.better)
         drop(result, verdict.reason ? verdict.reason : "does not measure better");
-    else if ((r = tests_check(v->job, v->work_root, v->cache, &v->tests, &lost, err)) == 0 && lost)
+    else if ((r = find_lost_tests(v, &lost, err)) == 0 && lost)
         drop(result, lost);
     else if (r == 0) {
         json_put_flag(result, "kept", true);
@@ -402,6 +409,8 @@ static int finish(struct verify *v, json_t *draft, struct err *err)
     mem_free(head);
     json_put(output, "results", json_incref(v->results));
     json_put(output, "subjects", json_incref(v->subjects));
+    if (!v->tests.outcomes && !v->tests.limit)
+        v->tests.limit = str_dup("the tests were not run: no change of the program measures better");
     json_put(output, "tests_before", tests_json_new(&v->tests));
     describe(v, draft);
     draft_next(draft, "rust-code-reviewer", "Check that the kept changes are correct");
@@ -420,8 +429,6 @@ static int verify_all(struct verify *v, json_t *draft, struct err *err)
     if (r == 0)
         r = measure_base(v, limits, err);
     AUTO_JSON json_t *base_programs = json_incref(v->programs);
-    if (r == 0)
-        r = tests_baseline(v->job, v->base_root, v->cache, &v->tests, err);
     if (r == 0)
         r = try_changes(v, err);
     if (r == 0)
