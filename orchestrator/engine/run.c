@@ -503,6 +503,8 @@ struct run *run_free(struct run *run)
 {
     if (!run)
         return NULL;
+    journal_late(run);
+    vec_free(&run->late);
     while (run->waitings.len)
         waiting_free(run->waitings.items[0]);
     while (run->stages.len) {
