@@ -8,6 +8,7 @@
 
 #include <ctype.h>
 #include <string.h>
+#include <strings.h>
 
 // --- the sentence on top ---
 
@@ -63,8 +64,7 @@ static char *labelled(const char *label, const char *reason, const char *state)
         return run_state_from_name(state, &known) && known != RUN_ACCEPTED
                    ? str_printf("%s: %s.", label, run_state_meaning(known))
                    : str_printf("%s.", label);
-    AUTO_FREE char *start = str_ndup(reason, n);
-    if (str_eq_nocase(start, label)) {
+    if (strncasecmp(reason, label, n) == 0) {
         char *text = str_dup(reason);
         text[0] = (char)toupper((unsigned char)text[0]);
         return text;
