@@ -67,7 +67,7 @@ class Projects(support.Scenario):
         (member / "Cargo.toml").write_text((member / "Cargo.toml").read_text().replace("\n[profile.release]\n", ""))
         other = top / "crates/other/Cargo.toml"
         other.write_text(other.read_text().replace("\n[profile.release]\n", ""))
-        (top / "Cargo.toml").write_text('[workspace]\nmembers = ["crates/*"]\nresolver = "2"\n\n[profile.release]\nopt-level = 0\n')
+        (top / "Cargo.toml").write_text('[workspace]\nmembers = ["crates/*"]\nresolver = "2"\n\n[profile.release]\n' + support.TINY_PROFILE)
         (top / ".gitignore").write_text("target\n")
         head = support.make_repository(top)
         result = self.tune(member)
