@@ -4,6 +4,7 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/file.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "base/vec.h"
@@ -129,11 +130,36 @@ static int keep(struct agents *a, const struct agentfile *agent, json_t *hashes,
     return r;
 }
 
+// What the caller names must be there and usable: falling back to the agents that ship would silently widen rights.
+static int check_callers(const struct agentset *set, const char *const *agent_dirs, struct err *err)
+{
+    for (const char *const *d = agent_dirs; d && *d; d++) {
+        size_t usable = 0;
+        if (!file_exists(*d))
+            return err_set(err, ERR_NOT_FOUND, "no agent file or folder '%s'", *d);
+        for (size_t i = 0; i < set->files.len; i++) {
+            const struct agentfile *f = set->files.items[i];
+            if (!str_eq(f->file, *d) && !path_below(f->file, *d))
+                continue;
+            usable += f->mode != AGENT_MODE_NONE;
+            if (f->mode == AGENT_MODE_NONE && f->diagnostics.len)
+                log_fact(LOG_WARN, "agent_file_not_used", "file", f->file, "why", f->diagnostics.items[0].text, NULL);
+        }
+        if (!usable)
+            return err_set(err, ERR_INVALID, "no usable agent file in '%s'; 'baton agent lint %s' says why", *d, *d);
+    }
+    return 0;
+}
+
 static int load(struct agents *a, const char *const *agent_dirs, const char signature[HASH_TEXT], struct err *err)
 {
     struct agentset *set = catalog_agents(a->data_dir, agent_dirs);
+    int r = check_callers(set, agent_dirs, err);
+    if (r < 0) {
+        agentset_free(set);
+        return r;
+    }
     json_t *hashes = json_object();
-    int r = 0;
     for (size_t i = 0; i < set->agents.len && r == 0; i++)
         r = keep(a, set->agents.items[i], hashes, err);
     agentset_free(a->set);

@@ -17,6 +17,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#define BUDGET_MOST 1440 // minutes
+#define ROUNDS_MOST 20
 #define TICK_NS          (120 * NS_PER_MS)
 #define SHELL_CHARACTERS "|&;<>$`\\\n*?"
 
@@ -152,8 +154,20 @@ static int put_param(json_t *params, const char *text, struct err *err)
     return 0;
 }
 
+// Minutes and rounds: whole numbers within reason.
+static int check_number(const struct cli *cli, const char *option, int64_t most, struct err *err)
+{
+    const char *text = cli_value(cli, option, NULL);
+    int64_t number = 0;
+    if (text && (!str_to_i64(text, &number) || number < 1 || number > most))
+        return err_set(err, ERR_INVALID, "--%s '%s' must be a number from 1 to %lld", option, text, (long long)most);
+    return 0;
+}
+
 static json_t *params_of(const struct cli *cli, struct err *err)
 {
+    if (check_number(cli, "budget", BUDGET_MOST, err) < 0 || check_number(cli, "max-rounds", ROUNDS_MOST, err) < 0)
+        return NULL;
     static const struct {
         const char *option, *param;
     } SHORT[] = {{"focus", "focus"}, {"bench", "bench"}, {"budget", "budget_minutes"}, {"max-rounds", "max_rounds"}};

@@ -265,7 +265,7 @@ static void as_json(const char *run, enum event_kind kind, const json_t *body)
     fflush(stdout);
 }
 
-static void words(struct progress *p, enum event_kind kind, const json_t *body)
+static void words(struct progress *p, const char *run, enum event_kind kind, const json_t *body)
 {
     AUTO_FREE char *line = NULL;
     if (kind == EVENT_SCRIPT_LOG)
@@ -280,7 +280,7 @@ static void words(struct progress *p, enum event_kind kind, const json_t *body)
     else if (kind == EVENT_CLAIM_UNGROUNDED)
         line = str_printf("! %s claims what its receipts do not show", json_str(body, "agent", "?"));
     else if (kind == EVENT_APPROVAL_ASKED)
-        line = str_printf("? %s  (baton approve RUN, or baton approve RUN --deny)", json_str(body, "question", ""));
+        line = str_printf("? %s  (answer with: baton approve %s, or baton approve %s --deny)", json_str(body, "question", ""), run, run);
     if (line)
         say(p, line);
 }
@@ -308,7 +308,7 @@ void progress_event(struct progress *p, const char *run, enum event_kind kind, c
     } else if (kind == EVENT_STAGE_REUSED) {
         finished(p, body, true);
     } else {
-        words(p, kind, body);
+        words(p, run, kind, body);
     }
 }
 
