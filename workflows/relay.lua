@@ -52,6 +52,9 @@ workflow "relay" {
         task = "Verify that the kept changes are correct",
       })
       if gate(verdict) then
+        if proof.output.kept == 0 and (proof.output.undecided or 0) > 0 then
+          finish("needs_discussion", { reason = proof.output.undecided .. " changes could not be decided in the time there was" })
+        end
         finish("accepted", { reason = proof.summary, rounds = round, kept = proof.output.kept, head = proof.output.head })
       end
       log("round", round, "of", p.max_rounds, "was not approved:", verdict.summary)

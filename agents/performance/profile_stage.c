@@ -25,6 +25,7 @@
 #include <string.h>
 
 #define HOT_ROWS_MAX   30
+#define UNOWNED_MOST_PCT 99.0 // above it no code of the project runs
 #define METADATA_BYTES ((size_t)64 << 20)
 
 struct stage {
@@ -338,6 +339,9 @@ static int profile_all(struct stage *s, json_t *draft, struct err *err)
         why_not = str_printf("no subject could be run: %s", json_array_size(s->limits)
                                                                 ? json_string_value(json_array_get(s->limits, 0))
                                                                 : "no bench has a name like the one that was asked for");
+    AUTO_JSON json_t *programs = subject_programs(s->subjects);
+    if (!why_not && json_array_size(programs) == 0 && s->profile && hot_unowned_pct(s->profile->hot) > UNOWNED_MOST_PCT)
+        why_not = str_dup("what was run is no program of the project and no code of the project was seen in its profile");
     if (s->build_speed && !s->runtime && why_not) { // a build can always be timed
         mem_free(why_not);
         why_not = NULL;

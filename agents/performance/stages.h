@@ -13,5 +13,5 @@ int stage_profile(struct job *job, json_t *draft, struct err *err);
 
 // Mode verify: each change of the developer against what was kept so far; the branch keeps what measures better.
 // output: { "results": [{id, kind, scope, title, kept, reason, comparisons}], "overall": [comparison of base and final],
-//           "kept": n, "dropped": n, "head": "<commit>", "subjects": […] }
+//           "kept": n, "dropped": n, "undecided": of the dropped, "head": "<commit>", "subjects": […] }
 int stage_verify(struct job *job, json_t *draft, struct err *err);

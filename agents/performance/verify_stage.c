@@ -356,10 +356,21 @@ static int compare_overall(struct verify *v, const json_t *base_programs, json_t
     return 0;
 }
 
+// Dropped, but not because it is not faster: nobody knows yet.
+static bool is_undecided(const json_t *result)
+{
+    size_t i;
+    json_t *c;
+    json_array_foreach (json_list(result, "comparisons"), i, c)
+        if (str_eq(json_str(c, "verdict", ""), "undecided"))
+            return true;
+    return str_starts(json_str(result, "reason", ""), "not measured");
+}
+
 static void describe(const struct verify *v, json_t *draft)
 {
     struct buf kept = BUF_INIT, dropped = BUF_INIT;
-    size_t i, k = 0, d = 0;
+    size_t i, k = 0, d = 0, undecided = 0;
     json_t *r;
     json_array_foreach (v->results, i, r) {
         bool is_kept = json_flag(r, "kept", false);
@@ -371,6 +382,7 @@ static void describe(const struct verify *v, json_t *draft)
             buf_printf(&dropped, "- %s %s: %s\n", json_str(r, "id", ""), json_str(r, "title", ""), json_str(r, "reason", ""));
         k += is_kept;
         d += !is_kept;
+        undecided += !is_kept && is_undecided(r);
     }
     draft_summary(draft, "%zu changes kept, %zu dropped after measuring", k, d);
     draft_section(draft, "Performance Summary", kept.len ? "Each change was compared with what was kept before it."
@@ -382,6 +394,7 @@ static void describe(const struct verify *v, json_t *draft)
     json_t *output = json_obj(draft, "output");
     json_put_int(output, "kept", (int64_t)k);
     json_put_int(output, "dropped", (int64_t)d);
+    json_put_int(output, "undecided", (int64_t)undecided);
     buf_free(&kept);
     buf_free(&dropped);
 }

@@ -35,8 +35,9 @@ static json_t *output_new(const struct dry *d)
     json_put(out, "tests", need(json_pack("{s:i, s:i}", "passed", 3, "failed", 0)));
     json_put_str(out, "head", COMMIT);
     json_put_int(out, "changed", d->changes);
-    json_put_int(out, "kept", d->changes);
-    json_put_int(out, "dropped", 0);
+    json_put_int(out, "kept", d->changes && d->approved);
+    json_put_int(out, "dropped", d->changes && !d->approved);
+    json_put_int(out, "undecided", d->changes && !d->approved);
     if (!d->changes) {
         json_put(out, "candidates", json_array());
         json_put(out, "changes", json_array());
