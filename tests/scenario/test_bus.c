@@ -1,16 +1,12 @@
 // The real bus with real echo workers: dispatch, commit before ack, loss, fencing, cancel, strangers. The loop and the bus run in this
 // process; fake workers speak through sdk/link.h. Callbacks record; the tests assert.
-#include "support/support.h"
+#include "bus_fixture.h"
 
-#include "base/buf.h"
-#include "base/clock.h"
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/str.h"
-#include "bus/bus.h"
 #include "sdk/link.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -20,203 +16,20 @@
 #include <unistd.h>
 #include <zmq.h>
 
-struct fixture {
-    struct loop *loop;
-    struct bus *bus;
-    struct loop_timer *pulse; // keeps the loop turning while a test waits for something outside of it
-    char *dir, *endpoint;
-    bool ack_at_once;
-    uint64_t ready;      // peers that became ready
-    uint64_t peer;       // the last one
-    unsigned lost;       // peers lost
-    uint64_t lost_lease; // of the last loss, 0: it had none
-    char why[300];       // of the last loss
-    unsigned results;
-    uint64_t lease; // of the last result
-    json_t *draft;  // of the last result
-    unsigned refused;
-    enum err_code refused_code;
-    uint64_t refused_lease, refused_peer;
-    struct buf progress, log;
-    unsigned exited;
-};
-
-static void pulse(void *user)
-{
-    (void)user;
-}
-
-static void on_ready(void *user, const struct bus_peer *peer)
-{
-    struct fixture *f = user;
-    f->ready++;
-    f->peer = peer->id;
-}
-
-static void on_lost(void *user, const struct bus_peer *peer, const uint64_t *leases, size_t count, const char *why)
-{
-    struct fixture *f = user;
-    (void)peer;
-    f->lost++;
-    f->lost_lease = count ? leases[0] : 0;
-    snprintf(f->why, sizeof(f->why), "%s", why);
-}
-
-static void on_progress(void *user, uint64_t peer, uint64_t lease, double fraction, const char *text)
-{
-    (void)peer;
-    (void)lease;
-    (void)fraction;
-    buf_printf(&((struct fixture *)user)->progress, "%s|", text);
-}
-
-static void on_result(void *user, uint64_t peer, uint64_t lease, json_t *draft)
-{
-    struct fixture *f = user;
-    f->results++;
-    f->lease = lease;
-    json_decref(f->draft);
-    f->draft = json_incref(draft);
-    if (f->ack_at_once)
-        bus_result_done(f->bus, peer, lease, NULL);
-}
-
-static void on_refused(void *user, uint64_t peer, uint64_t lease, enum err_code code, const char *why)
-{
-    struct fixture *f = user;
-    (void)why;
-    f->refused++;
-    f->refused_code = code;
-    f->refused_lease = lease;
-    f->refused_peer = peer;
-}
-
-static void begin(struct fixture *f)
-{
-    static const struct bus_events EVENTS = {on_ready, on_lost, on_progress, on_result, on_refused};
-    struct err err;
-    *f = (struct fixture){.ack_at_once = true, .dir = test_temp_dir()};
-    f->endpoint = str_printf("ipc://%s/bus", f->dir);
-    assert_ok(loop_new(&f->loop, &err), &err);
-    const struct bus_options options = {.endpoint = f->endpoint};
-    assert_ok(bus_new(f->loop, &options, &EVENTS, f, &f->bus, &err), &err);
-    f->pulse = loop_timer_new(f->loop, pulse, f);
-    loop_timer_start(f->pulse, 5 * NS_PER_MS, 5 * NS_PER_MS);
-}
-
-static void finish(struct fixture *f)
-{
-    bus_free(f->bus);
-    loop_free(f->loop);
-    json_decref(f->draft);
-    buf_free(&f->progress);
-    buf_free(&f->log);
-    mem_free(f->endpoint);
-    test_remove(f->dir);
-}
-
-// Turns the loop until the condition holds; fails the test after a minute.
-#define wait_for(f, condition)                                                                                         \
-    do {                                                                                                               \
-        int64_t until_ = clock_mono_ns() + 60 * NS_PER_SEC;                                                            \
-        while (!(condition)) {                                                                                         \
-            if (clock_mono_ns() > until_)                                                                              \
-                fail_msg("waited in vain for: %s; workers said: %s", #condition, buf_str(&(f)->log));                  \
-            loop_run_once((f)->loop);                                                                                  \
-        }                                                                                                              \
-    } while (0)
-
-static void worker_line(void *user, enum loop_source source, const char *line)
-{
-    (void)source;
-    buf_printf(&((struct fixture *)user)->log, "%s|", line);
-}
-
-static void worker_exit(void *user, int exit_code, int signal)
-{
-    struct fixture *f = user;
-    f->exited++;
-    buf_printf(&f->log, "exit %d signal %d|", exit_code, signal);
-}
-
-static struct loop_child *start_echo_with(struct fixture *f, const char *token)
-{
-    struct err err;
-    AUTO_FREE char *token_entry = str_printf("%s=%s", BUS_TOKEN_ENV, token);
-    AUTO_FREE char *path_entry = str_printf("PATH=%s", getenv("PATH"));
-    AUTO_FREE char *tmp_entry = str_printf("TMPDIR=%s", f->dir);
-    AUTO_FREE char *tsan = str_printf("TSAN_OPTIONS=%s", getenv("TSAN_OPTIONS") ? getenv("TSAN_OPTIONS") : "");
-    const char *env[] = {token_entry, path_entry, tmp_entry, tsan, NULL};
-    const char *argv[] = {BATON_BIN_DIR "/baton-agent-echo", "--connect", bus_endpoint(f->bus), NULL};
-    const struct loop_child_options options = {
-        .argv = argv, .env = env, .on_line = worker_line, .on_exit = worker_exit, .user = f};
-    struct loop_child *child = NULL;
-    assert_ok(loop_child_new(f->loop, &options, &child, &err), &err);
-    return child;
-}
-
-static struct loop_child *start_echo(struct fixture *f, uint64_t *ret_invite)
-{
-    char token[BUS_TOKEN_TEXT];
-    uint64_t ready = f->ready;
-    *ret_invite = bus_invite(f->bus, token);
-    struct loop_child *child = start_echo_with(f, token);
-    wait_for(f, f->ready > ready);
-    assert_int_equal(bus_peer(f->bus, f->peer)->pid, loop_child_pid(child));
-    assert_true(bus_peer(f->bus, f->peer)->invite == *ret_invite);
-    return child;
-}
-
-static void dispatch(struct fixture *f, uint64_t peer, uint64_t lease, const char *input)
-{
-    struct err err;
-    AUTO_FREE char *text = str_printf("{\"mode\":\"echo\",\"input\":%s,\"operator_rules\":[\"Bash(sleep *)\",\"Bash(sh *)\"]}", input);
-    AUTO_JSON json_t *assignment = json_parse_new(text, strlen(text), "assignment", &err);
-    assert_non_null(assignment);
-    assert_ok(bus_dispatch(f->bus, peer, lease, assignment, &err), &err);
-}
-
-// Whether a process has `word` as one of its arguments.
-static bool someone_runs(const char *word)
-{
-    DIR *proc = opendir("/proc");
-    struct dirent *e;
-    bool found = false;
-    while (proc && (e = readdir(proc)) != NULL && !found) {
-        char path[300], text[4096] = {0};
-        snprintf(path, sizeof(path), "/proc/%s/cmdline", e->d_name);
-        FILE *file = e->d_name[0] >= '1' && e->d_name[0] <= '9' ? fopen(path, "r") : NULL;
-        if (!file)
-            continue;
-        size_t n = fread(text, 1, sizeof(text) - 1, file);
-        fclose(file);
-        for (size_t i = 0; i < n; i += strlen(text + i) + 1)
-            found = found || str_eq(text + i, word);
-    }
-    if (proc)
-        closedir(proc);
-    return found;
-}
-
-static bool gone(const char *word)
-{
-    return !someone_runs(word) && !someone_runs(word);
-}
-
 static void test_bus_dispatch_result_ack(void **state)
 {
     (void)state;
     struct fixture f;
     uint64_t invite;
-    begin(&f);
+    fixture_begin(&f);
     struct stat st;
     assert_int_equal(stat(f.endpoint + strlen("ipc://"), &st), 0);
     assert_int_equal(st.st_mode & 0077, 0);
-    start_echo(&f, &invite);
+    fixture_start_echo(&f, &invite);
     assert_true(bus_find(f.bus, "echo", "echo") == f.peer);
     assert_true(bus_find(f.bus, "echo", "other") == 0 && bus_find(f.bus, "review", NULL) == 0);
     for (uint64_t lease = 1; lease <= 50; lease++) {
-        dispatch(&f, f.peer, lease, "{\"n\":\"grün\"}");
+        fixture_dispatch(&f, f.peer, lease, "{\"n\":\"grün\"}");
         assert_true(bus_find(f.bus, "echo", NULL) == 0); // no credit left
         wait_for(&f, f.results == lease);
         assert_true(f.lease == lease);
@@ -233,7 +46,7 @@ static void test_bus_dispatch_result_ack(void **state)
     wait_for(&f, f.exited == 1 && f.lost == 1);
     assert_non_null(strstr(f.why, "bye"));
     assert_non_null(strstr(buf_str(&f.log), "exit 0 signal 0"));
-    finish(&f);
+    fixture_finish(&f);
 }
 
 static void test_bus_large_and_failed_results(void **state)
@@ -241,26 +54,26 @@ static void test_bus_large_and_failed_results(void **state)
     (void)state;
     struct fixture f;
     uint64_t invite;
-    begin(&f);
-    start_echo(&f, &invite);
-    dispatch(&f, f.peer, 1, "{\"size\":4000000}");
+    fixture_begin(&f);
+    fixture_start_echo(&f, &invite);
+    fixture_dispatch(&f, f.peer, 1, "{\"size\":4000000}");
     wait_for(&f, f.results == 1);
     assert_int_equal(strlen(json_str(json_obj(f.draft, "output"), "text", "")), 4000000);
     // Larger than a message may be: a blocked draft that says so comes instead.
-    dispatch(&f, f.peer, 2, "{\"size\":20000000}");
+    fixture_dispatch(&f, f.peer, 2, "{\"size\":20000000}");
     wait_for(&f, f.results == 2);
     assert_string_equal(json_str(f.draft, "status", ""), "blocked");
     assert_non_null(strstr(json_str(f.draft, "blockers", ""), "bytes"));
-    dispatch(&f, f.peer, 3, "{\"fail\":\"no luck\"}");
+    fixture_dispatch(&f, f.peer, 3, "{\"fail\":\"no luck\"}");
     wait_for(&f, f.results == 3);
     assert_string_equal(json_str(f.draft, "status", ""), "blocked");
     assert_string_equal(json_str(f.draft, "blockers", ""), "no luck");
-    dispatch(&f, f.peer, 4, "{\"exec\":[\"ls\"]}");
+    fixture_dispatch(&f, f.peer, 4, "{\"exec\":[\"ls\"]}");
     wait_for(&f, f.results == 4);
     assert_string_equal(json_str(f.draft, "status", ""), "blocked");
     const json_t *receipt = json_array_get(json_list(f.draft, "receipts"), 0);
     assert_string_equal(json_str(json_obj(receipt, "decision"), "decision", ""), "deny");
-    finish(&f);
+    fixture_finish(&f);
 }
 
 static void test_bus_killed_worker_is_replaced(void **state)
@@ -268,9 +81,9 @@ static void test_bus_killed_worker_is_replaced(void **state)
     (void)state;
     struct fixture f;
     uint64_t invite, second;
-    begin(&f);
-    struct loop_child *child = start_echo(&f, &invite);
-    dispatch(&f, f.peer, 1, "{\"exec\":[\"sleep\",\"8101\"]}");
+    fixture_begin(&f);
+    struct loop_child *child = fixture_start_echo(&f, &invite);
+    fixture_dispatch(&f, f.peer, 1, "{\"exec\":[\"sleep\",\"8101\"]}");
     wait_for(&f, someone_runs("8101"));
     uint64_t first = f.peer;
     kill(loop_child_pid(child), SIGKILL);
@@ -280,11 +93,11 @@ static void test_bus_killed_worker_is_replaced(void **state)
     assert_true(f.lost_lease == 1);
     assert_null(bus_peer(f.bus, first));
     wait_for(&f, gone("8101")); // the tool went with the worker
-    start_echo(&f, &second);
-    dispatch(&f, f.peer, 2, "{}");
+    fixture_start_echo(&f, &second);
+    fixture_dispatch(&f, f.peer, 2, "{}");
     wait_for(&f, f.results == 1);
     assert_true(f.lease == 2);
-    finish(&f);
+    fixture_finish(&f);
 }
 
 static void test_bus_stopped_worker_is_lost_and_fenced(void **state)
@@ -292,16 +105,16 @@ static void test_bus_stopped_worker_is_lost_and_fenced(void **state)
     (void)state;
     struct fixture f;
     uint64_t invite, second;
-    begin(&f);
-    struct loop_child *child = start_echo(&f, &invite);
+    fixture_begin(&f);
+    struct loop_child *child = fixture_start_echo(&f, &invite);
     uint64_t first = f.peer;
-    dispatch(&f, first, 1, "{\"sleep_ms\":100}");
+    fixture_dispatch(&f, first, 1, "{\"sleep_ms\":100}");
     kill(loop_child_pid(child), SIGSTOP);
     wait_for(&f, f.lost == 1);
     assert_true(f.lost_lease == 1);
     assert_non_null(strstr(f.why, "silent"));
-    start_echo(&f, &second);
-    dispatch(&f, f.peer, 2, "{\"sleep_ms\":1}");
+    fixture_start_echo(&f, &second);
+    fixture_dispatch(&f, f.peer, 2, "{\"sleep_ms\":1}");
     wait_for(&f, f.results == 1);
     assert_true(f.lease == 2);
     // It wakes up and delivers: nobody listens, and it ends itself.
@@ -309,7 +122,7 @@ static void test_bus_stopped_worker_is_lost_and_fenced(void **state)
     wait_for(&f, f.exited == 1);
     assert_true(f.refused >= 1);
     assert_int_equal(f.results, 1);
-    finish(&f);
+    fixture_finish(&f);
 }
 
 static void test_bus_cancel_ends_the_tool(void **state)
@@ -318,19 +131,19 @@ static void test_bus_cancel_ends_the_tool(void **state)
     struct fixture f;
     struct err err;
     uint64_t invite;
-    begin(&f);
-    start_echo(&f, &invite);
-    dispatch(&f, f.peer, 1, "{\"exec\":[\"sleep\",\"8201\"]}");
+    fixture_begin(&f);
+    fixture_start_echo(&f, &invite);
+    fixture_dispatch(&f, f.peer, 1, "{\"exec\":[\"sleep\",\"8201\"]}");
     wait_for(&f, someone_runs("8201"));
     assert_ok(bus_cancel(f.bus, f.peer, 1, "not needed", &err), &err);
     wait_for(&f, f.results == 1);
     assert_false(someone_runs("8201"));
     assert_string_equal(json_str(f.draft, "status", ""), "blocked");
     assert_non_null(strstr(json_str(f.draft, "blockers", ""), "not needed"));
-    dispatch(&f, f.peer, 2, "{\"sleep_ms\":1}"); // the worker goes on
+    fixture_dispatch(&f, f.peer, 2, "{\"sleep_ms\":1}"); // the worker goes on
     wait_for(&f, f.results == 2);
     assert_string_equal(json_str(f.draft, "status", ""), "completed");
-    finish(&f);
+    fixture_finish(&f);
 }
 
 static void test_bus_progress_arrives(void **state)
@@ -338,12 +151,12 @@ static void test_bus_progress_arrives(void **state)
     (void)state;
     struct fixture f;
     uint64_t invite;
-    begin(&f);
-    start_echo(&f, &invite);
-    dispatch(&f, f.peer, 1, "{\"sleep_ms\":300}");
+    fixture_begin(&f);
+    fixture_start_echo(&f, &invite);
+    fixture_dispatch(&f, f.peer, 1, "{\"sleep_ms\":300}");
     wait_for(&f, f.results == 1);
     assert_non_null(strstr(buf_str(&f.progress), "waiting 300 ms|"));
-    finish(&f);
+    fixture_finish(&f);
 }
 
 static void test_bus_engine_that_ends_takes_its_workers_along(void **state)
@@ -351,14 +164,14 @@ static void test_bus_engine_that_ends_takes_its_workers_along(void **state)
     (void)state;
     struct fixture f;
     uint64_t invite;
-    begin(&f);
-    start_echo(&f, &invite);
-    dispatch(&f, f.peer, 1, "{\"exec\":[\"sleep\",\"8301\"]}");
+    fixture_begin(&f);
+    fixture_start_echo(&f, &invite);
+    fixture_dispatch(&f, f.peer, 1, "{\"exec\":[\"sleep\",\"8301\"]}");
     wait_for(&f, someone_runs("8301"));
     f.bus = bus_free(f.bus); // says bye
     wait_for(&f, f.exited == 1);
     wait_for(&f, gone("8301"));
-    finish(&f);
+    fixture_finish(&f);
 }
 
 // --- fake workers ---
@@ -388,11 +201,11 @@ static void test_bus_stranger_is_refused(void **state)
 {
     (void)state;
     struct fixture f;
-    begin(&f);
+    fixture_begin(&f);
     char wrong[BUS_TOKEN_TEXT];
     memset(wrong, 'a', sizeof(wrong) - 1);
     wrong[sizeof(wrong) - 1] = '\0';
-    start_echo_with(&f, wrong);
+    fixture_start_echo_with(&f, wrong);
     wait_for(&f, f.exited == 1);
     assert_int_equal(f.ready, 0);
     assert_true(f.refused >= 1);
@@ -402,17 +215,17 @@ static void test_bus_stranger_is_refused(void **state)
     // A token admits one peer at a time, and none after it was taken back.
     char token[BUS_TOKEN_TEXT];
     uint64_t invite = bus_invite(f.bus, token);
-    start_echo_with(&f, token);
+    fixture_start_echo_with(&f, token);
     wait_for(&f, f.ready == 1);
-    start_echo_with(&f, token);
+    fixture_start_echo_with(&f, token);
     wait_for(&f, f.exited == 2);
     assert_int_equal(f.refused_code, ERR_CONFLICT);
     bus_uninvite(f.bus, invite, "test");
     assert_int_equal(f.lost, 1);
-    start_echo_with(&f, token);
+    fixture_start_echo_with(&f, token);
     wait_for(&f, f.exited >= 3); // this one, and the one that was sent away
     assert_int_equal(f.ready, 1);
-    finish(&f);
+    fixture_finish(&f);
 }
 
 static struct link *open_fake(struct fixture *f, uint64_t *ret_invite)
@@ -452,11 +265,11 @@ static void test_bus_result_is_fenced_and_acknowledged_after_commit(void **state
     struct fixture f;
     struct err err;
     uint64_t invite;
-    begin(&f);
+    fixture_begin(&f);
     f.ack_at_once = false;
     struct link *link = open_fake(&f, &invite);
-    dispatch(&f, f.peer, 7, "{}");
-    dispatch(&f, f.peer, 8, "{}");
+    fixture_dispatch(&f, f.peer, 7, "{}");
+    fixture_dispatch(&f, f.peer, 8, "{}");
     AUTO_JSON json_t *none = json_object();
     assert_int_equal(bus_dispatch(f.bus, f.peer, 9, none, &err), -ERR_LIMIT);
     expect(&f, link, WIRE_DISPATCH, 7);
@@ -485,7 +298,7 @@ static void test_bus_result_is_fenced_and_acknowledged_after_commit(void **state
     expect(&f, link, WIRE_REFUSE, 8);
     assert_int_equal(bus_peer(f.bus, f.peer)->busy, 0);
     // After the invitation ended, everything it says is refused.
-    dispatch(&f, f.peer, 10, "{}");
+    fixture_dispatch(&f, f.peer, 10, "{}");
     expect(&f, link, WIRE_DISPATCH, 10);
     bus_uninvite(f.bus, invite, "test");
     assert_true(f.lost_lease == 10);
@@ -494,7 +307,7 @@ static void test_bus_result_is_fenced_and_acknowledged_after_commit(void **state
     assert_int_equal(f.results, 2);
     assert_true(f.refused_peer == 0 && f.refused_lease == 10);
     link_close(link);
-    finish(&f);
+    fixture_finish(&f);
 }
 
 static void test_bus_credit_changes(void **state)
@@ -503,7 +316,7 @@ static void test_bus_credit_changes(void **state)
     struct fixture f;
     struct err err;
     uint64_t invite;
-    begin(&f);
+    fixture_begin(&f);
     struct link *link = open_fake(&f, &invite);
     json_t *body = json_object();
     json_put_int(body, "jobs", 0);
@@ -515,7 +328,7 @@ static void test_bus_credit_changes(void **state)
     wait_for(&f, f.refused == 1);
     assert_int_equal(f.refused_code, ERR_INVALID);
     link_close(link);
-    finish(&f);
+    fixture_finish(&f);
 }
 
 // Whatever bytes come over the socket, the bus goes on.
@@ -524,7 +337,7 @@ static void test_bus_survives_garbage(void **state)
     (void)state;
     struct fixture f;
     uint64_t invite;
-    begin(&f);
+    fixture_begin(&f);
     void *context = zmq_ctx_new();
     void *socket = zmq_socket(context, ZMQ_DEALER);
     assert_int_equal(zmq_connect(socket, f.endpoint), 0);
@@ -557,14 +370,14 @@ static void test_bus_survives_garbage(void **state)
     zmq_send(socket, large, size, 0);
     mem_free(large);
     mem_free(text);
-    start_echo(&f, &invite);
-    dispatch(&f, f.peer, 1, "{}");
+    fixture_start_echo(&f, &invite);
+    fixture_dispatch(&f, f.peer, 1, "{}");
     wait_for(&f, f.results == 1);
     int linger = 0;
     zmq_setsockopt(socket, ZMQ_LINGER, &linger, sizeof(linger));
     zmq_close(socket);
     zmq_ctx_term(context);
-    finish(&f);
+    fixture_finish(&f);
 }
 
 // A peer that never reads: its queue fills, it is given up, and nobody else suffers.
@@ -574,10 +387,10 @@ static void test_bus_peer_that_does_not_read_is_lost(void **state)
     struct fixture f;
     struct err err;
     uint64_t invite, second;
-    begin(&f);
-    struct loop_child *child = start_echo(&f, &invite);
+    fixture_begin(&f);
+    struct loop_child *child = fixture_start_echo(&f, &invite);
     uint64_t first = f.peer;
-    dispatch(&f, first, 1, "{\"sleep_ms\":60000}");
+    fixture_dispatch(&f, first, 1, "{\"sleep_ms\":60000}");
     kill(loop_child_pid(child), SIGSTOP);
     char reason[1000];
     memset(reason, 'r', sizeof(reason) - 1);
@@ -589,10 +402,10 @@ static void test_bus_peer_that_does_not_read_is_lost(void **state)
     assert_int_equal(f.lost, 0); // not from inside the call
     wait_for(&f, f.lost == 1);
     assert_non_null(strstr(f.why, "queue"));
-    start_echo(&f, &second);
-    dispatch(&f, f.peer, 2, "{}");
+    fixture_start_echo(&f, &second);
+    fixture_dispatch(&f, f.peer, 2, "{}");
     wait_for(&f, f.results == 1);
-    finish(&f);
+    fixture_finish(&f);
 }
 
 int main(void)
