@@ -88,6 +88,16 @@ set_up() {
   fi
 }
 
+# Debian's kernel lets only root profile unless it is told otherwise. That is the user's to decide, so it is only said.
+check_profiling() {
+  local level
+  level=$(cat /proc/sys/kernel/perf_event_paranoid 2>/dev/null || echo 0)
+  if [ "$(id -u)" != 0 ] && [ "$level" -gt 2 ]; then
+    say "bootstrap: kernel.perf_event_paranoid is $level, so only root can profile and no hot paths will be found. To allow it until"
+    say "    the next start of the machine: sudo sysctl kernel.perf_event_paranoid=2"
+  fi
+}
+
 build() { # build PRESET
   local log="build/$1.log"
   mkdir -p build
@@ -126,11 +136,13 @@ build)
   ;;
 run)
   set_up run
+  check_profiling
   build release
   run_example
   ;;
 test)
   set_up test
+  check_profiling
   build release
   ctest --test-dir build/release --output-on-failure --timeout 1800 -j 2
   ;;
