@@ -250,9 +250,9 @@ static void test_clippy_findings(void **state)
     char *path = test_source_path("tests/fixtures/rust/clippy-wordmill.jsonl"), *text = test_read(path);
     struct cargo_messages messages;
     struct findings f;
-    // rustc ran with one line in front of the sources: put the same there, so that lines and bytes fit
-    char *root = test_temp_dir(), *lib = test_source_path("tests/example/src/lib.rs"),
-         *report = test_source_path("tests/example/src/report.rs");
+    // rustc ran over these sources, with two lines in front of the first: put the same there, so that lines and bytes fit
+    char *root = test_temp_dir(), *lib = test_source_path("tests/fixtures/rust/clippy-wordmill/lib.rs"),
+         *report = test_source_path("tests/fixtures/rust/clippy-wordmill/report.rs");
     char *lib_text = test_read(lib), *report_text = test_read(report);
     char *longer = str_printf("#![deny(warnings)]\n#![deny(clippy::all)]\n%s", lib_text);
     put(root, "src/lib.rs", longer);
