@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "handoff/text.h"
+#include "json/write.h"
 
 #include <string.h>
 
@@ -15,7 +16,11 @@
 
 size_t budget_size(const json_t *v)
 {
-    return json_dumpb(v, NULL, 0, JSON_COMPACT | JSON_SORT_KEYS | JSON_ENCODE_ANY);
+    struct buf b = BUF_INIT;
+    json_write(&b, v, false);
+    size_t len = b.len;
+    buf_free(&b);
+    return len;
 }
 
 static bool fits(const json_t *handoff)

@@ -1,5 +1,7 @@
 #include "json/json.h"
 
+#include "json/write.h"
+
 #include "base/buf.h"
 #include "base/file.h"
 #include "base/id.h"
@@ -42,19 +44,24 @@ static char *dump(const json_t *v, size_t flags)
 
 char *json_canonical(const json_t *v)
 {
-    return dump(v, JSON_COMPACT | JSON_SORT_KEYS);
+    struct buf b = BUF_INIT;
+    json_write(&b, v, true);
+    return buf_steal(&b);
 }
 
 void json_hash(const json_t *v, char out[65])
 {
-    char *s = json_canonical(v);
-    hash_bytes(s, strlen(s), out);
-    mem_free(s);
+    struct buf b = BUF_INIT;
+    json_write(&b, v, true);
+    hash_bytes(buf_str(&b), b.len, out);
+    buf_free(&b);
 }
 
 char *json_compact(const json_t *v)
 {
-    return dump(v, JSON_COMPACT);
+    struct buf b = BUF_INIT;
+    json_write(&b, v, false);
+    return buf_steal(&b);
 }
 
 char *json_pretty(const json_t *v)
