@@ -122,7 +122,7 @@ static void add_build_configuration(json_t *list, const struct candidate_facts *
     const json_t *sccache = json_obj(f->build, "sccache"), *linker = json_obj(f->build, "linker");
     if (json_flag(sccache, "available", false) && !json_flag(sccache, "configured", false)) {
         json_t *c = candidate_new(list, "build", "build", "sccache as rustc-wrapper",
-                                  "Clean builds take compiled dependencies from a cache. Every machine that builds the "
+                                  "Clean builds take from a cache what was compiled before and did not change. Every machine that builds the "
                                   "project needs sccache then.");
         const char *const path[] = {"build", "rustc-wrapper", NULL};
         set_value(c, file, path, "\"sccache\"");
