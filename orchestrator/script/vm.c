@@ -56,7 +56,8 @@ static void *allocate(void *ud, void *p, size_t old_size, size_t new_size)
         old_size = 0; // then it holds the kind of the object
     if (new_size == 0) {
         vm->used -= old_size;
-        free(p);
+        if (p)
+            blocks_put(&vm->blocks, p, old_size);
         return NULL;
     }
     if (vm->running && new_size > old_size) {
@@ -69,7 +70,7 @@ static void *allocate(void *ud, void *p, size_t old_size, size_t new_size)
         if (refused)
             return NULL; // "not enough memory"
     }
-    void *q = realloc(p, new_size);
+    void *q = p ? blocks_resize(&vm->blocks, p, old_size, new_size) : blocks_get(&vm->blocks, new_size);
     if (!q && !vm->running)
         must_failed("memory for the script", __FILE__, __LINE__);
     if (q)
@@ -97,6 +98,7 @@ void vm_close(struct vm *vm)
 {
     if (vm->L)
         lua_close(vm->L);
+    blocks_free(&vm->blocks);
     vm->L = NULL;
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "base/err.h"
+#include "script/blocks.h"
 
 #include <lauxlib.h>
 #include <lua.h>
@@ -15,6 +16,7 @@ struct vm {
     lua_State *L;        // main state: loads, declares; tasks are threads of it
     lua_State *running;  // what executes script code now, else NULL: then the memory cap is not enforced, so that API
                          // calls outside a protected call cannot raise
+    struct blocks blocks;
     size_t used, cap;    // bytes
     uint64_t spent, limit;
     bool over; // the instruction limit was reached; stays
