@@ -1,15 +1,20 @@
-// The layers a tool gets in its own process, between fork and exec, and the namespaces around it. Further layers (Landlock,
-// seccomp, mount view) belong into confine_self, in the order of their rights.
+// The namespaces around a tool, and the layers it gets in its own process between fork and exec.
 #pragma once
+
+#include "box.h"
 
 #include <stdbool.h>
 #include <sys/types.h>
 
-// fork() into a PID namespace and a mount namespace of its own; where that is only allowed inside a user namespace, into one of those
-// too. The child waits for confine_release before anything else. -1: not possible here.
-pid_t confine_fork(int *ret_release_fd);
+// fork() into PID, mount, IPC, UTS and (unless the box has the host's) network namespaces; where that is only allowed inside a user
+// namespace, into one of those too. The child waits for confine_release before anything else. -1: not possible here.
+pid_t confine_fork(const struct box *box, int *ret_release_fd, bool *ret_user);
 void confine_release(pid_t child, int release_fd); // parent: maps the user, lets the child go on
-bool confine_enter(int release_fd);                // child: waits, then gives the namespace its own /proc
+void confine_wait(int release_fd);                 // child
 
-// The last steps before exec, in the process that becomes the tool. 0 or an errno value.
-int confine_self(void);
+// Child, then: the view of files and the loopback device. 0 or an errno value; *ret_what (static or into the box) names what failed.
+int confine_enter(const struct box *box, const char **ret_what);
+
+// The last steps before exec, in the process that becomes the tool. entered: confine_enter has succeeded. *ret_layers: those put on
+// (enum exec_layer). 0 or an errno value and what failed.
+int confine_self(const struct box *box, bool entered, int *ret_layers, const char **ret_what);

@@ -61,7 +61,7 @@ static void set_cargo_place(struct entries *e, const char *name, const char *bel
     if (!home || home[0] != '/')
         return;
     AUTO_FREE char *place = path_join(home, below_home);
-    if (file_is_dir(place))
+    if (str_eq(name, "CARGO_HOME") || file_is_dir(place)) // the registry's place is made when it is missing
         set(e, str_printf("%s=%s", name, place));
 }
 

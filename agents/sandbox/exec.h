@@ -1,6 +1,9 @@
 // The one place where tools are started. A call is an argv vector (never a shell text); it passes decide(),
-// runs under baton-exec (own session, resource limits, constructed environment, nothing outlives the call)
-// and leaves a receipt, also when it was refused.
+// runs under baton-exec in a box compiled from its rule's profile (profile.h: files, programs, network, limits; nothing outlives
+// the call) and leaves a receipt, also when it was refused. There is no way around the box: what it cannot be given is an error.
+//
+// Tools have no network. Dependencies are brought before the first cargo call in a folder by a step of its own, `cargo fetch`, which
+// runs no code of the project; it has a receipt, too.
 //
 // Thread rule: an exec_context may be used from one thread at a time; exec_cancel from any thread.
 #pragma once
@@ -20,6 +23,9 @@ struct exec_places {
     const char *const *built; // NULL-terminated: folders whose programs count as built by cargo (target directories)
     const char *const *own;   // NULL-terminated: folders outside the workspace that the call may name (spool); may be NULL
     const char *home;         // HOME and TMPDIR of tools are made below it
+    // What a call sees of the workspace, NULL-terminated. Both NULL: all of it, and it can be changed. Read-only folders can be
+    // written to inside a call, but nothing of that remains.
+    const char *const *readonly, *const *writable;
 };
 
 // The policy must outlive the context. Places are copied.

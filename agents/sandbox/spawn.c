@@ -20,13 +20,13 @@
 
 static const int64_t GRACE_NS = 5 * NS_PER_SEC;
 
-enum { STDIN_END, STDOUT_END, STDERR_END, CONTROL_END, ENDS };
+enum { STDIN_END, STDOUT_END, STDERR_END, CONTROL_END, BOX_END, ENDS };
 
 struct running {
     const struct spawn *spawn;
     struct spawn_result *result;
     pid_t pid;
-    int theirs[ENDS]; // what becomes 0..3 of the helper
+    int theirs[ENDS]; // what becomes 0..4 of the helper
     int out, err, control; // our ends, -1 when closed
     bool reported, killing;
     int64_t deadline; // of the call, then of the grace
@@ -78,6 +78,9 @@ static int open_ends(struct running *r, struct err *err)
         code = open_output(s->stderr_path, &r->theirs[STDERR_END], &r->err, err);
     if (code < 0)
         return code;
+    r->theirs[BOX_END] = fcntl(s->box_fd, F_DUPFD_CLOEXEC, 16);
+    if (r->theirs[BOX_END] < 0)
+        return err_sys(err, errno, "cannot hand a box to a tool");
     int pair[2];
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
         return err_sys(err, errno, "cannot make a socket for a tool");
@@ -218,7 +221,7 @@ static void close_all(struct running *r)
 int spawn_run(const struct spawn *s, struct spawn_result *ret, struct err *err)
 {
     *ret = (struct spawn_result){0};
-    struct running r = {.spawn = s, .result = ret, .theirs = {-1, -1, -1, -1}, .out = -1, .err = -1, .control = -1};
+    struct running r = {.spawn = s, .result = ret, .theirs = {-1, -1, -1, -1, -1}, .out = -1, .err = -1, .control = -1};
     int64_t begun = clock_mono_ns();
     int code = open_ends(&r, err);
     if (code == 0)

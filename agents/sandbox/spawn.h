@@ -17,6 +17,7 @@ struct spawn {
     const char *stdin_path;                // NULL: /dev/null
     const char *stdout_path, *stderr_path; // NULL: into out / err
     struct capture *out, *err;
+    int box_fd;         // description of the box (box.h), read from its start; borrowed
     int cancel_fd;      // readable: end the call
     int64_t wall_ns;    // limit
 };

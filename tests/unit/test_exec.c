@@ -205,8 +205,9 @@ static void test_exec_environment_is_constructed(void **state)
     assert_non_null(strstr(text, home));
     assert_non_null(strstr(text, tmp));
     char **lines = str_split(text, "\n", true, NULL);
-    static const char *const KNOWN[] = {"PATH=", "HOME=", "TMPDIR=", "LANG=", "TERM=", "CARGO_HOME=", "RUSTUP_HOME=", "RUSTFLAGS=",
-                                        "SCCACHE_SERVER_PORT=", "PWD=", "_="}; // the last two are the shell's own
+    static const char *const KNOWN[] = {"PATH=", "HOME=", "TMPDIR=", "LANG=", "TERM=", "CARGO_HOME=", "RUSTUP_HOME=", "RUSTUP_AUTO_INSTALL=",
+                                        "CARGO_NET_OFFLINE=", "RUSTFLAGS=", "SCCACHE_SERVER_PORT=",
+                                        "PWD=", "_="}; // the last two are the shell's own
     for (char **l = lines; *l; l++) {
         bool known = false;
         for (size_t i = 0; i < ARRAY_LEN(KNOWN); i++)
