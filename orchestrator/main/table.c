@@ -76,6 +76,8 @@ const struct cli_command CLI_COMMANDS[] = {
     {"serve", NULL, 0, 0, "run as a service: takes up unfinished runs and starts those it is asked for", "Listens on the unix socket 'serve.sock' of the state folder, one JSON object per line: "
      "{\"op\": \"start\", \"workflow\": \"relay\", \"project\": \"/path\", \"params\": {}}, {\"op\": \"list\"}, {\"op\": \"cancel\", \"run\": \"…\"}, {\"op\": \"follow\"}, {\"op\": \"ping\"}.",
      SERVE, EXAMPLES("baton serve", "systemctl --user start baton"), cmd_serve},
+    {"doctor", NULL, 0, 0, "what this host offers of the box that tools run in, and what is open where a layer is missing",
+     "Exit status 0 when tools can run, 1 when they are refused: Landlock and the filter of system calls must be there.", JSON_ONLY, EXAMPLES("baton doctor", "baton doctor --json"), cmd_doctor},
     {"help", "[COMMAND]", 0, 2, "this text, or that of a command", NULL, HELP, EXAMPLES("baton help run"), cmd_help},
     {0},
 };
