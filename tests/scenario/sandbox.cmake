@@ -16,3 +16,5 @@ if(NOT BATON_SANITIZE) # the sanitizers' runtime looks for places that a box doe
     set_tests_properties(scenario.box_attacks_${user} PROPERTIES LABELS scenario TIMEOUT 400 SKIP_RETURN_CODE 77)
   endforeach()
 endif()
+add_test(NAME scenario.box_work COMMAND ${Python3_EXECUTABLE} ${CMAKE_CURRENT_LIST_DIR}/sandbox/work.py $<TARGET_FILE:box_run>)
+set_tests_properties(scenario.box_work PROPERTIES LABELS scenario TIMEOUT 900 SKIP_RETURN_CODE 77)
