@@ -7,6 +7,7 @@
 #include "program.h"
 
 #include <glob.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -223,6 +224,23 @@ static const char *choose(const struct profiles *p, const struct box_call *call,
     return found;
 }
 
+// A rule that names a script names its interpreter.
+static const char *of_script(const struct profiles *p, const char *program)
+{
+    char line[256] = {0};
+    FILE *file = fopen(program, "re");
+    bool script = file && fgets(line, sizeof(line), file) && str_starts(line, "#!");
+    if (file)
+        fclose(file);
+    char **words = script ? str_split(line + 2, " \t\r\n", true, NULL) : NULL;
+    const char *found = NULL;
+    for (char **w = words; w && *w && !found; w++)
+        if ((*w)[0] != '-' && !str_eq(path_base(*w), "env"))
+            found = str_starts(path_base(*w), "python") ? "shell" : match_one(p, path_base(*w));
+    str_list_free(words);
+    return found;
+}
+
 // --- applying ---
 
 struct applying {
@@ -399,6 +417,8 @@ int profile_plan(const struct profiles *p, const struct box_call *call, struct p
 {
     struct applying a = {.profiles = p, .call = call, .plan = plan};
     const char *name = choose(p, call, call->argv);
+    if (!name && !is_built(call))
+        name = of_script(p, call->program);
     if (!name)
         name = is_built(call) ? "built" : "generic";
     *plan = (struct plan){.net = BOX_NET_LO, .require = BOX_REQUIRE_LANDLOCK, .memory_max = memory_limit(), .file_max = FILE_MAX_BYTES};
