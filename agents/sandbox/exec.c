@@ -5,6 +5,7 @@
 #include "environment.h"
 #include "profile.h"
 #include "spawn.h"
+#include "words.h"
 
 #include "base/clock.h"
 #include "base/file.h"
@@ -22,7 +23,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { RECEIPTS_MAX = 20000, ARGV_MAX = 4096, TAIL_LINES = 20, TAIL_BYTES = 600 };
+enum { RECEIPTS_MAX = 20000, ARGV_MAX = 4096 };
 static const size_t OUTPUT_MAX_DEFAULT = (size_t)16 << 20;
 static const size_t OUTPUT_MAX = (size_t)256 << 20;
 static const int64_t WALL_DEFAULT_NS = 30 * 60 * NS_PER_SEC;
@@ -464,35 +465,6 @@ static int find_and_run(const struct exec_context *ctx, const struct exec_call *
 
 // --- dependencies ---
 
-static bool needs_dependencies(const char *const *argv)
-{
-    static const char *const WORDS[] = {"build", "check",    "test", "bench", "run", "clippy", "doc", "rustc", "rustdoc", "fix",
-                                        "metadata", "tree", "b",     "c",   "t",      "r",   "d",     "nextest"};
-    if (!str_eq(path_base(argv[0]), "cargo"))
-        return false;
-    for (size_t i = 1; argv[i] && !str_eq(argv[i], "--"); i++)
-        for (size_t k = 0; k < ARRAY_LEN(WORDS); k++)
-            if (str_eq(argv[i], WORDS[k]))
-                return true;
-    return false;
-}
-
-static bool file_above(const char *dir, const char *name)
-{
-    char *at = str_dup(dir);
-    bool found = false, end = false;
-    while (!found && !end) {
-        AUTO_FREE char *path = path_join(at, name);
-        found = file_exists(path);
-        char *up = path_dir(at);
-        end = str_eq(up, at) || str_eq(up, ".");
-        mem_free(at);
-        at = up;
-    }
-    mem_free(at);
-    return found;
-}
-
 static int fetch_once(struct exec_context *ctx, const char *cwd, const char *const *argv, bool online, struct err *err)
 {
     const struct exec_call call = {.argv = argv, .cwd = cwd, .wall_ns = FETCH_WALL_NS};
@@ -513,13 +485,13 @@ static void fetch(struct exec_context *ctx, const struct exec_call *call)
     static const char *const OFFLINE[] = {"cargo", "fetch", "--locked", "--offline", "--quiet", NULL}, *const ONLINE[] = {"cargo", "fetch", "--quiet", NULL};
     const char *cwd = cwd_of(ctx, call);
     struct err why;
-    if (!needs_dependencies(call->argv) || !file_above(cwd, "Cargo.toml"))
+    if (!words_need_dependencies(call->argv) || !words_file_above(cwd, "Cargo.toml"))
         return;
     for (size_t i = 0; i < ctx->fetched.len; i++)
         if (str_eq(ctx->fetched.items[i], cwd))
             return;
     vec_push(&ctx->fetched, str_dup(cwd));
-    if (!file_above(cwd, "Cargo.lock") || fetch_once(ctx, cwd, OFFLINE, false, &why) != 0)
+    if (!words_file_above(cwd, "Cargo.lock") || fetch_once(ctx, cwd, OFFLINE, false, &why) != 0)
         fetch_once(ctx, cwd, ONLINE, true, &why);
 }
 
@@ -549,42 +521,18 @@ void exec_result_free(struct exec_result *r)
 
 // --- checked calls ---
 
-static char *command_text(const char *const *argv)
-{
-    struct buf b = BUF_MAX(300);
-    for (; *argv; argv++)
-        buf_printf(&b, "%s%s", b.len ? " " : "", *argv);
-    return buf_steal(&b);
-}
-
-static const char *last_lines(const struct buf *b)
-{
-    const char *text = buf_str(b);
-    const char *end = text + b->len;
-    while (end > text && (end[-1] == '\n' || end[-1] == '\r'))
-        end--;
-    const char *p = end;
-    for (int lines = 0; p > text && lines < TAIL_LINES && (size_t)(end - p) < TAIL_BYTES; p--) {
-        if (p[-1] == '\n' && ++lines == TAIL_LINES)
-            break;
-    }
-    while (((unsigned char)*p & 0xC0) == 0x80)
-        p++; // not inside a character
-    return p;
-}
-
 int exec_check(struct exec_context *ctx, const struct exec_call *call, struct exec_result *ret, struct err *err)
 {
     int r = exec_run(ctx, call, ret, err);
     if (r < 0 || (ret->exit_code == 0 && !ret->timed_out))
         return r;
-    AUTO_FREE char *command = command_text(call->argv);
+    AUTO_FREE char *command = words_command(call->argv);
     if (ret->timed_out) {
         char limit[CLOCK_TEXT_MAX];
         clock_human(call->wall_ns > 0 ? call->wall_ns : WALL_DEFAULT_NS, limit);
         return err_set(err, ERR_TIMEOUT, "'%s' was ended after %s", command, limit);
     }
-    AUTO_FREE char *tail = str_dup(last_lines(&ret->err));
+    AUTO_FREE char *tail = str_dup(words_last_lines(&ret->err));
     if (ret->signal)
         return err_set(err, ERR_TOOL, "'%s' was ended by signal %d: %s", command, ret->signal, str_trim(tail));
     return err_set(err, ERR_TOOL, "'%s' failed with exit status %d: %s", command, ret->exit_code, str_trim(tail));
