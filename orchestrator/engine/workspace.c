@@ -1,8 +1,10 @@
 // A chain of git calls, one child at a time. Each step says what to run; its result function decides what comes next.
 // Rules that the code does not show:
 // - Steps must be repeatable: a run may be killed between any two of them and start again.
-// - git reads all checkouts of a repository when it adds or removes one, and stumbles over one that another process is just
-//   making. Runs therefore take turns: a lock on the repository's own folder, which leaves no file there and ends with us.
+// - git reads all checkouts of a repository when it adds or removes one, and stumbles over one that another process is
+// just
+//   making. Runs therefore take turns: a lock on the repository's own folder, which leaves no file there and ends with
+//   us.
 #include "engine/workspace.h"
 
 #include "base/buf.h"
@@ -17,12 +19,12 @@
 #include <sys/file.h>
 #include <unistd.h>
 
-#define LOCK_STEP_NS    (10 * INT64_C(1000000))
-#define LOCK_WAIT_NS    (120 * INT64_C(1000000000)) // then on without it: better a git that complains than no run
-#define GIT_ARGS_MAX    32
+#define LOCK_STEP_NS       (10 * INT64_C(1000000))
+#define LOCK_WAIT_NS       (120 * INT64_C(1000000000)) // then on without it: better a git that complains than no run
+#define GIT_ARGS_MAX       32
 #define BUILD_FOLDER_DEPTH 8
-#define OUTPUT_MAX      ((size_t)64 * 1024)
-#define STEP_TIMEOUT_NS (600 * INT64_C(1000000000))
+#define OUTPUT_MAX         ((size_t)64 * 1024)
+#define STEP_TIMEOUT_NS    (600 * INT64_C(1000000000))
 
 struct workspace {
     struct loop *loop;
@@ -30,8 +32,8 @@ struct workspace {
     struct workspace_facts facts;
     struct loop_child *child;
     struct loop_timer *timer, *lock_timer;
-    char *common_dir;              // the repository's own folder, ".git"
-    int lock;                      // descriptor, -1: not held
+    char *common_dir; // the repository's own folder, ".git"
+    int lock;         // descriptor, -1: not held
     int64_t lock_left_ns;
     void (*locked)(struct workspace *w);
     struct buf out, errors;
@@ -116,12 +118,17 @@ static void on_timeout(void *user)
 
 static void step(struct workspace *w, const char *dir, const char *const *args, void (*next)(struct workspace *, int))
 {
-    // No optional locks: a mere look at the user's repository must not write its index. No maintenance: it would go on behind us.
-    const char *argv[GIT_ARGS_MAX] = {"git", "--no-optional-locks", "-c", "core.hooksPath=/dev/null",
-                                      "-c", "core.fsmonitor=false", "-c", "commit.gpgsign=false",
-                                      "-c", "gc.auto=0", "-c", "maintenance.auto=false",
-                                      "-c", "user.name=Baton", "-c", "user.email=baton@localhost",
-                                      "-C", dir};
+    // No optional locks: a mere look at the user's repository must not write its index. No maintenance: it would go on
+    // behind us.
+    const char *argv[GIT_ARGS_MAX] = {"git", "--no-optional-locks",
+                                      "-c",  "core.hooksPath=/dev/null",
+                                      "-c",  "core.fsmonitor=false",
+                                      "-c",  "commit.gpgsign=false",
+                                      "-c",  "gc.auto=0",
+                                      "-c",  "maintenance.auto=false",
+                                      "-c",  "user.name=Baton",
+                                      "-c",  "user.email=baton@localhost",
+                                      "-C",  dir};
     size_t n = 18;
     for (size_t i = 0; args[i]; i++) {
         must(n + 1 < GIT_ARGS_MAX);
@@ -178,16 +185,17 @@ static void prepared(struct workspace *w, int exit_code)
     finish(w, r < 0 ? &err : NULL);
 }
 
-// A checkout that is there may be half of one: the process was killed while git wrote it. `reset` completes it; what cannot be
-// completed (a lock of a killed git, a damaged index) is made again. Never `worktree prune`: it takes away what another run on the
-// same repository is just making.
+// A checkout that is there may be half of one: the process was killed while git wrote it. `reset` completes it; what
+// cannot be completed (a lock of a killed git, a damaged index) is made again. Never `worktree prune`: it takes away
+// what another run on the same repository is just making.
 static void make_branch(struct workspace *w, int exit_code)
 {
     AUTO_FREE char *work = workspace_work_dir(w);
     if (exit_code == 0)
         prepared(w, 0);
     else
-        STEP(w, w->facts.repository, prepared, "worktree", "add", "-q", "-f", "-B", w->facts.branch, work, w->facts.base);
+        STEP(w, w->facts.repository, prepared, "worktree", "add", "-q", "-f", "-B", w->facts.branch, work,
+             w->facts.base);
 }
 
 // A resumed run may have commits on its branch: they stay.
@@ -318,7 +326,8 @@ static void added_copy(struct workspace *w, int exit_code)
     STEP(w, copy, committed_copy, "commit", "-q", "--no-verify", "--allow-empty", "-m", "The project as it was");
 }
 
-// Build output below dir, as lines of an exclude file: folders that cargo has marked as its own. `below` is dir seen from the project.
+// Build output below dir, as lines of an exclude file: folders that cargo has marked as its own. `below` is dir seen
+// from the project.
 static void list_build_folders(const char *dir, const char *below, unsigned depth, struct buf *out)
 {
     DIR *d = depth < BUILD_FOLDER_DEPTH ? opendir(dir) : NULL;
@@ -408,8 +417,8 @@ struct workspace *workspace_prepare(struct loop *loop, const char *run, const ch
     w->errors = BUF_MAX(OUTPUT_MAX);
     w->done = done;
     w->user = user;
-    STEP(w, project, found_repository, "rev-parse", "--show-toplevel", "--show-prefix", "HEAD", "--path-format=absolute",
-         "--git-common-dir");
+    STEP(w, project, found_repository, "rev-parse", "--show-toplevel", "--show-prefix", "HEAD",
+         "--path-format=absolute", "--git-common-dir");
     return w;
 }
 

@@ -40,8 +40,8 @@ static bool owner_is_dead(int fd)
     return str_to_i64(pid, &owner) && owner > 0 && kill((pid_t)owner, 0) < 0 && errno == ESRCH;
 }
 
-// 0, or an errno. A child that a killed owner had just forked keeps the lock until it has called exec: such a lock is free
-// within moments.
+// 0, or an errno. A child that a killed owner had just forked keeps the lock until it has called exec: such a lock is
+// free within moments.
 static int take(int fd)
 {
     for (int waited = 0; flock(fd, LOCK_EX | LOCK_NB) < 0; waited += DEAD_OWNER_STEP_US / 1000) {

@@ -46,7 +46,8 @@ static int set_up(void **state)
     const char *const dirs[] = {p->base, p->work};
     for (size_t i = 0; i < ARRAY_LEN(dirs); i++) {
         write_text(dirs[i], "src/lib.rs", "0123456789");
-        write_text(dirs[i], "Cargo.toml", "[package]\nname = \"x\" # stays\n\n[profile.release]\nopt-level = 1 # why\n");
+        write_text(dirs[i], "Cargo.toml",
+                   "[package]\nname = \"x\" # stays\n\n[profile.release]\nopt-level = 1 # why\n");
     }
     *state = p;
     return 0;
@@ -64,14 +65,14 @@ static int tear_down(void **state)
 
 static json_t *edit(const char *id, const char *file, int start, int end, const char *text)
 {
-    return json_pack("{s:s, s:s, s:[{s:s, s:i, s:i, s:s}]}", "id", id, "title", id, "edits", "file", file, "byte_start", start,
-                     "byte_end", end, "text", text);
+    return json_pack("{s:s, s:s, s:[{s:s, s:i, s:i, s:s}]}", "id", id, "title", id, "edits", "file", file, "byte_start",
+                     start, "byte_end", end, "text", text);
 }
 
 static json_t *set(const char *id, const char *file, const char *key, const char *value)
 {
-    return json_pack("{s:s, s:s, s:[{s:s, s:[s, s, s], s:s}]}", "id", id, "title", id, "set", "file", file, "path", "profile",
-                     "release", key, "value", value);
+    return json_pack("{s:s, s:s, s:[{s:s, s:[s, s, s], s:s}]}", "id", id, "title", id, "set", "file", file, "path",
+                     "profile", "release", key, "value", value);
 }
 
 static json_t *list(json_t *a, json_t *b)
@@ -138,12 +139,18 @@ static void test_shape_is_checked(void **state)
         "{\"id\": \"C1\"}",
         "{\"id\": \"C1\", \"title\": \"t\"}",
         "{\"id\": \"C1\", \"title\": \"t\", \"edits\": []}",
-        "{\"id\": \"C1\", \"title\": \"t\", \"edits\": [{\"file\": \"/etc/passwd\", \"byte_start\": 0, \"byte_end\": 0, \"text\": \"\"}]}",
-        "{\"id\": \"C1\", \"title\": \"t\", \"edits\": [{\"file\": \"../x\", \"byte_start\": 0, \"byte_end\": 0, \"text\": \"\"}]}",
-        "{\"id\": \"C1\", \"title\": \"t\", \"edits\": [{\"file\": \".git/hooks/x\", \"byte_start\": 0, \"byte_end\": 0, \"text\": \"\"}]}",
-        "{\"id\": \"C1\", \"title\": \"t\", \"edits\": [{\"file\": \"a//b\", \"byte_start\": 0, \"byte_end\": 0, \"text\": \"\"}]}",
-        "{\"id\": \"C1\", \"title\": \"t\", \"edits\": [{\"file\": \"a\", \"byte_start\": 4, \"byte_end\": 2, \"text\": \"\"}]}",
-        "{\"id\": \"C1\", \"title\": \"t\", \"edits\": [{\"file\": \"a\", \"byte_start\": -1, \"byte_end\": 2, \"text\": \"\"}]}",
+        "{\"id\": \"C1\", \"title\": \"t\", \"edits\": [{\"file\": \"/etc/passwd\", \"byte_start\": 0, \"byte_end\": "
+        "0, \"text\": \"\"}]}",
+        "{\"id\": \"C1\", \"title\": \"t\", \"edits\": [{\"file\": \"../x\", \"byte_start\": 0, \"byte_end\": 0, "
+        "\"text\": \"\"}]}",
+        "{\"id\": \"C1\", \"title\": \"t\", \"edits\": [{\"file\": \".git/hooks/x\", \"byte_start\": 0, \"byte_end\": "
+        "0, \"text\": \"\"}]}",
+        "{\"id\": \"C1\", \"title\": \"t\", \"edits\": [{\"file\": \"a//b\", \"byte_start\": 0, \"byte_end\": 0, "
+        "\"text\": \"\"}]}",
+        "{\"id\": \"C1\", \"title\": \"t\", \"edits\": [{\"file\": \"a\", \"byte_start\": 4, \"byte_end\": 2, "
+        "\"text\": \"\"}]}",
+        "{\"id\": \"C1\", \"title\": \"t\", \"edits\": [{\"file\": \"a\", \"byte_start\": -1, \"byte_end\": 2, "
+        "\"text\": \"\"}]}",
         "{\"id\": \"C1\", \"title\": \"t\", \"set\": [{\"file\": \"a\", \"path\": [], \"value\": \"1\"}]}",
         "{\"id\": \"C1\", \"title\": \"t\", \"set\": [{\"file\": \"a\", \"path\": [1], \"value\": \"1\"}]}",
         "{\"id\": \"C1\", \"title\": \"t\", \"set\": [{\"file\": \"a\", \"path\": [\"x\"]}]}",
@@ -205,7 +212,8 @@ static void test_files_are_named_once(void **state)
 {
     (void)state;
     struct err err;
-    static const char TEXT[] = "{\"set\": [{\"file\": \"a\"}], \"edits\": [{\"file\": \"b\"}, {\"file\": \"a\"}, {\"file\": \"b\"}]}";
+    static const char TEXT[] =
+        "{\"set\": [{\"file\": \"a\"}], \"edits\": [{\"file\": \"b\"}, {\"file\": \"a\"}, {\"file\": \"b\"}]}";
     AUTO_JSON json_t *c = json_parse_new(TEXT, strlen(TEXT), "test", &err);
     AUTO_JSON json_t *files = change_files(c);
     AUTO_FREE char *text = json_compact(files);
@@ -264,13 +272,18 @@ static void test_branch_is_rebuilt_from_recipes(void **state)
     char *head = NULL, *again = NULL;
     json_t *commits = NULL;
     AUTO_JSON json_t *two = list(edit("C1", "src/lib.rs", 0, 1, "X"), set("C2", "new/config.toml", "k", "1"));
-    assert_ok(branch_rebuild(r->exec, r->place->base, r->place->work, r->base_commit, two, "relay-x", &head, &commits, &err), &err);
+    assert_ok(
+        branch_rebuild(r->exec, r->place->base, r->place->work, r->base_commit, two, "relay-x", &head, &commits, &err),
+        &err);
     assert_string_equal(json_str(commits, "C2", ""), head);
     json_decref(commits);
-    shell(r->place->work, "test $(git rev-list --count main..HEAD) = 2 && test -z \"$(git status --porcelain)\" && "
-                          "git log --format=%b | grep -q 'Baton-Candidate: C2' && git show HEAD:new/config.toml | grep -q 'k = 1'");
+    shell(r->place->work,
+          "test $(git rev-list --count main..HEAD) = 2 && test -z \"$(git status --porcelain)\" && "
+          "git log --format=%b | grep -q 'Baton-Candidate: C2' && git show HEAD:new/config.toml | grep -q 'k = 1'");
     AUTO_JSON json_t *one = list(set("C2", "new/config.toml", "k", "1"), NULL);
-    assert_ok(branch_rebuild(r->exec, r->place->base, r->place->work, r->base_commit, one, "relay-x", &again, &commits, &err), &err);
+    assert_ok(
+        branch_rebuild(r->exec, r->place->base, r->place->work, r->base_commit, one, "relay-x", &again, &commits, &err),
+        &err);
     assert_int_equal(json_object_size(commits), 1);
     json_decref(commits);
     assert_string_not_equal(head, again);
@@ -297,7 +310,9 @@ static void test_reset_removes_what_a_killed_git_left(void **state)
     write_text(r->place->work, "junk/a", "left over");
     write_text(r->place->work, "Cargo.lock", "stays");
     write_text(r->place->work, "src/lib.rs", "half done");
-    shell(r->place->work, "touch .git/index.lock .git/HEAD.lock && mkdir -p .git/refs/heads/baton && touch .git/refs/heads/baton/x.lock");
+    shell(
+        r->place->work,
+        "touch .git/index.lock .git/HEAD.lock && mkdir -p .git/refs/heads/baton && touch .git/refs/heads/baton/x.lock");
     assert_ok(branch_reset(r->exec, r->place->work, r->base_commit, &err), &err);
     assert_text(r->place->work, "junk/a", NULL);
     assert_text(r->place->work, "Cargo.lock", "stays");

@@ -1,4 +1,5 @@
-// orchestrator/engine: what a stage is to do (focus), what its result depends on (key), where files are found (catalog).
+// orchestrator/engine: what a stage is to do (focus), what its result depends on (key), where files are found
+// (catalog).
 #include "support/support.h"
 
 #include "agentfile/agentfile.h"
@@ -111,7 +112,8 @@ static void key(const struct key_parts *parts, char out[HASH_TEXT])
 static void test_key_changes_with_every_part(void **state)
 {
     (void)state;
-    AUTO_JSON json_t *input = json_pack("{s:i, s:i}", "a", 1, "b", 2), *swapped = json_pack("{s:i, s:i}", "b", 2, "a", 1);
+    AUTO_JSON json_t *input = json_pack("{s:i, s:i}", "a", 1, "b", 2),
+                     *swapped = json_pack("{s:i, s:i}", "b", 2, "a", 1);
     AUTO_JSON json_t *other = json_pack("{s:i}", "a", 2), *list = json_pack("[s]", "x");
     const struct key_parts base = {
         .agent_hash = "h", .worker = "echo/1", .mode = "echo", .task = "t", .input = input, .project = "c"};

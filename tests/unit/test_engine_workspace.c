@@ -23,8 +23,10 @@ struct place {
 
 static void shell(const char *dir, const char *command)
 {
-    AUTO_FREE char *line = str_printf("cd '%s' && export GIT_CONFIG_GLOBAL=/dev/null GIT_AUTHOR_NAME=t GIT_AUTHOR_EMAIL=t@t "
-                                      "GIT_COMMITTER_NAME=t GIT_COMMITTER_EMAIL=t@t && { %s; } >/dev/null 2>&1", dir, command);
+    AUTO_FREE char *line =
+        str_printf("cd '%s' && export GIT_CONFIG_GLOBAL=/dev/null GIT_AUTHOR_NAME=t GIT_AUTHOR_EMAIL=t@t "
+                   "GIT_COMMITTER_NAME=t GIT_COMMITTER_EMAIL=t@t && { %s; } >/dev/null 2>&1",
+                   dir, command);
     if (system(line) != 0) // NOLINT: a test's own text
         fail_msg("%s", line);
 }
@@ -150,7 +152,8 @@ static void test_half_made_checkouts_are_completed(void **state)
     prepare(p, p->project, NULL);
     AUTO_FREE char *base = str_dup(p->facts->base);
     shell(p->run_dir, "cd work && echo two >top && git commit -qam two");
-    shell(p->run_dir, "rm base/top work/top && touch \"$(git -C base rev-parse --path-format=absolute --git-path index.lock)\"");
+    shell(p->run_dir,
+          "rm base/top work/top && touch \"$(git -C base rev-parse --path-format=absolute --git-path index.lock)\"");
     prepare(p, p->project, base);
     assert_content(p->run_dir, "base/top", "top\n");
     assert_content(p->run_dir, "work/top", "two\n");
@@ -163,9 +166,10 @@ static void test_half_made_checkouts_are_completed(void **state)
 static void test_project_without_repository_is_copied(void **state)
 {
     struct place *p = *state;
-    shell(p->project, "mkdir -p target crates/x/target src/target && echo big >target/x && echo big >crates/x/target/y && "
-                      "touch crates/x/target/CACHEDIR.TAG && echo code >src/target/mod.rs && echo target >.gitignore && "
-                      "echo '!src/target' >>.gitignore");
+    shell(p->project,
+          "mkdir -p target crates/x/target src/target && echo big >target/x && echo big >crates/x/target/y && "
+          "touch crates/x/target/CACHEDIR.TAG && echo code >src/target/mod.rs && echo target >.gitignore && "
+          "echo '!src/target' >>.gitignore");
     prepare(p, p->project, NULL);
     assert_true(p->facts->own_copy);
     assert_string_equal(p->facts->prefix, "");
@@ -183,7 +187,9 @@ static void test_project_without_repository_is_copied(void **state)
 static void test_untracked_lock_file_comes_along(void **state)
 {
     struct place *p = *state;
-    shell(p->project, "echo Cargo.lock >.gitignore && git init -q -b main && git add -A && git commit -qm one && echo l >Cargo.lock");
+    shell(
+        p->project,
+        "echo Cargo.lock >.gitignore && git init -q -b main && git add -A && git commit -qm one && echo l >Cargo.lock");
     prepare(p, p->project, NULL);
     assert_content(p->run_dir, "base/Cargo.lock", "l\n");
     assert_content(p->run_dir, "work/Cargo.lock", "l\n");
@@ -203,7 +209,8 @@ static void test_failure_says_what_git_said(void **state)
 {
     struct place *p = *state;
     shell(p->project, "git init -q -b main && git add -A && git commit -qm one");
-    p->w = workspace_prepare(p->loop, "relay-abc", p->run_dir, p->project, "0123456789012345678901234567890123456789", on_done, p);
+    p->w = workspace_prepare(p->loop, "relay-abc", p->run_dir, p->project, "0123456789012345678901234567890123456789",
+                             on_done, p);
     loop_run(p->loop);
     assert_true(p->failed);
     assert_int_equal(p->err.code, ERR_TOOL);
@@ -216,14 +223,10 @@ int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        T(test_checkouts_of_a_subdirectory),
-        T(test_branch_with_commits_is_kept_when_wanted),
-        T(test_resumed_with_the_base_it_began_with),
-        T(test_half_made_checkouts_are_completed),
-        T(test_project_without_repository_is_copied),
-        T(test_untracked_lock_file_comes_along),
-        T(test_dirty_tree_is_seen_and_left),
-        T(test_failure_says_what_git_said),
+        T(test_checkouts_of_a_subdirectory),          T(test_branch_with_commits_is_kept_when_wanted),
+        T(test_resumed_with_the_base_it_began_with),  T(test_half_made_checkouts_are_completed),
+        T(test_project_without_repository_is_copied), T(test_untracked_lock_file_comes_along),
+        T(test_dirty_tree_is_seen_and_left),          T(test_failure_says_what_git_said),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,6 @@
-// orchestrator/main: the parser of the command line on a table of this test's own is not possible (the table is the program's), so
-// it is tested with the commands that only look: their exit status and what they print. And the names of runs.
+// orchestrator/main: the parser of the command line on a table of this test's own is not possible (the table is the
+// program's), so it is tested with the commands that only look: their exit status and what they print. And the names of
+// runs.
 #include "support/support.h"
 
 #include "base/mem.h"
@@ -74,8 +75,10 @@ static void test_options_in_every_form(void **state)
     (void)state;
     done(RUN(POLICY, "--tools", "Read", "--tool", "Read", "--input", "x"), 0, "allow", NULL);
     done(RUN(POLICY, "--tools=Read", "--tool=Read", "--input=x"), 0, "allow", NULL);
-    done(RUN(POLICY, "--tools=Edit", "--tools=Read", "--tool=Read", "--input=x"), 0, "allow", NULL); // the last one counts
-    done(RUN(POLICY, "--tools=Bash(echo *)", "--tool=Bash", "--input", "--help"), 6, "deny", NULL); // a value may look like an option
+    done(RUN(POLICY, "--tools=Edit", "--tools=Read", "--tool=Read", "--input=x"), 0, "allow",
+         NULL); // the last one counts
+    done(RUN(POLICY, "--tools=Bash(echo *)", "--tool=Bash", "--input", "--help"), 6, "deny",
+         NULL); // a value may look like an option
     done(RUN(POLICY, "--tools=Read", "--tool=Read", "--input="), 6, NULL, NULL);
 }
 
@@ -189,8 +192,10 @@ int main(void)
     char *dir = test_temp_dir();
     setenv("BATON_STATE", dir, 1);
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_options_in_every_form),      cmocka_unit_test(test_usage_errors_say_what_is_wrong),
-        cmocka_unit_test(test_format_signs_in_words_are_text), cmocka_unit_test(test_help),
+        cmocka_unit_test(test_options_in_every_form),
+        cmocka_unit_test(test_usage_errors_say_what_is_wrong),
+        cmocka_unit_test(test_format_signs_in_words_are_text),
+        cmocka_unit_test(test_help),
         cmocka_unit_test(test_find_run),
     };
     int r = cmocka_run_group_tests(tests, NULL, NULL);

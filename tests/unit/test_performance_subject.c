@@ -1,4 +1,5 @@
-// agents/performance/subject: what is run and measured. Words without a shell, programs of the project, baton.toml, cargo bench.
+// agents/performance/subject: what is run and measured. Words without a shell, programs of the project, baton.toml,
+// cargo bench.
 #include "support/support.h"
 
 #include "base/file.h"
@@ -24,8 +25,8 @@ static void write_text(const char *dir, const char *name, const char *text)
 
 static json_t *target(const char *kind, const char *name)
 {
-    return json_pack("{s:[s], s:[s], s:s, s:s, s:s}", "kind", kind, "crate_types", kind, "name", name, "src_path", "/x.rs", "edition",
-                     "2021");
+    return json_pack("{s:[s], s:[s], s:s, s:s, s:s}", "kind", kind, "crate_types", kind, "name", name, "src_path",
+                     "/x.rs", "edition", "2021");
 }
 
 // A workspace with one member, crates/tool: two programs, an example, two benches (one with a harness of its own).
@@ -36,16 +37,17 @@ static int set_up(void **state)
     p->root = test_temp_dir();
     p->member = path_join(p->root, "crates/tool");
     p->user = path_join(p->root, "user");
-    write_text(p->member, "Cargo.toml", "[package]\nname = \"tool\"\nversion = \"0.1.0\"\n\n[[bench]]\nname = \"own\"\nharness = false\n\n"
-                                        "[[bench]]\nname = \"std\"\n");
+    write_text(p->member, "Cargo.toml",
+               "[package]\nname = \"tool\"\nversion = \"0.1.0\"\n\n[[bench]]\nname = \"own\"\nharness = false\n\n"
+               "[[bench]]\nname = \"std\"\n");
     AUTO_FREE char *manifest = path_join(p->member, "Cargo.toml");
     AUTO_FREE char *target_dir = path_join(p->root, "target");
-    AUTO_JSON json_t *v = json_pack("{s:[{s:s, s:s, s:s, s:n, s:s, s:s, s:[], s:{}, s:[o, o, o, o, o]}], s:[s], s:s, s:s, s:i, s:n}",
-                                    "packages", "id", "tool-id", "name", "tool", "version", "0.1.0", "source", "manifest_path",
-                                    manifest, "edition", "2021", "dependencies", "features", "targets", target("bin", "tool"),
-                                    target("bin", "second"), target("example", "demo"), target("bench", "own"),
-                                    target("bench", "std"), "workspace_members", "tool-id", "workspace_root", p->root,
-                                    "target_directory", target_dir, "version", 1, "resolve");
+    AUTO_JSON json_t *v = json_pack(
+        "{s:[{s:s, s:s, s:s, s:n, s:s, s:s, s:[], s:{}, s:[o, o, o, o, o]}], s:[s], s:s, s:s, s:i, s:n}", "packages",
+        "id", "tool-id", "name", "tool", "version", "0.1.0", "source", "manifest_path", manifest, "edition", "2021",
+        "dependencies", "features", "targets", target("bin", "tool"), target("bin", "second"),
+        target("example", "demo"), target("bench", "own"), target("bench", "std"), "workspace_members", "tool-id",
+        "workspace_root", p->root, "target_directory", target_dir, "version", 1, "resolve");
     assert_non_null(v);
     AUTO_FREE char *text = json_compact(v);
     assert_ok(cargo_metadata_parse(text, strlen(text), &p->metadata, &err), &err);
@@ -108,8 +110,8 @@ static void test_words_of_the_caller(void **state)
 static void test_what_needs_a_shell_is_refused(void **state)
 {
     const struct place *p = *state;
-    static const char *const BAD[] = {"a | b", "a; b", "a && b", "a > f", "a <", "a<f", "a $HOME", "a `b`", "a \\n", "a *", "a ?", "a\nb", "'a",
-                                      "a \"b", "   "};
+    static const char *const BAD[] = {"a | b", "a; b", "a && b", "a > f", "a <", "a<f",   "a $HOME", "a `b`",
+                                      "a \\n", "a *",  "a ?",    "a\nb",  "'a",  "a \"b", "   "};
     for (size_t i = 0; i < ARRAY_LEN(BAD); i++) {
         json_t *list = NULL;
         char *why = NULL;
@@ -142,8 +144,9 @@ static void test_files_of_the_caller(void **state)
 static void test_declared_in_the_project(void **state)
 {
     struct place *p = *state;
-    write_text(p->member, "baton.toml", "[[bench]]\nname = \"one\"\ncommand = [\"{bin:tool}\", \"a b\"]\ncwd = \"data\"\nstdin = \"in.txt\"\n\n"
-                                        "[[bench]]\nname = \"two\"\ncommand = \"tool x\"\n");
+    write_text(p->member, "baton.toml",
+               "[[bench]]\nname = \"one\"\ncommand = [\"{bin:tool}\", \"a b\"]\ncwd = \"data\"\nstdin = \"in.txt\"\n\n"
+               "[[bench]]\nname = \"two\"\ncommand = \"tool x\"\n");
     AUTO_JSON json_t *list = find(p, NULL);
     assert_int_equal(json_array_size(list), 2);
     const json_t *one = json_array_get(list, 0);
