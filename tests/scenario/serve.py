@@ -27,8 +27,8 @@ class Client:
 
     def __init__(self, path):
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.socket.connect(str(path))  # blocking: with a timeout it would fail at once while the queue of the door is full
         self.socket.settimeout(support.DEADLINE)
-        self.socket.connect(str(path))
         self.file = self.socket.makefile("rb")
 
     def send(self, data):
