@@ -55,6 +55,12 @@ workflow "relay" {
         if proof.output.kept == 0 and (proof.output.undecided or 0) > 0 then
           finish("needs_discussion", { reason = proof.output.undecided .. " changes could not be decided in the time there was" })
         end
+        if proof.output.kept > 0 and not proof.output.proven then
+          finish("needs_discussion", {
+            reason = "each of the " .. proof.output.kept .. " kept changes measured better alone, but together they do not on fresh pairs",
+            kept = proof.output.kept, head = proof.output.head,
+          })
+        end
         finish("accepted", { reason = proof.summary, rounds = round, kept = proof.output.kept, head = proof.output.head })
       end
       log("round", round, "of", p.max_rounds, "was not approved:", verdict.summary)

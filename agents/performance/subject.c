@@ -336,6 +336,50 @@ static int from_declaration(const char *project_dir, const struct cargo_metadata
     return 0;
 }
 
+// A name that is not known is a mistake that would go unnoticed: it is named, with its line. prefix: the table it
+// stands in, "" for the file.
+static int refuse_unknown(const char *path, const json_t *table, const char *prefix, const char *const *known,
+                          struct err *err)
+{
+    const char *key;
+    json_t *value;
+    json_object_foreach ((json_t *)(uintptr_t)table, key, value) {
+        struct buf names = BUF_INIT;
+        bool found = false;
+        for (const char *const *k = known; *k; k++) {
+            found = found || str_eq(*k, key);
+            buf_printf(&names, "%s'%s'", k == known ? "" : ", ", *k);
+        }
+        if (!found) {
+            AUTO_FREE char *full = str_printf("%s%s", prefix, key), *text = NULL;
+            size_t len = 0;
+            int line = file_read(path, TOML_TEXT_MAX, &text, &len, NULL) == 0 ? toml_line_near(text, len, full) : 0;
+            err_set(err, ERR_INVALID, "baton.toml:%d: unknown %s '%s'; known here: %s", line,
+                    json_is_string(value) || json_is_number(value) ? "key" : "section or key", key, buf_str(&names));
+        }
+        buf_free(&names);
+        if (!found)
+            return -ERR_INVALID;
+    }
+    return 0;
+}
+
+static int check_names(const char *path, const json_t *root, struct err *err)
+{
+    static const char *const SECTIONS[] = {"bench", NULL}, *const KEYS[] = {"name", "command", "cwd", "stdin", NULL};
+    int r = refuse_unknown(path, root, "", SECTIONS, err);
+    if (r == 0 && json_object_get(root, "bench") && !json_list(root, "bench"))
+        return err_set(err, ERR_INVALID, "baton.toml: 'bench' is a list: write its header as [[bench]]");
+    size_t i;
+    json_t *entry;
+    json_array_foreach (json_list(root, "bench"), i, entry) {
+        AUTO_FREE char *prefix = str_printf("bench.%zu.", i);
+        if (r == 0)
+            r = refuse_unknown(path, entry, prefix, KEYS, err);
+    }
+    return r;
+}
+
 static int from_baton_toml(const char *project_dir, const struct cargo_metadata *m, json_t *list, struct err *err)
 {
     AUTO_FREE char *path = path_join(project_dir, "baton.toml");
@@ -344,6 +388,9 @@ static int from_baton_toml(const char *project_dir, const struct cargo_metadata 
     AUTO_JSON json_t *root = toml_read_file_new(path, err);
     if (!root)
         return -(int)err->code;
+    int named = check_names(path, root, err);
+    if (named < 0)
+        return named;
     size_t i;
     json_t *entry;
     json_array_foreach (json_list(root, "bench"), i, entry) {

@@ -367,6 +367,29 @@ static bool is_undecided(const json_t *result)
     return str_starts(json_str(result, "reason", ""), "not measured");
 }
 
+static bool has_faster(const json_t *comparisons)
+{
+    size_t i;
+    json_t *c;
+    json_array_foreach (comparisons, i, c)
+        if (str_eq(json_str(c, "verdict", ""), "faster"))
+            return true;
+    return false;
+}
+
+// The kept changes are faster together, on pairs that none of them was chosen by. Build times are not part of that
+// comparison.
+static bool is_proven(const json_t *results, const json_t *overall)
+{
+    size_t i;
+    json_t *r;
+    json_array_foreach (results, i, r)
+        if (json_flag(r, "kept", false) && str_eq(json_str(r, "scope", ""), "build") &&
+            has_faster(json_list(r, "comparisons")))
+            return true;
+    return has_faster(overall);
+}
+
 static void describe(const struct verify *v, json_t *draft)
 {
     struct buf kept = BUF_INIT, dropped = BUF_INIT;
@@ -395,6 +418,7 @@ static void describe(const struct verify *v, json_t *draft)
     json_put_int(output, "kept", (int64_t)k);
     json_put_int(output, "dropped", (int64_t)d);
     json_put_int(output, "undecided", (int64_t)undecided);
+    json_put_flag(output, "proven", is_proven(v->results, json_list(output, "overall")));
     buf_free(&kept);
     buf_free(&dropped);
 }

@@ -93,6 +93,17 @@ static int apply_patch(const char *project, const json_t *facts, const char *run
     return GIT(project, NULL, err, "apply", path) == 0 ? 0 : -(int)err->code;
 }
 
+// branch: what people may look at, NULL when there is none.
+static int not_accepted(const char *run, const char *state, const char *branch, struct err *err)
+{
+    err_set(err, ERR_STATE, "run '%s' is '%s': only accepted runs have changes to apply", run, state);
+    if (branch)
+        err_set(err, ERR_STATE,
+                "run '%s' is '%s': what it kept is on the branch '%s'; look at it, and merge it by hand if you want it",
+                run, state, branch);
+    return -(int)err->code;
+}
+
 static int apply(struct store *store, const char *run, struct err *err)
 {
     AUTO_JSON json_t *record = store_run_get_new(store, run, err);
@@ -101,7 +112,8 @@ static int apply(struct store *store, const char *run, struct err *err)
     const json_t *facts = json_obj(json_obj(record, "result"), "git");
     const char *state = json_str(record, "state", "?"), *project = json_str(record, "project", ".");
     if (!str_eq(state, "accepted"))
-        return err_set(err, ERR_STATE, "run '%s' is '%s': only accepted runs have changes to apply", run, state);
+        return not_accepted(run, state, str_eq(state, "needs_discussion") ? json_str(facts, "branch", NULL) : NULL,
+                            err);
     if (!facts)
         return err_set(err, ERR_NOT_FOUND, "run '%s' has no branch", run);
     AUTO_FREE char *dir = store_run_dir(store, run);

@@ -72,17 +72,20 @@ int cmd_runs(const struct cli *cli)
         leave(&o);
         return cli_fail(&err);
     }
+    size_t i;
+    json_t *run;
+    json_array_foreach (runs, i, run)
+        json_put_flag(run, "interrupted", store_run_interrupted(o.store, run));
     if (cli_flag(cli, "json")) {
         commands_print_json(runs);
         leave(&o);
         return 0;
     }
-    size_t i;
-    json_t *run;
     json_array_foreach (runs, i, run) {
         char when[CLOCK_TEXT_MAX];
+        const char *is = json_flag(run, "interrupted", false) ? "interrupted" : json_str(run, "state", "");
         clock_iso(json_int(run, "created_ns", 0), when);
-        printf("%-22s %-18s %.19sZ  %s\n", json_str(run, "id", ""), json_str(run, "state", ""), when, json_str(run, "project", ""));
+        printf("%-22s %-18s %.19sZ  %s\n", json_str(run, "id", ""), is, when, json_str(run, "project", ""));
     }
     if (json_array_size(runs) == 0)
         fprintf(stderr, "%s\n", state || filter.unfinished ? "no such runs; 'baton runs' lists all" : "no runs yet; begin with: baton tune DIR");
@@ -119,8 +122,10 @@ int cmd_show(const struct cli *cli)
     } else if (cli_flag(cli, "json")) {
         commands_print_json(model);
     } else {
-        printf("run      %s (%s)\nstate    %s%s%s\nproject  %s\n", o.run, json_str(model, "workflow", ""), json_str(model, "state", ""),
-               json_str(model, "reason", NULL) ? ": " : "", json_str(model, "reason", ""), json_str(model, "project", ""));
+        bool interrupted = json_flag(model, "interrupted", false);
+        printf("run      %s (%s)\nstate    %s%s%s\nproject  %s\n", o.run, json_str(model, "workflow", ""),
+               interrupted ? "interrupted" : json_str(model, "state", ""), json_str(model, "reason", NULL) ? ": " : "",
+               json_str(model, "reason", ""), json_str(model, "project", ""));
         print_stages(model);
         json_decref(model);
         if (summary_print(o.store, o.run, stdout, &err) < 0)

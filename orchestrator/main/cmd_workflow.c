@@ -28,6 +28,23 @@ static void print_check(const json_t *result, const char *path)
     printf("\n");
 }
 
+// One file or name; new reference, NULL with err when there is nothing to check.
+static json_t *check_one_new(const char *data_dir, const char *word, const struct script_check_host *host,
+                             struct err *err)
+{
+    char *text = NULL, *name = NULL;
+    size_t len = 0;
+    if (catalog_workflow(data_dir, word, &text, &len, &name, err) < 0)
+        return NULL;
+    AUTO_FREE char *file = str_printf("%s.lua", name);
+    json_t *result = script_check_new(text, len, file, host);
+    json_put_str(result, "file", word);
+    mem_free(text);
+    mem_free(name);
+    return result;
+}
+
+// As JSON: one object for one file, one array for several.
 int cmd_workflow_check(const struct cli *cli)
 {
     struct places places;
@@ -37,25 +54,21 @@ int cmd_workflow_check(const struct cli *cli)
         return cli_fail(&err);
     struct agentset *agents = catalog_agents(places.data, cli_values(cli, "agents"));
     struct script_check_host host = {.ctx = agents, .agent_exists = agent_exists};
+    AUTO_JSON json_t *results = json_array();
     for (size_t i = 0; i < cli_arg_count(cli); i++) {
-        char *text = NULL, *name = NULL;
-        size_t len = 0;
-        if (catalog_workflow(places.data, cli_arg(cli, i), &text, &len, &name, &err) < 0) {
+        json_t *result = check_one_new(places.data, cli_arg(cli, i), &host, &err);
+        if (!result) {
             status = cli_fail(&err);
             continue;
         }
-        AUTO_FREE char *file = str_printf("%s.lua", name);
-        json_t *result = script_check_new(text, len, file, &host);
-        if (!json_flag(result, "ok", false))
+        if (!json_flag(result, "ok", false) && status == 0)
             status = 1;
-        if (cli_flag(cli, "json"))
-            commands_print_json(json_incref(result));
-        else
+        if (!cli_flag(cli, "json"))
             print_check(result, cli_arg(cli, i));
-        json_decref(result);
-        mem_free(text);
-        mem_free(name);
+        json_array_append_new(results, result);
     }
+    if (cli_flag(cli, "json") && (cli_arg_count(cli) > 1 || json_array_size(results) > 0))
+        commands_print_json(json_incref(cli_arg_count(cli) > 1 ? results : json_array_get(results, 0)));
     agentset_free(agents);
     places_free(&places);
     return status;

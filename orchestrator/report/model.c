@@ -271,6 +271,7 @@ json_t *report_model_new(struct store *store, const char *run, struct err *err)
     const char *state = json_str(record, "state", "?");
     json_put_str(m.out, "run", run);
     json_put_str(m.out, "state", state);
+    json_put_flag(m.out, "interrupted", store_run_interrupted(store, record));
     copy(m.out, record, "workflow", NULL);
     copy(m.out, record, "project", NULL);
     copy(m.out, record, "params", NULL);

@@ -111,6 +111,10 @@ void model_say_headline(json_t *model, const struct model_ran *ran)
         else
             text = str_dup(tried ? "Already optimal: no change that was tried measures better."
                                  : "Already optimal: nothing was found that is worth a change.");
+    } else if (json_flag(model, "interrupted", false)) {
+        verdict = "interrupted";
+        text = str_printf("Interrupted: no process works on it. Continue with: baton resume %s",
+                          json_str(model, "run", "RUN"));
     } else {
         verdict = accepted ? "done" : state;
         text = labelled(label_of(state, ran), json_str(model, "reason", NULL), state);

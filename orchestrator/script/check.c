@@ -201,6 +201,9 @@ static void run_all(struct check *c, const json_t *params)
                               .measurable = (bits / 3) & 1,
                               .changes = (bits / 6) & 1,
                               .approved = (bits / 12) & 1});
+    run_once(
+        c, params,
+        (struct dry){.gate = DRY_GATE_OPEN, .measurable = true, .changes = true, .approved = true, .unproven = true});
     for (int blocked = 1; blocked <= 10; blocked++) {
         struct dry d = {.gate = DRY_GATE_CLOSED_ONCE, .measurable = true, .changes = true, .approved = true};
         d.blocked_stage = blocked;

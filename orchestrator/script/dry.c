@@ -36,6 +36,7 @@ static json_t *output_new(const struct dry *d)
     json_put_str(out, "head", COMMIT);
     json_put_int(out, "changed", d->changes);
     json_put_int(out, "kept", d->changes && d->approved);
+    json_put_flag(out, "proven", d->changes && d->approved && !d->unproven);
     json_put_int(out, "dropped", d->changes && !d->approved);
     json_put_int(out, "undecided", d->changes && !d->approved);
     if (!d->changes) {

@@ -10,6 +10,7 @@ enum { DRY_GATE_CLOSED, DRY_GATE_OPEN, DRY_GATE_CLOSED_ONCE };
 struct dry {
     unsigned gate;
     bool measurable, changes, approved;
+    bool unproven;     // what is kept does not measure better together
     int blocked_stage; // number of the stage that does not do its task, from 1; 0: none
     bool discuss;      // its status is needs_discussion
     struct script *script;

@@ -90,6 +90,24 @@ int store_run_lock(struct store *s, const char *id, struct store_lock **ret, str
     return 0;
 }
 
+bool store_run_held(const struct store *s, const char *id)
+{
+    AUTO_FREE char *path = str_printf("%s/runs/%s/lock", s->dir, id);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return false;
+    bool held = flock(fd, LOCK_SH | LOCK_NB) < 0 && errno == EWOULDBLOCK && !owner_is_dead(fd);
+    close(fd); // and with it the lock, if it was there to be had
+    return held;
+}
+
+bool store_run_interrupted(const struct store *s, const json_t *record)
+{
+    enum run_state state = RUN_QUEUED;
+    return run_state_from_name(json_str(record, "state", ""), &state) && !run_state_final(state) &&
+           state != RUN_QUEUED && !store_run_held(s, json_str(record, "id", ""));
+}
+
 struct store_lock *store_lock_release(struct store_lock *lock)
 {
     if (lock) {

@@ -88,6 +88,11 @@ int store_run_cancel_requested(struct store *s, const char *id, char ret_reason[
 struct store_lock;
 int store_run_lock(struct store *s, const char *id, struct store_lock **ret, struct err *err);
 struct store_lock *store_lock_release(struct store_lock *lock); // NULL allowed; returns NULL
+// A live process owns the run. Only looks: creates nothing.
+bool store_run_held(const struct store *s, const char *id);
+// The run is not final, began, and no live process owns it: `baton resume` can take it up. record: as from
+// store_run_get_new.
+bool store_run_interrupted(const struct store *s, const json_t *record);
 char *store_run_dir(const struct store *s, const char *id);     // <state>/runs/<id>; owned by the caller; not created
 
 // --- stages ---

@@ -34,7 +34,9 @@ class CommandLine(support.Scenario):
                       ["tune", "--timeout", "soon"], ["run", "echo", "--param", "novalue"], ["run", "echo", "--param", "nope=1"],
                       ["run", "echo", "--param", "size=large"], ["run", "no-such-workflow"], ["run", "relay", "--focus", "sideways"],
                       ["policy", "check"], ["show", "no-such-run"], ["cancel", "no-such-run"], ["serve", "--max-runs", "0"],
-                      ["run", "echo", "--project", "/no/such/folder"]):
+                      ["run", "echo", "--project", "/no/such/folder"],
+                      ["run", "echo", "--allow", "Bash("], ["run", "echo", "--allow", "Nope(x)"], ["run", "relay", "--bench", "tool 'a"],
+                      ["run", "echo", "--allow", ""]):
             with self.subTest(words=words):
                 done = self.baton(*words)
                 self.assertEqual(done.status, 2, str(done))
@@ -86,6 +88,24 @@ class CommandLine(support.Scenario):
                 done = self.baton("workflow", "check", self.workflow(name, text), deadline=120)
                 self.assertEqual(done.status, 1, str(done))
                 self.assertIn(words, done.out + done.err)
+
+    def test_workflow_check_as_json(self):
+        """One object for one file, one array for several: also when one of them cannot be read."""
+        one = self.baton("workflow", "check", "echo", "--json", status=0).json()
+        self.assertEqual((one["ok"], one["file"]), (True, "echo"))
+        many = self.baton("workflow", "check", *WORKFLOWS, "--json", status=0).json()
+        self.assertEqual([w["file"] for w in many], WORKFLOWS)
+        broken = self.workflow("broken", 'workflow "x" {')
+        done = self.baton("workflow", "check", "echo", broken, self.root / "nothing.lua", "--json")
+        self.assertNotEqual(done.status, 0)
+        self.assertEqual([w["ok"] for w in done.json()], [True, False])
+        self.assertIn("nothing.lua", done.err)
+
+    def test_rules_are_checked_before_the_run(self):
+        done = self.baton("run", "echo", "--allow", "Bash(ls", status=2)
+        self.assertIn("--allow 'Bash(ls':", done.err)
+        done = self.baton("run", "relay", "--bench", "tool \"a b", status=2)
+        self.assertIn('the quote " is not closed', done.err)
 
     def test_looking_at_runs(self):
         project = self.root / "plain"

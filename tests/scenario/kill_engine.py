@@ -224,6 +224,22 @@ workflow "answers" {
         self.assertEqual(done.status, 2)
         self.assertIn("no run is unfinished", done.err)
 
+    def test_interrupted_run_says_so(self):
+        """A journal says "running" until somebody writes something else; whether a process is at work is another matter."""
+        r = self.begin("--param", "wait_ms=1500")
+        run = r.wait_event(is_event("stage_progress", stage=1), "the stage at work")["run"]
+        self.assertFalse(self.record(run)["interrupted"])
+        self.assertIn("state    running", self.baton("show", run, status=0).out)
+        r.kill()
+        self.assertEqual((self.record(run)["state"], self.record(run)["interrupted"]), ("running", True))
+        self.assertRegex(self.baton("runs", status=0).out, rf"{run} +interrupted ")
+        shown = self.baton("show", run, status=0).out
+        self.assertIn("state    interrupted", shown)
+        self.assertIn(f"baton resume {run}", shown)
+        self.assertEqual(self.baton("show", run, "--json", status=0).json()["verdict"], "interrupted")
+        self.finish_run(run)
+        self.assertFalse(self.record(run)["interrupted"])
+
     def test_run_belongs_to_one_process(self):
         r = self.begin("--param", "wait_ms=1500")
         event = r.wait_event(is_event("stage_progress", stage=1), "the stage at work")

@@ -175,6 +175,7 @@ static void test_wrong_declarations(void **state)
         "[[bench]]\nname = \"a\"\ncommand = \"x\"\ncwd = \"/\"\n",
         "[[bench]]\nname = \"a\"\ncommand = \"x\"\nstdin = \"/etc/passwd\"\n",
         "[[bench]\n",
+        "[bench]\nname = \"a\"\ncommand = \"x\"\n",
     };
     for (size_t i = 0; i < ARRAY_LEN(BAD); i++) {
         json_t *list = NULL;
@@ -185,6 +186,29 @@ static void test_wrong_declarations(void **state)
         if (subject_find(&places, &p->metadata, NULL, &list, &why, &err) >= 0)
             fail_msg("accepted: %s", BAD[i]);
         assert_non_null(strstr(err.text, "baton.toml"));
+    }
+}
+
+static void test_unknown_names_are_named_with_their_line(void **state)
+{
+    struct place *p = *state;
+    static const char *const CASES[][2] = {
+        {"[[bench]]\nname = \"a\"\ncommand = \"x\"\ncomand = \"x\"\n",
+         "baton.toml:4: unknown key 'comand'; known here: 'name', 'command', 'cwd', 'stdin'"},
+        {"[[bench]]\nname = \"a\"\ncommand = \"x\"\n\n[[bench]]\nname = \"b\"\ncommand = \"x\"\n\nwdir = \".\"\n",
+         "baton.toml:9: unknown key 'wdir'"},
+        {"\n[benches]\nname = \"a\"\n", "baton.toml:2: unknown section or key 'benches'; known here: 'bench'"},
+        {"timeout = 3\n", "baton.toml:1: unknown key 'timeout'"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(CASES); i++) {
+        json_t *list = NULL;
+        char *why = NULL;
+        struct err err;
+        const struct subject_places places = {.project = p->member};
+        write_text(p->member, "baton.toml", CASES[i][0]);
+        assert_int_equal(subject_find(&places, &p->metadata, NULL, &list, &why, &err), -ERR_INVALID);
+        if (!strstr(err.text, CASES[i][1]))
+            fail_msg("expected '%s' in '%s'", CASES[i][1], err.text);
     }
 }
 
@@ -240,6 +264,7 @@ int main(void)
         T(test_files_of_the_caller),
         T(test_declared_in_the_project),
         T(test_wrong_declarations),
+        T(test_unknown_names_are_named_with_their_line),
         T(test_benches_of_cargo),
         T(test_nothing_to_run_says_how_to_declare),
         T(test_argv_has_the_built_programs),

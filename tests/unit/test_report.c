@@ -277,7 +277,8 @@ static void test_report_of_other_ends(void **state)
     headline_of(only(2, "cancelled", NULL), "cancelled", "Cancelled: it was cancelled.");
     headline_of(only(5, "needs_discussion", "Changes requested: 1"), "needs_discussion",
                 "Needs discussion: Changes requested: 1");
-    headline_of(only(0, "running", NULL), "running", "Still running: its script or a stage is at work.");
+    headline_of(only(0, "running", NULL), "interrupted",
+                "Interrupted: no process works on it. Continue with: baton resume relay-7f3k2q");
 }
 
 static void test_report_without_a_comparison_shows_the_baseline(void **state)

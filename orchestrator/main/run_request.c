@@ -1,0 +1,145 @@
+#include "main/run_request.h"
+
+#include "base/mem.h"
+#include "base/str.h"
+#include "base/vec.h"
+#include "policy/policy.h"
+
+#include <string.h>
+
+#define BUDGET_MOST      1440 // minutes
+#define ROUNDS_MOST      20
+#define SHELL_CHARACTERS "|&;<>$`\\\n*?"
+
+static int put_param(json_t *params, const char *text, struct err *err)
+{
+    const char *equals = strchr(text, '=');
+    if (!equals || equals == text)
+        return err_set(err, ERR_INVALID, "--param '%s' must be NAME=VALUE", text);
+    AUTO_FREE char *name = str_ndup(text, (size_t)(equals - text));
+    json_put_str(params, name, equals + 1);
+    return 0;
+}
+
+// Minutes and rounds: whole numbers within reason.
+static int check_number(const struct cli *cli, const char *option, int64_t most, struct err *err)
+{
+    const char *text = cli_value(cli, option, NULL);
+    int64_t number = 0;
+    if (text && (!str_to_i64(text, &number) || number < 1 || number > most))
+        return err_set(err, ERR_INVALID, "--%s '%s' must be a number from 1 to %lld", option, text, (long long)most);
+    return 0;
+}
+
+static int check_bench(const struct cli *cli, struct err *err)
+{
+    const char *bench = cli_value(cli, "bench", "");
+    char quote = 0;
+    for (const char *p = bench; *p; p++)
+        if (quote ? *p == quote : *p == '\'' || *p == '"')
+            quote = quote ? 0 : *p;
+    return quote ? err_set(err, ERR_INVALID, "--bench '%s': the quote %c is not closed", bench, quote) : 0;
+}
+
+static int check_rules(const struct cli *cli, struct err *err)
+{
+    for (const char *const *rule = cli_values(cli, "allow"); *rule; rule++) {
+        struct err why = {0};
+        if (policy_rule_check(*rule, "--allow", 0, NULL, &why) < 0)
+            return err_set(err, ERR_INVALID, "--allow '%s': %s", *rule,
+                           str_starts(why.text, "--allow:0: ") ? why.text + 11 : why.text);
+    }
+    return 0;
+}
+
+static json_t *params_of(const struct cli *cli, struct err *err)
+{
+    if (check_number(cli, "budget", BUDGET_MOST, err) < 0 || check_number(cli, "max-rounds", ROUNDS_MOST, err) < 0 ||
+        check_bench(cli, err) < 0 || check_rules(cli, err) < 0)
+        return NULL;
+    static const struct {
+        const char *option, *param;
+    } SHORT[] = {{"focus", "focus"}, {"bench", "bench"}, {"budget", "budget_minutes"}, {"max-rounds", "max_rounds"}};
+    json_t *params = json_object();
+    for (size_t i = 0; i < ARRAY_LEN(SHORT); i++)
+        if (cli_value(cli, SHORT[i].option, NULL))
+            json_put_str(params, SHORT[i].param, cli_value(cli, SHORT[i].option, NULL));
+    for (const char *const *p = cli_values(cli, "param"); *p; p++) {
+        if (put_param(params, *p, err) < 0) {
+            json_decref(params);
+            return NULL;
+        }
+    }
+    return params;
+}
+
+// How much of a bench command is the call itself: all, or what stands before "< FILE". 0 when it needs a shell: then
+// there is no call, and the performance engineer says why.
+static size_t call_length(const char *bench)
+{
+    char quote = 0;
+    for (const char *p = bench; *p; p++) {
+        if (quote)
+            quote = *p == quote ? 0 : quote;
+        else if (*p == '\'' || *p == '"')
+            quote = *p;
+        else if (*p == '<' && p > bench && (p[-1] == ' ' || p[-1] == '\t') && !strpbrk(p + 1, SHELL_CHARACTERS))
+            return (size_t)(p - bench) - 1;
+        else if (strchr(SHELL_CHARACTERS, *p))
+            return 0;
+    }
+    return quote ? 0 : strlen(bench);
+}
+
+// What the caller names to be run is granted by the caller: it is an operator's rule, shown with every decision that
+// uses it.
+static const char **rules_of(const struct cli *cli, char **ret_bench_rule)
+{
+    VEC(const char *) rules = {0};
+    const char *bench = cli_value(cli, "bench", NULL);
+    size_t len = bench ? call_length(bench) : 0;
+    *ret_bench_rule = len ? str_printf("Bash(%.*s)", (int)len, bench) : NULL;
+    if (*ret_bench_rule)
+        vec_push(&rules, *ret_bench_rule);
+    for (const char *const *rule = cli_values(cli, "allow"); *rule; rule++)
+        vec_push(&rules, *rule);
+    vec_push(&rules, NULL);
+    return rules.items;
+}
+
+static int64_t wall_of(const struct cli *cli, struct err *err)
+{
+    int64_t minutes = 0;
+    const char *text = cli_value(cli, "timeout", NULL);
+    if (text && (!str_to_i64(text, &minutes) || minutes <= 0))
+        return err_set(err, ERR_INVALID, "--timeout '%s' must be a number of minutes", text);
+    return minutes * 60 * 1000;
+}
+
+int run_request_read(const struct cli *cli, const char *workflow, const char *project, struct run_request *ret,
+                     struct err *err)
+{
+    *ret = (struct run_request){0};
+    int64_t wall = wall_of(cli, err);
+    if (wall < 0 || !(ret->params = params_of(cli, err)))
+        return -(int)err->code;
+    ret->rules = rules_of(cli, &ret->bench_rule);
+    ret->request = (struct engine_request){.workflow = workflow,
+                                           .project = project,
+                                           .params = ret->params,
+                                           .params_from_text = true,
+                                           .agent_dirs = cli_values(cli, "agents"),
+                                           .operator_rules = ret->rules,
+                                           .key = cli_value(cli, "key", NULL),
+                                           .caller = "command line",
+                                           .wall_ms = wall};
+    return 0;
+}
+
+void run_request_clear(struct run_request *q)
+{
+    json_decref(q->params);
+    mem_free(q->rules);
+    mem_free(q->bench_rule);
+    *q = (struct run_request){0};
+}

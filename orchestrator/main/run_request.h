@@ -1,0 +1,18 @@
+// What the options of `baton run` and `tune` ask the engine for. Everything that can be wrong is found before a run
+// begins.
+#pragma once
+
+#include "engine/engine.h"
+#include "main/cli.h"
+
+struct run_request {
+    struct engine_request request; // points into the members below, and into cli
+    json_t *params;
+    const char **rules;
+    char *bench_rule;
+};
+
+// ERR_INVALID names the option. On success run_request_clear is due.
+int run_request_read(const struct cli *cli, const char *workflow, const char *project, struct run_request *ret,
+                     struct err *err);
+void run_request_clear(struct run_request *request);
