@@ -8,8 +8,9 @@
 
 static const struct {
     const char *role, *mode, *words;
+    bool commits;
 } MODES[] = {
-#define X(role, mode, words) {role, mode, words},
+#define X(role, mode, words, commits) {role, mode, words, commits},
 #include "tbl/modes.def"
 #undef X
 };
@@ -46,6 +47,14 @@ bool focus_mode_known(const char *role, const char *mode)
     for (size_t i = 0; i < ARRAY_LEN(MODES); i++)
         if (str_eq(MODES[i].role, role) && str_eq(MODES[i].mode, mode))
             return true;
+    return false;
+}
+
+bool focus_mode_commits(const char *role, const char *mode)
+{
+    for (size_t i = 0; i < ARRAY_LEN(MODES); i++)
+        if (str_eq(MODES[i].role, role) && str_eq(MODES[i].mode, mode))
+            return MODES[i].commits;
     return false;
 }
 

@@ -26,3 +26,5 @@ void focus_choose(const struct agentfile *agent, const char *role, const char *p
                   const char *forced_mode, struct focus *ret);
 // Does the role have this mode?
 bool focus_mode_known(const char *role, const char *mode);
+// Is its result also what it leaves on the branch of the run?
+bool focus_mode_commits(const char *role, const char *mode);

@@ -33,6 +33,7 @@ struct replay {
     struct bundle *bundle;
     json_t *run, *stages, *calls;  // parts
     json_t *handoffs, *ungrounded; // id -> handoff; id -> true
+    json_t *keys;                  // handoff id -> what it is worth as a parent of a key
     VEC(struct replay_agent) agents;
     VEC(struct replay_reply) replies; // latest first
     struct script *script;
@@ -101,12 +102,10 @@ static bool key_now(struct replay *r, const json_t *args, const char *worker, st
         return false;
     json_array_foreach (json_list(args, "after"), i, id) {
         json_t *handoff = json_object_get(r->handoffs, json_is_string(id) ? json_string_value(id) : "");
-        char hash[HASH_TEXT];
         if (!handoff)
             return false;
         json_array_append(parents, handoff);
-        json_hash(handoff, hash);
-        json_add_str(hashes, hash);
+        json_add_str(hashes, json_str(r->keys, json_string_value(id), ""));
     }
     const json_t *last = json_array_get(parents, json_array_size(parents) ? json_array_size(parents) - 1 : 0);
     focus_choose(agent->file, role, json_str(last, "agent_name", NULL), parents, json_str(args, "mode", NULL), focus);
@@ -120,6 +119,18 @@ static bool key_now(struct replay *r, const json_t *args, const char *worker, st
                               .operator_rules = json_list(json_obj(r->run, "options"), "operator_rules")};
     key_of_stage(&parts, key);
     return true;
+}
+
+static void remember(struct replay *r, const json_t *handoff, const char *stage_key)
+{
+    char content[HASH_TEXT], parent[HASH_TEXT];
+    const char *id = json_str(handoff, "id", NULL);
+    if (!id)
+        return;
+    key_of_content(handoff, content);
+    key_of_parent(content, stage_key, parent);
+    json_put(r->handoffs, id, json_deep_copy(handoff));
+    json_put_str(r->keys, id, parent);
 }
 
 static int answer_stage(struct replay *r, const char *task, unsigned n, const json_t *args, const json_t *call, json_t **ret,
@@ -140,8 +151,7 @@ static int answer_stage(struct replay *r, const char *task, unsigned n, const js
     if (!stage || !stage_state_from_name(json_str(stage, "state", ""), &state) || !stage_state_final(state))
         return err_set(err, ERR_CANCELLED, "the journal ends here: stage %u of task %s was not finished", n, task);
     const json_t *handoff = json_obj(stage, "handoff");
-    if (json_str(handoff, "id", NULL))
-        json_put(r->handoffs, json_str(handoff, "id", ""), json_deep_copy(handoff));
+    remember(r, handoff, json_str(stage, "key", NULL));
     *ret = answer_of_stage_new(handoff, state, (int)json_int(stage, "seq", 0), json_str(stage, "key", NULL));
     return 0;
 }
@@ -359,7 +369,11 @@ static void judge(struct replay *r, json_t *out)
 
 int replay_run(struct bundle *bundle, const char *script_text, json_t **ret, struct err *err)
 {
-    struct replay r = {.bundle = bundle, .handoffs = json_object(), .ungrounded = json_object(), .differences = json_array()};
+    struct replay r = {.bundle = bundle,
+                       .handoffs = json_object(),
+                       .keys = json_object(),
+                       .ungrounded = json_object(),
+                       .differences = json_array()};
     int status = load(&r, script_text, err);
     struct script_host host = {.ctx = &r, .call = on_call};
     if (status == 0)
@@ -378,7 +392,7 @@ int replay_run(struct bundle *bundle, const char *script_text, json_t **ret, str
     while (r.replies.len)
         json_decref(r.replies.items[--r.replies.len].answer);
     vec_free(&r.replies);
-    json_t *const values[] = {r.run, r.stages, r.calls, r.handoffs, r.ungrounded, r.differences};
+    json_t *const values[] = {r.run, r.stages, r.calls, r.handoffs, r.keys, r.ungrounded, r.differences};
     for (size_t i = 0; i < ARRAY_LEN(values); i++)
         json_decref(values[i]);
     return status;

@@ -79,7 +79,7 @@ struct run {
     json_t *occurrences;            // key -> how often the script asked for it anew, in this process
     json_t *claims;                 // occurrences of journaled calls; NULL until a resumed run needs it
     json_t *handoffs;               // id -> handoff object
-    json_t *keys;                   // handoff id -> stage key
+    json_t *keys;                   // handoff id -> what it is worth as a parent of a key
     json_t *ungrounded;             // handoff id -> claims its receipts do not show
     VEC(struct reply) replies;      // latest first
     int next_seq;                   // 0: not yet known

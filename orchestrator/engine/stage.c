@@ -68,8 +68,11 @@ void stage_remember(struct run *run, const json_t *handoff, const char *key)
     const char *id = json_str(handoff, "id", NULL);
     if (!id)
         return;
+    char content[HASH_TEXT], parent[HASH_TEXT];
+    key_of_content(handoff, content);
+    key_of_parent(content, key, parent);
     json_put(run->handoffs, id, json_incref((json_t *)(uintptr_t)handoff)); // never changed once sealed
-    json_put_str(run->keys, id, key);
+    json_put_str(run->keys, id, parent);
 }
 
 // --- beginning ---
@@ -105,11 +108,8 @@ static void compute_key(struct run *run, struct stage *s, const char *version)
     AUTO_JSON json_t *parents = json_array();
     size_t i;
     json_t *parent;
-    json_array_foreach (s->parents, i, parent) {
-        char hash[HASH_TEXT];
-        json_hash(parent, hash);
-        json_add_str(parents, hash);
-    }
+    json_array_foreach (s->parents, i, parent)
+        json_add_str(parents, json_str(run->keys, json_str(parent, "id", ""), ""));
     struct key_parts parts = {.agent_hash = s->agent->hash,
                               .worker = s->worker,
                               .mode = s->focus.mode,
@@ -271,7 +271,10 @@ static int place(struct run *run, struct stage *s, struct err *err)
         reuse(run, s, record);
         return 0;
     }
+    AUTO_JSON json_t *elsewhere = record ? NULL : stage_reusable_new(s);
     r = record ? take_over(run, s, record, err) : reserve(run, s, err);
+    if (r == 0 && elsewhere)
+        return stage_adopt(s, elsewhere, err);
     if (r < 0)
         return r;
     if (s->focus.missing)
@@ -377,6 +380,13 @@ int stage_begin(struct run *run, uint64_t call, const char *task, unsigned n, co
     size_t parents = json_array_size(s->parents);
     const char *previous = parents ? json_str(json_array_get(s->parents, parents - 1), "agent_name", NULL) : NULL;
     focus_choose(agent->file, role, previous, s->parents, mode, &s->focus);
+    if (json_flag(args, "reuse", false) && focus_mode_commits(role, s->focus.mode)) {
+        err_set(err, ERR_INVALID,
+                "'reuse' is not for '%s' in mode '%s': its result is also commits on the branch of its run",
+                agent->name, s->focus.mode);
+        stage_free(s);
+        return -ERR_INVALID;
+    }
     pool_describe(run->env.pool, role, described, s);
     return 0;
 }

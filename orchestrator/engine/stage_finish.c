@@ -35,7 +35,7 @@ static int put_bytes(void *ctx, const void *data, size_t len, char hash[HASH_TEX
 }
 
 // An id that no handoff of the run has: stamps have seconds, and parallel stages share a role.
-static void choose_id(const struct stage *s, int64_t now, char id[HANDOFF_ID_MAX])
+void stage_choose_id(const struct stage *s, int64_t now, char id[HANDOFF_ID_MAX])
 {
     handoff_id_make(now, s->role, id);
     if (!json_object_get(s->run->handoffs, id))
@@ -53,7 +53,7 @@ static int seal(struct stage *s, const json_t *draft, json_t **ret, struct err *
 {
     char id[HANDOFF_ID_MAX];
     int64_t now = clock_wall_ns();
-    choose_id(s, now, id);
+    stage_choose_id(s, now, id);
     VEC(const char *) parents = {0};
     size_t i;
     json_t *item;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "engine/run_internal.h"
+#include "handoff/handoff.h"
 
 #define LEASE_TEXT 24
 
@@ -11,6 +12,13 @@ struct stage *stage_by_lease(struct run *run, uint64_t lease); // NULL: no open 
 char *stage_spool_dir(const struct stage *s);                  // owned by the caller
 json_t *stage_facts_new(const struct stage *s);                // {stage, agent, mode, attempt} for events
 void stage_remember(struct run *run, const json_t *handoff, const char *key);
+void stage_choose_id(const struct stage *s, int64_t now, char id[HANDOFF_ID_MAX]); // one that no handoff of the run has
+
+// --- stage_reuse.c ---
+// A completed stage of another run with the same key, when the script wants it; new reference or NULL.
+json_t *stage_reusable_new(const struct stage *s);
+// The reserved stage is over with the result of that one. s is gone afterwards, unless this fails.
+int stage_adopt(struct stage *s, const json_t *other, struct err *err);
 
 // The stage is over with this draft (consumed): handoff, journal, answer to the script. s is gone afterwards when a turn took it.
 void stage_finish(struct stage *s, json_t *draft_consumed, enum stage_state state, const char *worker);

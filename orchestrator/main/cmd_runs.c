@@ -104,6 +104,8 @@ static void print_stages(const json_t *model)
         clock_human(json_int(s, "elapsed_ms", 0) * NS_PER_MS, spent);
         printf("  %-3d %-26s %-10s %-10s %-9s %s\n", (int)json_int(s, "seq", 0), json_str(s, "agent", ""), json_str(s, "mode", ""),
                json_str(s, "state", ""), json_int(s, "elapsed_ms", 0) ? spent : "", json_str(s, "summary", ""));
+        if (json_str(s, "reused_from", NULL))
+            printf("      reused from %s\n", json_str(s, "reused_from", ""));
         if (json_str(s, "blockers", NULL))
             printf("      %s\n", json_str(s, "blockers", ""));
     }

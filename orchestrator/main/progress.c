@@ -227,7 +227,10 @@ static void finished(struct progress *p, const json_t *body, bool reused)
     const char *mark = str_eq(state, "completed") ? (plain ? "done" : "✓") : (plain ? state : "✗");
     AUTO_FREE char *line =
         str_printf("%s %lld %s (%s)  %s%s%s", mark, (long long)json_int(body, "stage", 0), json_str(body, "agent", "?"),
-                   json_str(body, "mode", ""), json_str(body, "summary", ""), reused ? "  [from the journal]" : "  ",
+                   json_str(body, "mode", ""), json_str(body, "summary", ""),
+                   json_str(body, "from", NULL) ? "  [from another run]"
+                   : reused                     ? "  [from the journal]"
+                                                : "  ",
                    reused ? "" : spent);
     if (r)
         remove_row(p, r);

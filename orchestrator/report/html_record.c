@@ -46,6 +46,8 @@ void html_stages(const json_t *m, struct buf *out)
         html_put(out, "</td><td class=\"%s\">%s", state_tone(state), text_state(state));
         if (json_int(row, "attempt", 1) > 1)
             html_put(out, "<br><small>attempt %lld</small>", (long long)json_int(row, "attempt", 1));
+        if (json_str(row, "reused_from", NULL))
+            html_put(out, "<br><small>from %s</small>", json_str(row, "reused_from", ""));
         html_put(out, "</td><td class=\"n\">%s</td><td>%s", time, json_str(row, "summary", ""));
         if (verdict)
             html_put(out, "<br><small>verdict: %s</small>", text_state(verdict));

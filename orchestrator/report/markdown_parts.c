@@ -251,7 +251,9 @@ void markdown_stages(const json_t *m, struct buf *out)
         md_cell(&t, "%lld", (long long)json_int(row, "seq", 0));
         md_cell(&t, "%s", json_str(row, "agent", "?"));
         md_cell(&t, "%s", json_str(row, "mode", "–"));
-        if (attempt > 1)
+        if (json_str(row, "reused_from", NULL))
+            md_cell(&t, "%s, from %s", text_state(json_str(row, "state", "?")), json_str(row, "reused_from", ""));
+        else if (attempt > 1)
             md_cell(&t, "%s, attempt %lld", text_state(json_str(row, "state", "?")), (long long)attempt);
         else
             md_cell(&t, "%s", text_state(json_str(row, "state", "?")));

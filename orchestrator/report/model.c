@@ -101,7 +101,7 @@ static void add_stages(struct model *m)
     json_array_foreach (list, i, stage) {
         const json_t *handoff = json_obj(stage, "handoff");
         json_t *row = json_object();
-        const char *const keys[] = {"seq", "agent", "mode", "state", "attempt"};
+        const char *const keys[] = {"seq", "agent", "mode", "state", "attempt", "reused_from"};
         for (size_t k = 0; k < ARRAY_LEN(keys); k++)
             copy(row, stage, keys[k], NULL);
         int64_t end = json_int(stage, "finished_ns", 0), start = json_int(stage, "created_ns", 0);

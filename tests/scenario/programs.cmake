@@ -27,6 +27,7 @@ endfunction()
 
 baton_scenario(kill_engine)
 baton_scenario(replay)
+baton_scenario(reuse)
 baton_scenario(control)
 baton_scenario(relay_example SERIAL TIMEOUT 1800)
 baton_scenario(relay_kill SERIAL TIMEOUT 1800)

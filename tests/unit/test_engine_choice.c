@@ -141,6 +141,46 @@ static void test_key_changes_with_every_part(void **state)
     assert_string_equal(same, keys[0]);
 }
 
+static json_t *said(const char *id, const char *run, const char *summary)
+{
+    json_t *h = json_object();
+    json_put_str(h, "id", id);
+    json_put_str(h, "run", run);
+    json_put_str(h, "summary", summary);
+    json_put_str(h, "created", id);
+    json_put(h, "parent", json_pack("[s]", id));
+    json_put_int(h, "stage", (int)strlen(run));
+    return h;
+}
+
+static void test_key_parents_count_by_what_they_say_and_come_from(void **state)
+{
+    (void)state;
+    AUTO_JSON json_t *a = said("1", "r", "x"), *b = said("22", "other", "x"), *c = said("1", "r", "y");
+    char of_a[HASH_TEXT], of_b[HASH_TEXT], of_c[HASH_TEXT], one[HASH_TEXT], two[HASH_TEXT];
+    key_of_content(a, of_a);
+    key_of_content(b, of_b);
+    key_of_content(c, of_c);
+    assert_string_equal(of_a, of_b); // who said it when is nothing to it
+    assert_string_not_equal(of_a, of_c);
+    assert_string_equal(json_str(a, "id", ""), "1"); // and it is as it was
+    key_of_parent(of_a, "key", one);
+    key_of_parent(of_b, "another key", two);
+    assert_string_not_equal(one, two);
+    key_of_parent(of_b, "key", two);
+    assert_string_equal(one, two);
+}
+
+static void test_modes_that_leave_commits(void **state)
+{
+    (void)state;
+    assert_true(focus_mode_commits("developer", "implement"));
+    assert_true(focus_mode_commits("performance", "verify"));
+    assert_false(focus_mode_commits("performance", "profile"));
+    assert_false(focus_mode_commits("review", "verify"));
+    assert_false(focus_mode_commits("nobody", "verify"));
+}
+
 // --- catalog ---
 
 static void write_text(const char *dir, const char *name, const char *text)
@@ -207,6 +247,8 @@ int main(void)
         cmocka_unit_test(test_focus_without_a_row_or_a_parent),
         cmocka_unit_test(test_focus_mode_can_be_forced),
         cmocka_unit_test(test_key_changes_with_every_part),
+        cmocka_unit_test(test_key_parents_count_by_what_they_say_and_come_from),
+        cmocka_unit_test(test_modes_that_leave_commits),
         cmocka_unit_test(test_catalog_workflows),
         cmocka_unit_test(test_catalog_agents_of_the_caller_come_first),
     };
