@@ -55,6 +55,9 @@ static int mark(const struct job *job, const char *name, const char *what, struc
     if (!dir || strchr(name, '/'))
         return err_set(err, ERR_INVALID, "the mark '%s' must be a file name, and the run must have a folder", name);
     const json_t *a = job_assignment(job);
+    int r = file_make_dirs(dir, err);
+    if (r < 0)
+        return r;
     AUTO_FREE char *path = path_join(dir, name);
     AUTO_FREE char *line = str_printf("%s %" PRId64 " %" PRId64 " %s\n", what, json_int(a, "stage", 0),
                                       json_int(a, "attempt", 0), json_str(a, "lease", "-"));

@@ -245,6 +245,12 @@ static int open_exec(struct job *job, const struct policy *policy, struct err *e
             return r;
         spool = job->temporary;
     }
+    const char *run = job_dir(job, "run"); // tools run in it; a run without a project has none until then
+    if (run && policy_list_count(policy) > 0) {
+        int r = file_make_dirs(run, err);
+        if (r < 0)
+            return r;
+    }
     AUTO_FREE char *home = path_join(spool ? spool : "/nonexistent", "tools");
     const char *built[] = {job_dir(job, "cache"), NULL}, *own[] = {spool, NULL};
     const struct exec_places places = {.workspace = first_dir(job), .built = built, .own = own, .home = home};
@@ -312,7 +318,7 @@ json_t *job_run_new(struct job *job, struct rules *rules)
     if (r == 0)
         r = job->agent->run(job, draft, &err);
     if (r < 0)
-        block(draft, err.text[0] ? err.text : err_name((enum err_code)-r));
+        block(draft, err.text[0] ? err.text : err_name((enum err_code) - r));
     if (job_cancelled(job)) {
         AUTO_FREE char *why = str_printf("cancelled: %s", job->reason); // not changed after it was set
         json_put_str(draft, "summary", "");

@@ -1,7 +1,8 @@
 // Life of a run: load, checkouts, script, end. Rules that the code does not show:
-// - Everything the journal learns in one turn is one transaction, shared with the turns of other runs (batch.h). Dispatches,
-//   acknowledgements and answers to the outside come after it. When the commit fails, the run stops in this process as if it had
-//   been killed: it can be resumed.
+// - Everything the journal learns in one turn is one transaction, shared with the turns of other runs (batch.h).
+// Dispatches,
+//   acknowledgements and answers to the outside come after it. When the commit fails, the run stops in this process as
+//   if it had been killed: it can be resumed.
 // - The script is executed again from its stored text at every start; the journal answers what is finished.
 #include "engine/run.h"
 
@@ -19,7 +20,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define LATE_NS         (3 * NS_PER_MS)
+#define LATE_NS (3 * NS_PER_MS)
 
 const char *run_id(const struct run *run)
 {
@@ -94,7 +95,8 @@ static void stop_here(struct run *run, const struct err *why)
 
 static json_t *final_result(const struct run *run)
 {
-    json_t *result = run->end_result && json_is_object(run->end_result) ? json_deep_copy(run->end_result) : json_object();
+    json_t *result =
+        run->end_result && json_is_object(run->end_result) ? json_deep_copy(run->end_result) : json_object();
     if (run->end_result && !json_is_object(run->end_result))
         json_put(result, "value", json_deep_copy(run->end_result));
     json_put_str(result, "outcome", run_state_name(run->end_state));
@@ -149,7 +151,7 @@ static void after_end(struct run *run)
     AUTO_FREE char *origin = path_join(run->dir, "origin");
     if (!keeps_branch(run))
         file_remove_tree(origin, NULL);
-    run->stopped = true;
+    run->stopped = run->final = true;
     ended(run, NULL);
 }
 
@@ -162,8 +164,8 @@ static void removed_checkouts(void *user, const struct workspace_facts *facts, c
     run_turn(run, put_end, NULL);
 }
 
-// All stages have ended: remove the checkouts, journal the final state, write the report. In this order: when the process dies in
-// between, the run is not finished and its next owner comes here again.
+// All stages have ended: remove the checkouts, journal the final state, write the report. In this order: when the
+// process dies in between, the run is not finished and its next owner comes here again.
 static void close_run(struct run *run)
 {
     run->script = script_free(run->script);
@@ -221,7 +223,9 @@ static void look_at_script(struct run *run)
         run_end(run, end, result, reason);
     } else if (state == SCRIPT_FAILED) {
         const struct err *why = script_error(run->script);
-        enum run_state end = why->code == ERR_CONFLICT ? RUN_DIVERGED : why->code == ERR_LIMIT ? RUN_OVER_BUDGET : RUN_FAILED;
+        enum run_state end = why->code == ERR_CONFLICT ? RUN_DIVERGED
+                             : why->code == ERR_LIMIT  ? RUN_OVER_BUDGET
+                                                       : RUN_FAILED;
         if (end == RUN_DIVERGED) {
             json_t *body = json_object();
             json_put_str(body, "difference", why->text);
@@ -427,7 +431,8 @@ static int load_script(struct run *run, struct err *err)
 {
     char *text = NULL;
     size_t len = 0;
-    int r = store_artifact_get(run->env.store, json_str(run->record, "script_hash", ""), SCRIPT_TEXT_MAX, &text, &len, err);
+    int r =
+        store_artifact_get(run->env.store, json_str(run->record, "script_hash", ""), SCRIPT_TEXT_MAX, &text, &len, err);
     if (r < 0)
         return r;
     AUTO_FREE char *name = str_printf("%s.lua", json_str(run->record, "workflow", "workflow"));
@@ -518,7 +523,10 @@ struct run *run_free(struct run *run)
     batch_leave(run->env.batch, run);
     script_free(run->script);
     workspace_free(run->workspace);
-    store_lock_release(run->lock);
+    if (run->final)
+        store_lock_forget(run->lock);
+    else
+        store_lock_release(run->lock);
     if (run->cache_lock >= 0)
         close(run->cache_lock);
     mem_free(run->cache_dir);
@@ -535,6 +543,7 @@ struct run *run_free(struct run *run)
     vec_free(&run->notes);
     json_decref(run->occurrences);
     json_decref(run->claims);
+    json_decref(run->places);
     for (size_t i = 0; i < run->replies.len; i++)
         json_decref(run->replies.items[i].answer);
     vec_free(&run->replies);

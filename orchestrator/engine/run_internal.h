@@ -78,6 +78,7 @@ struct run {
     VEC(uint64_t) to_acknowledge;   // leases whose results are journaled in this turn
     json_t *occurrences;            // key -> how often the script asked for it anew, in this process
     json_t *claims;                 // occurrences of journaled calls; NULL until a resumed run needs it
+    json_t *places;                 // "key/occurrence" -> seq of the journaled stages; NULL until a resumed run needs it
     json_t *handoffs;               // id -> handoff object
     json_t *keys;                   // handoff id -> what it is worth as a parent of a key
     json_t *ungrounded;             // handoff id -> claims its receipts do not show
@@ -88,6 +89,7 @@ struct run {
     json_t *inbox_taken;            // inbox records that have answered a question; NULL until somebody asks
     bool in_turn, ending, resumed, preparing;
     bool woken;                     // it was parked in this process
+    bool final;                     // its final state is on disk
     bool closing, stopped;          // its final state is being journaled; it does nothing any more in this process
     struct err failure;             // of the journaling of its end
     unsigned describing;            // worker descriptions under way at the start

@@ -139,8 +139,8 @@ static json_t *claims_new(struct run *run)
     return claims;
 }
 
-// Equal stages of parallel tasks must not change places in a replay, where the tasks come by in another order: a call has the
-// occurrence it was journaled with, and a new call one that no journaled call has.
+// Equal stages of parallel tasks must not change places in a replay, where the tasks come by in another order: a call
+// has the occurrence it was journaled with, and a new call one that no journaled call has.
 static void choose_occurrence(struct run *run, struct stage *s)
 {
     AUTO_JSON json_t *call = run->resumed ? store_call_get_new(run->env.store, run->id, s->task, s->n, NULL) : NULL;
@@ -207,7 +207,8 @@ static int reserve(struct run *run, struct stage *s, struct err *err)
                                       .agent = s->agent->name,
                                       .mode = s->focus.mode,
                                       .lease = lease,
-                                      .request = request};
+                                      .request = request,
+                                      .reusable = json_flag(s->args, "reuse", false)};
     int r = store_commit_stage(run->env.store, NULL, &reservation, 1, err);
     if (r == 0)
         run_note(run, EVENT_STAGE_RESERVED, stage_facts_new(s));
@@ -244,11 +245,25 @@ static void block_on_context(struct run *run, struct stage *s)
     json_put_str(body, "outputs", s->focus.keys);
     json_put_int(body, "line", s->focus.line);
     run_note(run, EVENT_CONTEXT_MISSING, body);
-    AUTO_FREE char *reason =
-        str_printf("expected context '%s' is missing: no parent handoff has any of '%s' in its output (agent file %s, line %d)",
-                   s->focus.expected, s->focus.keys, s->agent->name, s->focus.line);
+    AUTO_FREE char *reason = str_printf(
+        "expected context '%s' is missing: no parent handoff has any of '%s' in its output (agent file %s, line %d)",
+        s->focus.expected, s->focus.keys, s->agent->name, s->focus.line);
     s->started_ns = clock_mono_ns();
     stage_finish(s, handoff_blocked_draft_new(reason, NULL), STAGE_BLOCKED, NULL);
+}
+
+// The stage of the journal with this key and occurrence; *ret stays NULL when there is none.
+static int find_record(struct run *run, const struct stage *s, json_t **ret, struct err *err)
+{
+    if (!run->resumed) // what this process reserved has another occurrence
+        return 0;
+    if (!run->places && !(run->places = store_stage_places_new(run->env.store, run->id, err)))
+        return -(int)err->code;
+    AUTO_FREE char *place = str_printf("%s/%d", s->key, s->occurrence);
+    int seq = (int)json_int(run->places, place, 0);
+    if (seq && !(*ret = store_stage_answer_new(run->env.store, run->id, seq, err)) && err->code != ERR_NOT_FOUND)
+        return -(int)err->code;
+    return 0;
 }
 
 // What the journal says about the key. The call is recorded first: the same script must ask for the same here again.
@@ -261,8 +276,8 @@ static int place(struct run *run, struct stage *s, struct err *err)
     int r = store_call_put(run->env.store, run->id, s->task, s->n, "stage", s->key, answer, err);
     if (r < 0)
         return r;
-    AUTO_JSON json_t *record = store_stage_answer_new(run->env.store, run->id, s->key, s->occurrence, err);
-    if (!record && err->code != ERR_NOT_FOUND)
+    AUTO_JSON json_t *record = NULL;
+    if (find_record(run, s, &record, err) < 0)
         return -(int)err->code;
     enum stage_state state = STAGE_RESERVED;
     if (record)
@@ -359,7 +374,8 @@ int stage_begin(struct run *run, uint64_t call, const char *task, unsigned n, co
     const char *name = json_str(args, "agent", "");
     const struct agent_text *agent = find_agent(run, name);
     if (!agent)
-        return err_set(err, ERR_NOT_FOUND, "no agent file for '%s': the run started with %zu agents", name, run->agents.len);
+        return err_set(err, ERR_NOT_FOUND, "no agent file for '%s': the run started with %zu agents", name,
+                       run->agents.len);
     const char *role = role_of_agent(agent->name);
     if (!role || !pool_has_role(role))
         return err_set(err, ERR_UNSUPPORTED, "no native worker does the work of '%s'", agent->name);

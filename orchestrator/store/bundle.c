@@ -66,7 +66,8 @@ static void collect(const json_t *v, json_t *wanted, int depth)
         return;
     json_array_foreach (v, i, item)
         collect(item, wanted, depth + 1);
-    for (void *at = json_object_iter((json_t *)(uintptr_t)v); at; at = json_object_iter_next((json_t *)(uintptr_t)v, at)) {
+    for (void *at = json_object_iter((json_t *)(uintptr_t)v); at;
+         at = json_object_iter_next((json_t *)(uintptr_t)v, at)) {
         key = json_object_iter_key(at);
         item = json_object_iter_value(at);
         if ((str_eq(key, "$artifact") || str_eq(key, "hash")) && json_is_string(item))
@@ -99,7 +100,8 @@ static int fill(struct bundle *b, struct store *store, const char *run, size_t *
     json_t *record = store_run_get_new(store, run, err), *stages = store_stage_list_new(store, run, true, err);
     json_t *artifacts = store_artifact_list_new(store, run, err);
     want(wanted, json_str(record, "script_hash", NULL));
-    for (void *at = json_object_iter(json_obj(record, "agents")); at; at = json_object_iter_next(json_obj(record, "agents"), at))
+    for (void *at = json_object_iter(json_obj(record, "agents")); at;
+         at = json_object_iter_next(json_obj(record, "agents"), at))
         want(wanted, json_string_value(json_object_iter_value(at)));
     collect(stages, wanted, 0);
     collect(artifacts, wanted, 0);
@@ -175,7 +177,8 @@ int bundle_open(const char *path, struct bundle **ret, struct err *err)
     if (r == 0 && number == 0)
         r = err_set(err, ERR_PARSE, "'%s' is not a run exported by baton", path);
     else if (r == 0 && number > BUNDLE_FORMAT)
-        r = err_set(err, ERR_UNSUPPORTED, "'%s' was written by a newer baton (%s)", path, json_str(format, "written_by", "?"));
+        r = err_set(err, ERR_UNSUPPORTED, "'%s' was written by a newer baton (%s)", path,
+                    json_str(format, "written_by", "?"));
     if (r < 0) {
         bundle_close(b);
         return r;
@@ -207,7 +210,8 @@ static int get_row(struct bundle *b, const char *sql, const char *key, char **re
         *ret_len = (size_t)sqlite3_column_bytes(stmt, 0);
         *ret = str_ndup(data, *ret_len);
     } else {
-        r = step == SQLITE_DONE ? err_set(err, ERR_NOT_FOUND, "'%s' has no '%s'", b->path, key) : fail(b, err, "cannot read");
+        r = step == SQLITE_DONE ? err_set(err, ERR_NOT_FOUND, "'%s' has no '%s'", b->path, key)
+                                : fail(b, err, "cannot read");
     }
     sqlite3_finalize(stmt);
     return r;

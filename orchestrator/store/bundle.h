@@ -1,13 +1,13 @@
-// A run as one file: everything the journal knows of it and every artifact it names, in a SQLite database of its own that opens
-// anywhere. Reading needs no state folder.
+// A run as one file: everything the journal knows of it and every artifact it names, in a SQLite database of its own
+// that opens anywhere. Reading needs no state folder.
 //
-//   part(name TEXT PRIMARY KEY, body TEXT)   "format", "run", "stages", "calls", "events", "handoffs", "artifacts" as in store.h
-//   blob(hash TEXT PRIMARY KEY, data BLOB)   script, agent files, overflowed outputs, artifacts
+//   part(name TEXT PRIMARY KEY, body TEXT)   "format", "run", "stages", "calls", "events", "handoffs", "artifacts" as
+//   in store.h blob(hash TEXT PRIMARY KEY, data BLOB)   script, agent files, overflowed outputs, artifacts
 #pragma once
 
 #include "base/err.h"
-#include "json/json.h"
 #include "store/store.h"
+#include "json/json.h"
 
 #define BUNDLE_FORMAT   1
 #define BUNDLE_BLOB_MAX ((size_t)256 << 20)

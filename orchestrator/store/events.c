@@ -3,7 +3,7 @@
 
 #include "base/clock.h"
 
-static const struct row_form EVENT_FORM = {"events", "id:i run kind at_ns:i body:j", "kind"};
+static const struct row_form EVENT_FORM = {"event", "id:i run kind at_ns:i body:j", "kind"};
 static const struct row_form INBOX_FORM = {"inbox", "id:i kind at_ns:i body:j", "kind"};
 static const struct row_form LOST_FORM = {"lost_found", "id:i at_ns:i source ref reason text", "ref"};
 
@@ -11,8 +11,11 @@ int store_event_add(struct store *s, const char *run, enum event_kind kind, cons
                     struct err *err)
 {
     AUTO_JSON json_t *none = json_object();
-    int r = sql_run(s, err, "write to", "INSERT INTO events (run, kind, at, body) VALUES (?,?,?,?)", "ssij", run,
-                    event_kind_name(kind), clock_wall_ns(), body ? body : none);
+    int64_t number = run ? store_number(s, run, err) : 0;
+    if (number < 0)
+        return (int)number;
+    int r = sql_run(s, err, "write to", "INSERT INTO event (run, kind, at, body) VALUES (nullif(?, 0),?,?,?)", "isij",
+                    number, event_kind_name(kind), clock_wall_ns(), body ? body : none);
     if (r < 0)
         return r;
     if (ret_id)
@@ -23,24 +26,29 @@ int store_event_add(struct store *s, const char *run, enum event_kind kind, cons
 json_t *store_event_list_new(struct store *s, const char *run, int64_t since, int limit, struct err *err)
 {
     int64_t max = limit > 0 && limit < STORE_LIST_MAX ? limit : STORE_LIST_MAX;
+    int64_t number = run ? store_number(s, run, err) : 0;
+    if (number < 0)
+        return number == -ERR_NOT_FOUND ? json_array() : NULL;
     if (run)
         return sql_rows_new(
             s,
             sql_bind(s, err, "read",
-                     "SELECT id, id, run, kind, at, body FROM events WHERE run = ? AND id > ? ORDER BY id"
-                     " LIMIT ?",
-                     "sii", run, since, max),
+                     "SELECT id, id, ?1 AS run, kind, at, body FROM event WHERE run = ?2 AND id > ?3 ORDER BY id"
+                     " LIMIT ?4",
+                     "siii", run, number, since, max),
             &EVENT_FORM, err);
-    return sql_rows_new(s,
-                        sql_bind(s, err, "read",
-                                 "SELECT id, id, run, kind, at, body FROM events WHERE id > ? ORDER BY id LIMIT ?",
-                                 "ii", since, max),
-                        &EVENT_FORM, err);
+    return sql_rows_new(
+        s,
+        sql_bind(s, err, "read",
+                 "SELECT e.id, e.id, r.id AS run, e.kind, e.at, e.body FROM event e LEFT JOIN runs r ON r.n = e.run"
+                 " WHERE e.id > ? ORDER BY e.id LIMIT ?",
+                 "ii", since, max),
+        &EVENT_FORM, err);
 }
 
 int64_t store_event_last(struct store *s)
 {
-    sqlite3_stmt *stmt = sql_bind(s, NULL, "read", "SELECT max(id) FROM events", "");
+    sqlite3_stmt *stmt = sql_bind(s, NULL, "read", "SELECT max(id) FROM event", "");
     int64_t id = 0;
     if (stmt && sql_step(s, stmt, "read", NULL) == 1)
         id = sqlite3_column_int64(stmt, 0);

@@ -34,6 +34,65 @@ static const char *const STEPS[] = {
     "CREATE INDEX artifacts_hash ON artifacts (hash);"
     "CREATE TABLE lost_found (id INTEGER PRIMARY KEY AUTOINCREMENT, at INTEGER NOT NULL, source TEXT NOT NULL,"
     " ref TEXT NOT NULL, reason TEXT NOT NULL, text TEXT NOT NULL) STRICT;",
+    // 2: runs have numbers, and rows of a run lie side by side: a commit of many runs touches few pages. The views show
+    // rows with
+    // the names of their runs, for people and tests.
+    "CREATE TABLE runs2 (n INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, workflow TEXT NOT NULL, script_hash TEXT NOT "
+    "NULL,"
+    " project TEXT NOT NULL, key TEXT, caller TEXT, parent TEXT, params TEXT NOT NULL, agents TEXT NOT NULL,"
+    " options TEXT, state TEXT NOT NULL, result TEXT, cancel TEXT, created INTEGER NOT NULL, updated INTEGER NOT NULL,"
+    " finished INTEGER, owner TEXT) STRICT;"
+    "INSERT INTO runs2 SELECT rowid, id, workflow, script_hash, project, key, caller, parent, params, agents, options, "
+    "state,"
+    " result, cancel, created, updated, finished, NULL FROM runs;"
+    "DROP TABLE runs; ALTER TABLE runs2 RENAME TO runs;"
+    "CREATE UNIQUE INDEX runs_key ON runs (key) WHERE key IS NOT NULL;"
+    "CREATE INDEX runs_open ON runs (n) WHERE finished IS NULL;"
+    "CREATE INDEX runs_project ON runs (project);"
+    "CREATE INDEX runs_parent ON runs (parent) WHERE parent IS NOT NULL;"
+
+    "CREATE TABLE stage (id INTEGER PRIMARY KEY, key TEXT NOT NULL, occurrence INTEGER NOT NULL, task TEXT NOT NULL,"
+    " agent TEXT NOT NULL, mode TEXT, attempt INTEGER NOT NULL, lease TEXT NOT NULL, request TEXT NOT NULL,"
+    " state TEXT NOT NULL, handoff_id TEXT, receipts TEXT, worker TEXT, reused_from TEXT, created INTEGER NOT NULL,"
+    " finished INTEGER, reusable INTEGER NOT NULL) STRICT;"
+    "INSERT INTO stage SELECT r.n * 1048576 + s.seq, s.key, s.occurrence, s.task, s.agent, s.mode, s.attempt, s.lease,"
+    " s.request, s.state, s.handoff_id, s.receipts, s.worker, s.reused_from, s.created, s.finished, 1"
+    " FROM stages s JOIN runs r ON r.id = s.run;"
+    "DROP TABLE stages;"
+    "CREATE INDEX stage_reusable ON stage (key) WHERE reusable;"
+    "CREATE VIEW stages AS SELECT r.id AS run, s.id % 1048576 AS seq, s.key, s.occurrence, s.task, s.agent, s.mode, "
+    "s.attempt,"
+    " s.lease, s.request, s.state, s.handoff_id, s.receipts, s.worker, s.reused_from, s.created, s.finished, s.reusable"
+    " FROM stage s JOIN runs r ON r.n = s.id / 1048576;"
+
+    "CREATE TABLE handoff (id INTEGER PRIMARY KEY, name TEXT NOT NULL, body TEXT NOT NULL, created INTEGER NOT NULL) "
+    "STRICT;"
+    "INSERT INTO handoff SELECT r.n * 1048576 + CASE WHEN h.seq > 0 THEN h.seq ELSE 524288 + h.rowid % 524288 END, "
+    "h.id, h.body,"
+    " h.created FROM handoffs h JOIN runs r ON r.id = h.run;"
+    "DROP TABLE handoffs;"
+    "CREATE INDEX handoff_name ON handoff (name);"
+    "CREATE VIEW handoffs AS SELECT r.id AS run, h.name AS id, h.id % 1048576 AS seq, h.body, h.created"
+    " FROM handoff h JOIN runs r ON r.n = h.id / 1048576;"
+
+    "CREATE TABLE call (id INTEGER PRIMARY KEY, run INTEGER NOT NULL, task TEXT NOT NULL, n INTEGER NOT NULL, op TEXT "
+    "NOT NULL,"
+    " request_hash TEXT NOT NULL, answer TEXT NOT NULL, at INTEGER NOT NULL) STRICT;"
+    "INSERT INTO call SELECT c.rowid, r.n, c.task, c.n, c.op, c.request_hash, c.answer, c.at FROM calls c"
+    " JOIN runs r ON r.id = c.run;"
+    "DROP TABLE calls;"
+    "CREATE UNIQUE INDEX call_place ON call (run, task, n);"
+    "CREATE VIEW calls AS SELECT r.id AS run, c.task, c.n, c.op, c.request_hash, c.answer, c.at"
+    " FROM call c JOIN runs r ON r.n = c.run;"
+
+    "CREATE TABLE event (id INTEGER PRIMARY KEY, run INTEGER, kind TEXT NOT NULL, at INTEGER NOT NULL, body TEXT NOT "
+    "NULL)"
+    " STRICT;"
+    "INSERT INTO event SELECT e.id, r.n, e.kind, e.at, e.body FROM events e LEFT JOIN runs r ON r.id = e.run;"
+    "DROP TABLE events;"
+    "CREATE INDEX event_run ON event (run, id) WHERE run IS NOT NULL;"
+    "CREATE VIEW events AS SELECT e.id, r.id AS run, e.kind, e.at, e.body FROM event e LEFT JOIN runs r ON r.n = "
+    "e.run;",
 };
 
 static int pragma_int(struct store *s, const char *sql, int64_t *ret, struct err *err)

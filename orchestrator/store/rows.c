@@ -61,10 +61,9 @@ static void move_lost(struct store *s, const struct row_form *form, const struct
                             " finished=%lld WHERE rowid=%lld",
                             (long long)clock_wall_ns(), (long long)lost->rowid)
                : str_printf("DELETE FROM %s WHERE rowid=%lld", form->table, (long long)lost->rowid);
+    // Its event comes first: the id of a lost event is not given once more.
+    store_lost(s, EVENT_RECORD_LOST, is_run ? lost->ref : lost->run, form->table, lost->ref, lost->reason, lost->text);
     int r = sql_text(s, sql, "clean", &err);
-    if (r >= 0)
-        store_lost(s, EVENT_RECORD_LOST, is_run ? lost->ref : lost->run, form->table, lost->ref, lost->reason,
-                   lost->text);
     sql_end(s, r, &err);
 }
 

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #define COLUMNS                                                                                                        \
-    "rowid, id, workflow, script_hash, project, key, caller, parent, params, agents, options, state, result, cancel,"  \
+    "n, id, workflow, script_hash, project, key, caller, parent, params, agents, options, state, result, cancel,"      \
     " created, updated, finished"
 
 static const struct row_form RUN_FORM = {
@@ -70,6 +70,8 @@ static int insert(struct store *s, const struct store_run *run, struct err *err)
                 " state, created, updated) VALUES (?,?,?,?,?,?,?,?,?,?,'queued',?,?)",
                 "sssssssjjjii", run->id, run->workflow, run->script_hash, run->project, run->key, run->caller,
                 run->parent, run->params, run->agents, run->options, now, now);
+    if (r > 0)
+        store_number_known(s, run->id, sqlite3_last_insert_rowid(s->db));
     return r == -ERR_EXISTS ? err_set(err, ERR_EXISTS, "a run named '%s' exists already", run->id) : r;
 }
 
@@ -110,25 +112,20 @@ json_t *store_run_list_new(struct store *s, const struct store_run_filter *filte
     static const struct store_run_filter ALL = {0};
     const struct store_run_filter *f = filter ? filter : &ALL;
     int64_t limit = f->limit > 0 && f->limit < STORE_LIST_MAX ? f->limit : STORE_LIST_MAX;
-    if (f->unfinished) {
-        AUTO_JSON json_t *open = json_array();
-        for (int i = 0; i < RUN_STATE_COUNT_; i++)
-            if (!run_state_final((enum run_state)i))
-                json_add_str(open, run_state_name((enum run_state)i));
+    if (f->unfinished)
         return sql_rows_new(
             s,
             sql_bind(s, err, "read",
-                     "SELECT " COLUMNS " FROM runs WHERE state IN (SELECT value FROM json_each(?1)) AND"
-                     " (?2 IS NULL OR project = ?2) AND (?3 IS NULL OR workflow = ?3) AND (?4 IS NULL OR parent = ?4)"
-                     " AND (?5 IS NULL OR state = ?5) ORDER BY rowid DESC LIMIT ?6",
-                     "jssssi", open, f->project, f->workflow, f->parent, f->state, limit),
+                     "SELECT " COLUMNS " FROM runs WHERE finished IS NULL AND"
+                     " (?1 IS NULL OR project = ?1) AND (?2 IS NULL OR workflow = ?2) AND (?3 IS NULL OR parent = ?3)"
+                     " AND (?4 IS NULL OR state = ?4) ORDER BY n DESC LIMIT ?5",
+                     "ssssi", f->project, f->workflow, f->parent, f->state, limit),
             &RUN_FORM, err);
-    }
     return sql_rows_new(s,
                         sql_bind(s, err, "read",
                                  "SELECT " COLUMNS " FROM runs WHERE (?1 IS NULL OR project = ?1) AND"
                                  " (?2 IS NULL OR workflow = ?2) AND (?3 IS NULL OR parent = ?3) AND"
-                                 " (?4 IS NULL OR state = ?4) ORDER BY rowid DESC LIMIT ?5",
+                                 " (?4 IS NULL OR state = ?4) ORDER BY n DESC LIMIT ?5",
                                  "ssssi", f->project, f->workflow, f->parent, f->state, limit),
                         &RUN_FORM, err);
 }

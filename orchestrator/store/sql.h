@@ -7,8 +7,17 @@
 
 #include <sqlite3.h>
 
-#define STORE_STATEMENTS_MAX 64
-#define STORE_BUSY_MS 15000
+#define STORE_STATEMENTS_MAX 128
+#define STORE_BUSY_MS        15000
+#define STORE_NUMBERS_MAX    1024      // run numbers that are remembered
+#define STORE_SEQ_SPAN       (1 << 20) // rows that a run can have in a table
+
+struct store_number {
+    char id[56];
+    int64_t n; // 0: free
+};
+
+struct store_owner;
 
 struct store {
     sqlite3 *db;
@@ -18,17 +27,19 @@ struct store {
         sqlite3_stmt *stmt;
     } cache[STORE_STATEMENTS_MAX];
     size_t n_cache;
-    bool batch;  // opened by store_begin
-    int depth;   // transactions inside it
+    bool batch; // opened by store_begin
+    int depth;  // transactions inside it
     int64_t data_version;
     json_t *durable; // artifacts this process has synced, hash -> true
+    struct store_number numbers[STORE_NUMBERS_MAX];
+    struct store_owner *owner; // NULL until this process owns a run
 };
 
 // Text for a failed SQLite call; what happens next is up to the caller.
 int sql_fail(struct store *s, struct err *err, const char *what);
 
-// Prepares (once) and binds. Types: s text or NULL, i int64_t, j const json_t * or NULL (compact text).
-// NULL with err on failure. Borrowed; sql_done() when finished with it.
+// Prepares (once) and binds. Types: s text or NULL (must live until sql_done), i int64_t, j const json_t * or NULL
+// (compact text). NULL with err on failure. Borrowed; sql_done() when finished with it.
 sqlite3_stmt *sql_bind(struct store *s, struct err *err, const char *what, const char *sql, const char *types, ...);
 int sql_step(struct store *s, sqlite3_stmt *stmt, const char *what, struct err *err); // 1 row, 0 end, negative error
 void sql_done(sqlite3_stmt *stmt);
@@ -60,6 +71,15 @@ int store_migrate(struct store *s, struct err *err);
 // Records something that is gone: row in lost_found and an event. Never fails loudly.
 void store_lost(struct store *s, enum event_kind kind, const char *run, const char *source, const char *ref,
                 const char *reason, const char *text);
+
+// The number of a run, from 1; negative error. Forgotten when anything is undone.
+int64_t store_number(struct store *s, const char *id, struct err *err);
+void store_number_known(struct store *s, const char *id, int64_t n);
+void store_numbers_forget(struct store *s);
+int64_t store_row_id(struct store *s, const char *run, int seq, struct err *err);
+
+// Drops the ownership of all runs; for store_close.
+void store_owner_free(struct store *s);
 
 // Checks of what comes from outside.
 int store_check_id(const char *id, const char *what, struct err *err);

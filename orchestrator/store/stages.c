@@ -5,20 +5,24 @@
 #include "base/mem.h"
 #include "base/str.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 
+// ?1 is the run's name in every reading statement.
 #define COLUMNS                                                                                                        \
-    "t.rowid, t.run, t.seq, t.key, t.occurrence, t.task, t.agent, t.mode, t.attempt, t.lease, t.state, t.handoff_id,"  \
-    " t.worker, t.reused_from, t.created, t.finished"
+    "t.id, ?1 AS run, t.id % 1048576, t.key, t.occurrence, t.task, t.agent, t.mode, t.attempt, t.lease, t.state,"      \
+    " t.handoff_id, t.worker, t.reused_from, t.created, t.finished"
 #define BODIES ", t.request, t.receipts, h.body"
-#define JOIN   " FROM stages t LEFT JOIN handoffs h ON h.run = t.run AND h.id = t.handoff_id"
+#define JOIN   " FROM stage t LEFT JOIN handoff h ON h.id = t.id AND h.name = t.handoff_id"
 #define FIELDS                                                                                                         \
     "run seq:i key occurrence:i task agent mode attempt:i lease state handoff_id worker reused_from created_ns:i"      \
     " finished_ns:i"
+static_assert(STORE_SEQ_SPAN == 1048576, "the statements have it as text");
 
-static const struct row_form FULL_FORM = {"stages", FIELDS " request:j receipts:j handoff:j", "key"};
-static const struct row_form ANSWER_FORM = {"stages", "run seq:i key attempt:i state finished_ns:i handoff:j", "key"};
-static const struct row_form SHORT_FORM = {"stages", FIELDS, "key"};
+static const struct row_form FULL_FORM = {"stage", FIELDS " request:j receipts:j handoff:j", "key"};
+static const struct row_form ANSWER_FORM = {"stage", "run seq:i key attempt:i state finished_ns:i handoff:j", "key"};
+static const struct row_form SHORT_FORM = {"stage", FIELDS, "key"};
+static const struct row_form PLACE_FORM = {"stage", "seq:i key occurrence:i", "key"};
 
 static int run_open(struct store *s, const char *run, struct err *err)
 {
@@ -39,10 +43,11 @@ static int run_open(struct store *s, const char *run, struct err *err)
 // The stage is open and `lease` (NULL: any) is its present one. *ret_attempt may be NULL.
 static int check_lease(struct store *s, const char *run, int seq, const char *lease, int *ret_attempt, struct err *err)
 {
-    sqlite3_stmt *stmt = sql_bind(s, err, "read", "SELECT state, lease, attempt FROM stages WHERE run = ? AND seq = ?",
-                                  "si", run, (int64_t)seq);
+    int64_t id = store_row_id(s, run, seq, err);
+    sqlite3_stmt *stmt =
+        id < 0 ? NULL : sql_bind(s, err, "read", "SELECT state, lease, attempt FROM stage WHERE id = ?", "i", id);
     if (!stmt)
-        return -ERR_IO;
+        return id < 0 ? (int)id : -ERR_IO;
     int r = sql_step(s, stmt, "read", err);
     if (r == 0)
         r = err_set(err, ERR_NOT_FOUND, "run '%s' has no stage %d", run, seq);
@@ -62,6 +67,7 @@ static int check_lease(struct store *s, const char *run, int seq, const char *le
     return r < 0 ? r : 0;
 }
 
+// One statement decides and writes; the reasons are looked for only when it did not.
 static int put_result(struct store *s, const struct store_result *result, struct err *err)
 {
     if (!stage_state_final(result->state))
@@ -69,16 +75,24 @@ static int put_result(struct store *s, const struct store_result *result, struct
     if ((result->handoff != NULL) != (result->handoff_id != NULL))
         return err_set(err, ERR_INVALID, "stage %d of run '%s': a handoff and its id come together", result->seq,
                        result->run);
-    int r = run_open(s, result->run, err);
-    if (r >= 0)
-        r = check_lease(s, result->run, result->seq, result->lease ? result->lease : "", NULL, err);
-    if (r >= 0)
-        r = sql_run(
-            s, err, "write to",
-            "UPDATE stages SET state = ?, handoff_id = ?, receipts = ?, worker = ?, reused_from = ?, finished = ?"
-            " WHERE run = ? AND seq = ?",
-            "ssjssisi", stage_state_name(result->state), result->handoff_id, result->receipts, result->worker,
-            result->reused_from, clock_wall_ns(), result->run, (int64_t)result->seq);
+    int64_t id = store_row_id(s, result->run, result->seq, err);
+    if (id < 0)
+        return (int)id;
+    const char *lease = result->lease ? result->lease : "";
+    int r = sql_run(
+        s, err, "write to",
+        "UPDATE stage SET state = ?1, handoff_id = ?2, receipts = ?3, worker = ?4, reused_from = ?5, finished = ?6"
+        " WHERE id = ?7 AND lease = ?8 AND state = 'reserved' AND"
+        " EXISTS (SELECT 1 FROM runs WHERE n = ?7 / 1048576 AND finished IS NULL)",
+        "ssjssiis", stage_state_name(result->state), result->handoff_id, result->receipts, result->worker,
+        result->reused_from, clock_wall_ns(), id, lease);
+    if (r == 0) {
+        r = run_open(s, result->run, err);
+        if (r >= 0)
+            r = check_lease(s, result->run, result->seq, lease, NULL, err);
+        return r < 0 ? r
+                     : err_set(err, ERR_STATE, "stage %d of run '%s' cannot take a result", result->seq, result->run);
+    }
     if (r >= 0 && result->handoff)
         r = store_handoff_put(s, result->run, result->handoff_id, result->seq, result->handoff, err);
     return r < 0 ? r : 0;
@@ -86,26 +100,30 @@ static int put_result(struct store *s, const struct store_result *result, struct
 
 static int reserve(struct store *s, const struct store_stage *stage, struct err *err)
 {
-    int r = run_open(s, stage->run, err);
-    if (r >= 0 && (store_check_text(stage->key, STORE_NAME_MAX, "the stage key", err) < 0 ||
-                   store_check_text(stage->task, STORE_NAME_MAX, "the task of a stage", err) < 0 ||
-                   store_check_text(stage->agent, STORE_NAME_MAX, "the agent of a stage", err) < 0 ||
-                   (stage->mode && store_check_text(stage->mode, STORE_NAME_MAX, "the mode of a stage", err) < 0) ||
-                   store_check_text(stage->lease, STORE_NAME_MAX, "the lease of a stage", err) < 0))
+    if (store_check_text(stage->key, STORE_NAME_MAX, "the stage key", err) < 0 ||
+        store_check_text(stage->task, STORE_NAME_MAX, "the task of a stage", err) < 0 ||
+        store_check_text(stage->agent, STORE_NAME_MAX, "the agent of a stage", err) < 0 ||
+        (stage->mode && store_check_text(stage->mode, STORE_NAME_MAX, "the mode of a stage", err) < 0) ||
+        store_check_text(stage->lease, STORE_NAME_MAX, "the lease of a stage", err) < 0)
         return -(int)err->code;
-    if (r >= 0 && !stage->request)
+    if (!stage->request)
         return err_set(err, ERR_INVALID, "stage %d of run '%s' has no request", stage->seq, stage->run);
-    if (r < 0)
-        return r;
-    r = sql_run(
+    int64_t id = store_row_id(s, stage->run, stage->seq, err);
+    if (id < 0)
+        return (int)id;
+    int r = sql_run(
         s, err, "write to",
-        "INSERT INTO stages (run, seq, key, occurrence, task, agent, mode, attempt, lease, request, state, created)"
-        " VALUES (?,?,?,?,?,?,?,1,?,?,'reserved',?)",
-        "sisissssji", stage->run, (int64_t)stage->seq, stage->key, (int64_t)stage->occurrence, stage->task,
-        stage->agent, stage->mode, stage->lease, stage->request, clock_wall_ns());
+        "INSERT INTO stage (id, key, occurrence, task, agent, mode, attempt, lease, request, state, created, reusable)"
+        " SELECT ?1, ?2, ?3, ?4, ?5, ?6, 1, ?7, ?8, 'reserved', ?9, ?10"
+        " WHERE EXISTS (SELECT 1 FROM runs WHERE n = ?1 / 1048576 AND finished IS NULL)",
+        "isissssjii", id, stage->key, (int64_t)stage->occurrence, stage->task, stage->agent, stage->mode, stage->lease,
+        stage->request, clock_wall_ns(), (int64_t)stage->reusable);
+    if (r == 0) {
+        r = run_open(s, stage->run, err);
+        return r < 0 ? r : err_set(err, ERR_STATE, "run '%s' takes no stages", stage->run);
+    }
     if (r == -ERR_EXISTS)
-        return err_set(err, ERR_EXISTS, "run '%s' has stage %d, or its key for the %d. time, already", stage->run,
-                       stage->seq, stage->occurrence + 1);
+        return err_set(err, ERR_EXISTS, "run '%s' has stage %d already", stage->run, stage->seq);
     return r < 0 ? r : 0;
 }
 
@@ -138,8 +156,8 @@ int store_stage_lease(struct store *s, const char *run, int seq, const char *old
     if (r >= 0)
         r = check_lease(s, run, seq, old_lease, &attempt, err);
     if (r >= 0)
-        r = sql_run(s, err, "write to", "UPDATE stages SET lease = ?, attempt = attempt + 1 WHERE run = ? AND seq = ?",
-                    "ssi", new_lease, run, (int64_t)seq);
+        r = sql_run(s, err, "write to", "UPDATE stage SET lease = ?, attempt = attempt + 1 WHERE id = ?", "si",
+                    new_lease, store_row_id(s, run, seq, err));
     r = sql_end(s, r, err);
     if (r < 0)
         return r;
@@ -152,44 +170,72 @@ json_t *store_stage_get_new(struct store *s, const char *run, int seq, struct er
 {
     char name[32];
     snprintf(name, sizeof(name), "%d", seq);
-    return sql_row_new(s,
-                       sql_bind(s, err, "read", "SELECT " COLUMNS BODIES JOIN " WHERE t.run = ? AND t.seq = ?", "si",
-                                run, (int64_t)seq),
+    int64_t id = store_row_id(s, run, seq, err);
+    if (id < 0)
+        return NULL;
+    return sql_row_new(s, sql_bind(s, err, "read", "SELECT " COLUMNS BODIES JOIN " WHERE t.id = ?2", "si", run, id),
                        &FULL_FORM, "stage", name, err);
 }
 
-json_t *store_stage_find_new(struct store *s, const char *run, const char *key, int occurrence, struct err *err)
+json_t *store_stage_answer_new(struct store *s, const char *run, int seq, struct err *err)
 {
-    return sql_row_new(s,
-                       sql_bind(s, err, "read",
-                                "SELECT " COLUMNS BODIES JOIN " WHERE t.key = ? AND t.run = ? AND t.occurrence = ?",
-                                "ssi", key, run, (int64_t)occurrence),
-                       &FULL_FORM, "a stage with the key", key, err);
+    char name[32];
+    snprintf(name, sizeof(name), "%d", seq);
+    int64_t id = store_row_id(s, run, seq, err);
+    if (id < 0)
+        return NULL;
+    return sql_row_new(
+        s,
+        sql_bind(s, err, "read",
+                 "SELECT t.id, ?1 AS run, t.id % 1048576, t.key, t.attempt, t.state, t.finished, h.body" JOIN
+                 " WHERE t.id = ?2",
+                 "si", run, id),
+        &ANSWER_FORM, "stage", name, err);
 }
 
-json_t *store_stage_answer_new(struct store *s, const char *run, const char *key, int occurrence, struct err *err)
+json_t *store_stage_places_new(struct store *s, const char *run, struct err *err)
 {
-    return sql_row_new(s,
-                       sql_bind(s, err, "read",
-                                "SELECT t.rowid, t.run, t.seq, t.key, t.attempt, t.state, t.finished, h.body" JOIN
-                                " WHERE t.key = ? AND t.run = ? AND t.occurrence = ?",
-                                "ssi", key, run, (int64_t)occurrence),
-                       &ANSWER_FORM, "a stage with the key", key, err);
+    int64_t first = store_row_id(s, run, 0, err);
+    if (first < 0)
+        return NULL;
+    AUTO_JSON json_t *rows = sql_rows_new(
+        s,
+        sql_bind(s, err, "read",
+                 "SELECT id, id % 1048576, key, occurrence, ?1 AS run FROM stage WHERE id BETWEEN ?2 AND ?3", "sii",
+                 run, first, first + STORE_SEQ_SPAN - 1),
+        &PLACE_FORM, err);
+    json_t *places = rows ? json_object() : NULL, *row;
+    size_t i;
+    json_array_foreach (rows, i, row) {
+        AUTO_FREE char *name = str_printf("%s/%" PRId64, json_str(row, "key", ""), json_int(row, "occurrence", 0));
+        json_put_int(places, name, json_int(row, "seq", 0));
+    }
+    return places;
 }
 
 json_t *store_stage_reusable_new(struct store *s, const char *key, const char *not_in_run, struct err *err)
 {
-    return sql_row_new(s,
-                       sql_bind(s, err, "read",
-                                "SELECT " COLUMNS BODIES JOIN " WHERE t.key = ?1 AND t.state = 'completed' AND"
-                                " (?2 IS NULL OR t.run <> ?2) ORDER BY t.finished DESC LIMIT 1",
-                                "ss", key, not_in_run),
-                       &FULL_FORM, "a finished stage with the key", key, err);
+    return sql_row_new(
+        s,
+        sql_bind(s, err, "read",
+                 "SELECT t.id, r.id AS run, t.id % 1048576, t.key, t.occurrence, t.task, t.agent, t.mode,"
+                 " t.attempt, t.lease, t.state, t.handoff_id, t.worker, t.reused_from, t.created, t.finished" BODIES
+                 " FROM stage t JOIN runs r ON r.n = t.id / 1048576"
+                 " LEFT JOIN handoff h ON h.id = t.id AND h.name = t.handoff_id"
+                 " WHERE t.key = ?1 AND t.reusable AND t.state = 'completed' AND (?2 IS NULL OR r.id <> ?2)"
+                 " ORDER BY t.finished DESC LIMIT 1",
+                 "ss", key, not_in_run),
+        &FULL_FORM, "a finished stage with the key", key, err);
 }
 
 int store_stage_last(struct store *s, const char *run)
 {
-    sqlite3_stmt *stmt = sql_bind(s, NULL, "read", "SELECT max(seq) FROM stages WHERE run = ?", "s", run);
+    int64_t first = store_row_id(s, run, 0, NULL);
+    sqlite3_stmt *stmt =
+        first < 0 ? NULL
+                  : sql_bind(s, NULL, "read",
+                             "SELECT id % 1048576 FROM stage WHERE id BETWEEN ? AND ? ORDER BY id DESC LIMIT 1", "ii",
+                             first, first + STORE_SEQ_SPAN - 1);
     int last = stmt && sql_step(s, stmt, "read", NULL) == 1 ? sqlite3_column_int(stmt, 0) : 0;
     sql_done(stmt);
     return last;
@@ -197,11 +243,18 @@ int store_stage_last(struct store *s, const char *run)
 
 json_t *store_stage_list_new(struct store *s, const char *run, bool bodies, struct err *err)
 {
+    int64_t first = store_row_id(s, run, 0, err), last = first + STORE_SEQ_SPAN - 1;
+    if (first < 0)
+        return err && err->code == ERR_NOT_FOUND ? json_array() : NULL;
     if (bodies)
-        return sql_rows_new(
-            s, sql_bind(s, err, "read", "SELECT " COLUMNS BODIES JOIN " WHERE t.run = ? ORDER BY t.seq", "s", run),
-            &FULL_FORM, err);
-    return sql_rows_new(
-        s, sql_bind(s, err, "read", "SELECT " COLUMNS " FROM stages t WHERE t.run = ? ORDER BY t.seq", "s", run),
-        &SHORT_FORM, err);
+        return sql_rows_new(s,
+                            sql_bind(s, err, "read",
+                                     "SELECT " COLUMNS BODIES JOIN " WHERE t.id BETWEEN ?2 AND ?3 ORDER BY t.id", "sii",
+                                     run, first, last),
+                            &FULL_FORM, err);
+    return sql_rows_new(s,
+                        sql_bind(s, err, "read",
+                                 "SELECT " COLUMNS " FROM stage t WHERE t.id BETWEEN ?2 AND ?3 ORDER BY t.id", "sii",
+                                 run, first, last),
+                        &SHORT_FORM, err);
 }

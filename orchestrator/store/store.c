@@ -96,8 +96,7 @@ sqlite3_stmt *sql_bind(struct store *s, struct err *err, const char *what, const
         switch (types[i - 1]) {
         case 's': {
             const char *text = va_arg(args, const char *);
-            ok = (text ? sqlite3_bind_text(stmt, i, text, -1, SQLITE_TRANSIENT) : sqlite3_bind_null(stmt, i)) ==
-                 SQLITE_OK;
+            ok = (text ? sqlite3_bind_text(stmt, i, text, -1, SQLITE_STATIC) : sqlite3_bind_null(stmt, i)) == SQLITE_OK;
             break;
         }
         case 'i':
@@ -184,6 +183,7 @@ int sql_end(struct store *s, int r, struct err *err)
             return r;
         r = done;
     }
+    store_numbers_forget(s);
     if (!sqlite3_get_autocommit(s->db)) {
         if (inner) {
             sql_run(s, NULL, "undo in", "ROLLBACK TO part", "");
@@ -227,6 +227,7 @@ void store_rollback(struct store *s)
         return;
     if (!sqlite3_get_autocommit(s->db))
         sql_run(s, NULL, "undo in", "ROLLBACK", "");
+    store_numbers_forget(s);
     s->batch = false;
 }
 
@@ -394,6 +395,7 @@ struct store *store_close(struct store *s)
         return NULL;
     if (s->db) {
         store_rollback(s);
+        store_owner_free(s);
         close_db(s);
     }
     json_decref(s->durable);

@@ -3,7 +3,7 @@
 //
 //     <state>/baton.db             runs, stages, script calls, handoffs, events, inbox, artifact references, lost_found
 //     <state>/artifacts/ab/cdef…   files by SHA-256
-//     <state>/runs/<id>/lock       flock: exactly one live process owns a run
+//     <state>/owners/<name>        flock: a process that owns runs; the row of a run names its owner
 //
 // Rules
 // - Calls are synchronous and from one thread. Several processes may have the same state open.
@@ -16,18 +16,18 @@
 
 #include "base/err.h"
 #include "base/id.h"
-#include "json/json.h"
 #include "store/states.h"
+#include "json/json.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-#define STORE_TEXT_MAX ((size_t)16 * 1024 * 1024) // one JSON text in a record
-#define STORE_NAME_MAX 512                        // ids, keys, agent names, modes
-#define STORE_PATH_MAX 4096                       // project path
+#define STORE_TEXT_MAX     ((size_t)16 * 1024 * 1024) // one JSON text in a record
+#define STORE_NAME_MAX     512                        // ids, keys, agent names, modes
+#define STORE_PATH_MAX     4096                       // project path
 #define STORE_ARTIFACT_MAX ((int64_t)4 * 1024 * 1024 * 1024)
-#define STORE_LIST_MAX 100000                     // rows of one answer
+#define STORE_LIST_MAX     100000 // rows of one answer
 
 struct store;
 
@@ -84,44 +84,48 @@ int store_run_request_cancel(struct store *s, const char *id, const char *reason
 int store_run_cancel_requested(struct store *s, const char *id, char ret_reason[STORE_NAME_MAX], struct err *err);
 
 // --- ownership of a run: held until released or until the process dies. ERR_CONFLICT: a live process has it; the text
-// names its pid. Also creates the folder <state>/runs/<id>.
+// names its pid. Locks are released before the store is closed. A lock that is taken in a batch which is undone is to
+// be released.
 struct store_lock;
 int store_run_lock(struct store *s, const char *id, struct store_lock **ret, struct err *err);
 struct store_lock *store_lock_release(struct store_lock *lock); // NULL allowed; returns NULL
-// A live process owns the run. Only looks: creates nothing.
-bool store_run_held(const struct store *s, const char *id);
+struct store_lock *store_lock_forget(struct store_lock *lock);  // the same for a run that is final: writes nothing
+int64_t store_run_owner(struct store *s,
+                        const char *id); // pid of the live process that has it; 0: nobody; -1: not known which
+char *store_run_dir(const struct store *s, const char *id); // <state>/runs/<id>; owned by the caller; not created
 // The run is not final, began, and no live process owns it: `baton resume` can take it up. record: as from
 // store_run_get_new.
-bool store_run_interrupted(const struct store *s, const json_t *record);
-char *store_run_dir(const struct store *s, const char *id);     // <state>/runs/<id>; owned by the caller; not created
+bool store_run_interrupted(struct store *s, const json_t *record);
 
 // --- stages ---
 struct store_stage { // a reservation
     const char *run;
-    int seq;               // number of the stage in its run, from 1
-    const char *key;       // stage key (hash)
-    int occurrence;        // n-th stage with this key in this run, from 0
-    const char *task;      // coroutine path of the script
+    int seq;                  // number of the stage in its run, from 1
+    const char *key;          // stage key (hash)
+    int occurrence;           // n-th stage with this key in this run, from 0
+    const char *task;         // coroutine path of the script
     const char *agent, *mode; // mode may be NULL
-    const char *lease;     // fencing token of attempt 1
-    const json_t *request; // what is dispatched
+    const char *lease;        // fencing token of attempt 1
+    const json_t *request;    // what is dispatched
+    bool reusable;            // other runs may take its result
 };
 struct store_result {
     const char *run;
     int seq;
     const char *lease;
-    enum stage_state state;   // a final one
-    const char *handoff_id;   // with `handoff`; both NULL when there is none
-    const json_t *handoff;    // also goes to the handoffs of the run
-    const json_t *receipts;   // array or NULL
-    const char *worker;       // who answered, or NULL
-    const char *reused_from;  // "run/seq" when another run's result answers, else NULL
+    enum stage_state state;  // a final one
+    const char *handoff_id;  // with `handoff`; both NULL when there is none
+    const json_t *handoff;   // also goes to the handoffs of the run
+    const json_t *receipts;  // array or NULL
+    const char *worker;      // who answered, or NULL
+    const char *reused_from; // "run/seq" when another run's result answers, else NULL
 };
 // One transaction: the result of a stage (NULL: none) and the reservations of the next ones (n_next may be 0).
-// ERR_STATE: the stage has a result, or the run is finished. ERR_CONFLICT: the lease ended. ERR_EXISTS: (run, seq) or
-// (run, key, occurrence) is reserved. ERR_NOT_FOUND: no such run or stage.
-int store_commit_stage(struct store *s, const struct store_result *result, const struct store_stage *next, size_t n_next,
-                       struct err *err);
+// ERR_STATE: the stage has a result, or the run is finished. ERR_CONFLICT: the lease ended. ERR_EXISTS: (run, seq) is
+// reserved. ERR_NOT_FOUND: no such run or stage. That (run, key, occurrence) is reserved once is up to the engine, see
+// store_stage_places_new.
+int store_commit_stage(struct store *s, const struct store_result *result, const struct store_stage *next,
+                       size_t n_next, struct err *err);
 // Ends the present lease and begins attempt + 1 (lost worker, retry, recovery). old_lease NULL: whatever it is (only
 // the
 // owner of the run may). ERR_STATE: finished. ERR_CONFLICT: old_lease is not the present one.
@@ -130,10 +134,11 @@ int store_stage_lease(struct store *s, const char *run, int seq, const char *old
 // {run, seq, key, occurrence, task, agent, mode, attempt, lease, request, state, handoff_id, handoff, receipts, worker,
 //  reused_from, created_ns, finished_ns}. NULL with ERR_NOT_FOUND.
 json_t *store_stage_get_new(struct store *s, const char *run, int seq, struct err *err);
-json_t *store_stage_find_new(struct store *s, const char *run, const char *key, int occurrence, struct err *err);
 // What a replay needs of it, which is much cheaper: {run, seq, key, attempt, state, finished_ns, handoff}.
-json_t *store_stage_answer_new(struct store *s, const char *run, const char *key, int occurrence, struct err *err);
-// Newest completed stage with this key in any run but `not_in_run`: `reuse` across runs.
+json_t *store_stage_answer_new(struct store *s, const char *run, int seq, struct err *err);
+// Where the stages of a run are: {"key/occurrence": seq}.
+json_t *store_stage_places_new(struct store *s, const char *run, struct err *err);
+// Newest completed stage with this key in any run but `not_in_run`, of those that were reserved as reusable.
 json_t *store_stage_reusable_new(struct store *s, const char *key, const char *not_in_run, struct err *err);
 int store_stage_last(struct store *s, const char *run); // highest seq of the run, 0 when it has no stage
 // By seq. Without bodies: request, handoff and receipts are left out.
@@ -149,7 +154,8 @@ json_t *store_call_get_new(struct store *s, const char *run, const char *task, u
 json_t *store_call_list_new(struct store *s, const char *run, struct err *err); // [{task, n, op, request_hash, answer}]
 
 // --- handoffs: put by store_commit_stage, or alone (drafts by hand, imports). Immutable: ERR_EXISTS for another body.
-int store_handoff_put(struct store *s, const char *run, const char *id, int seq, const json_t *handoff, struct err *err);
+int store_handoff_put(struct store *s, const char *run, const char *id, int seq, const json_t *handoff,
+                      struct err *err);
 json_t *store_handoff_get_new(struct store *s, const char *run_or_null, const char *id, struct err *err);
 json_t *store_handoff_list_new(struct store *s, const char *run, struct err *err); // [{id, seq, handoff}] by seq
 

@@ -166,8 +166,8 @@ def damaged_records(place):
     soak, p, run = begin(place)
     go_on(place, soak, run, p)
     lost = 0
-    for table, column, where in (("stages", "request", "seq = 3"), ("handoffs", "body", "seq = 4"), ("calls", "answer", "n = 2"),
-                                 ("events", "body", "kind = 'stage_finished'"), ("runs", "params", "1")):
+    for table, column, where in (("stage", "request", "id % 1048576 = 3"), ("handoff", "body", "id % 1048576 = 4"), ("call", "answer", "n = 2"),
+                                 ("event", "body", "kind = 'stage_finished'"), ("runs", "params", "1")):
         with sqlite3.connect(place.state / "baton.db") as db:
             db.execute(f"UPDATE {table} SET {column} = CAST(X'7B22FF' AS TEXT) WHERE rowid = (SELECT min(rowid) FROM {table} WHERE {where})")
         db.close()
@@ -179,7 +179,7 @@ def damaged_records(place):
         place.baton("logs", run, status=None)
         place.baton("report", run, status=None)
         before, lost = lost, place.rows("SELECT count(*) FROM lost_found")[0][0]
-        need(lost > before or table == "calls", f"the damaged record of {table} is not in lost and found")
+        need(lost > before or table == "call", f"the damaged record of {table} is not in lost and found")
     need(place.rows("SELECT count(*) FROM events WHERE kind = 'record_lost'")[0][0] >= 4, "events do not tell of the lost records")
     need(place.state_of(run) == "lost", f"a run without its record is {place.state_of(run)}")
 

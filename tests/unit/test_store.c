@@ -68,7 +68,8 @@ static int reserve(struct fixture *f, const struct store_result *result, const c
                                .agent = "echo",
                                .mode = "echo",
                                .lease = lease,
-                               .request = request};
+                               .request = request,
+                               .reusable = true};
     return store_commit_stage(f->s, result, &next, 1, &f->err);
 }
 
@@ -182,7 +183,7 @@ static void test_store_result_and_next_are_one_commit(void **state)
     assert_null(store_handoff_get_new(f->s, "r", "2026-echo", &f->err));
 
     assert_ok(reserve(f, &result, "r", 2, "k2", "lease-2"), &f->err);
-    AUTO_JSON json_t *done = store_stage_find_new(f->s, "r", "k1", 0, &f->err);
+    AUTO_JSON json_t *done = store_stage_get_new(f->s, "r", 1, &f->err);
     assert_string_equal(json_str(done, "state", ""), "completed");
     assert_string_equal(json_str(json_obj(done, "handoff"), "summary", ""), "done");
     assert_int_equal(json_array_size(json_list(done, "receipts")), 1);
@@ -228,13 +229,17 @@ static void test_store_stale_lease_is_refused(void **state)
     assert_ok(store_commit_stage(f->s, &late, NULL, 0, &f->err), &f->err);
 }
 
-static void test_store_stage_key_occurrence_is_unique_and_reusable(void **state)
+static void test_store_stages_are_found_by_key_and_reusable(void **state)
 {
     struct fixture *f = *state;
     new_run(f, "r");
     new_run(f, "s");
     assert_ok(reserve(f, NULL, "r", 1, "k", "l"), &f->err);
-    assert_int_equal(reserve(f, NULL, "r", 2, "k", "l"), -ERR_EXISTS);
+    assert_ok(reserve(f, NULL, "r", 2, "other", "l"), &f->err);
+    AUTO_JSON json_t *places = store_stage_places_new(f->s, "r", &f->err);
+    assert_int_equal(json_int(places, "k/0", 0), 1);
+    assert_int_equal(json_int(places, "other/0", 0), 2);
+    assert_int_equal(json_object_size(places), 2);
     assert_null(store_stage_reusable_new(f->s, "k", "s", &f->err));
     struct store_result result = {.run = "r", .seq = 1, .lease = "l", .state = STAGE_COMPLETED};
     assert_ok(store_commit_stage(f->s, &result, NULL, 0, &f->err), &f->err);
@@ -264,6 +269,7 @@ static void test_store_events_since(void **state)
 {
     struct fixture *f = *state;
     int64_t first = 0, second = 0;
+    new_run(f, "r");
     AUTO_JSON json_t *body = json_pack("{s:s}", "a", "b");
     assert_ok(store_event_add(f->s, NULL, EVENT_SERVICE_STARTED, NULL, &first, &f->err), &f->err);
     assert_ok(store_event_add(f->s, "r", EVENT_RUN_CREATED, body, &second, &f->err), &f->err);
@@ -295,6 +301,7 @@ static void test_store_inbox_reaches_existing_runs_only(void **state)
 static void test_store_handoff_is_immutable(void **state)
 {
     struct fixture *f = *state;
+    new_run(f, "r");
     AUTO_JSON json_t *a = json_pack("{s:s}", "summary", "a");
     AUTO_JSON json_t *b = json_pack("{s:s}", "summary", "b");
     assert_ok(store_handoff_put(f->s, "r", "id-1", 1, a, &f->err), &f->err);
@@ -329,11 +336,14 @@ static void test_store_lock_has_one_owner_and_ends_with_it(void **state)
     int ready[2], stop[2];
     assert_int_equal(pipe(ready), 0);
     assert_int_equal(pipe(stop), 0);
+    new_run(f, "r");
+    assert_int_equal(store_run_owner(f->s, "r"), 0);
     pid_t child = fork();
     if (child == 0) {
         struct store_lock *lock = NULL;
+        struct store *own = NULL;
         struct err err;
-        char c = store_run_lock(f->s, "r", &lock, &err) >= 0 ? 'y' : 'n';
+        char c = store_open(f->dir, &own, &err) >= 0 && store_run_lock(own, "r", &lock, &err) >= 0 ? 'y' : 'n';
         if (write(ready[1], &c, 1) != 1)
             _exit(1);
         close(stop[1]);
@@ -348,8 +358,10 @@ static void test_store_lock_has_one_owner_and_ends_with_it(void **state)
     char pid[32];
     snprintf(pid, sizeof(pid), "%ld", (long)child);
     assert_non_null(strstr(f->err.text, pid));
+    assert_int_equal(store_run_owner(f->s, "r"), child);
     kill(child, SIGKILL);
     waitpid(child, NULL, 0);
+    assert_int_equal(store_run_owner(f->s, "r"), 0);
     assert_ok(store_run_lock(f->s, "r", &lock, &f->err), &f->err);
     struct store_lock *second = NULL;
     assert_int_equal(store_run_lock(f->s, "r", &second, &f->err), -ERR_CONFLICT); // also in the same process
@@ -420,6 +432,7 @@ static void test_store_too_large_record_is_refused(void **state)
     size_t len = STORE_TEXT_MAX + 1;
     char *big = mem_alloc(len + 1);
     memset(big, 'x', len);
+    new_run(f, "r");
     AUTO_JSON json_t *body = json_pack("{s:s}", "t", big);
     assert_int_equal(store_event_add(f->s, "r", EVENT_SCRIPT_LOG, body, NULL, &f->err), -ERR_LIMIT);
     mem_free(big);
@@ -458,7 +471,7 @@ int main(void)
         T(test_store_result_and_next_are_one_commit),
         T(test_store_finished_results_are_immutable),
         T(test_store_stale_lease_is_refused),
-        T(test_store_stage_key_occurrence_is_unique_and_reusable),
+        T(test_store_stages_are_found_by_key_and_reusable),
         T(test_store_script_call_is_journaled_once),
         T(test_store_events_since),
         T(test_store_inbox_reaches_existing_runs_only),

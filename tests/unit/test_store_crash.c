@@ -180,6 +180,39 @@ static void test_store_refuses_newer_and_foreign_databases(void **state)
     test_remove(dir);
 }
 
+// The fixture is a dump of what the first schema held after two real runs.
+static void test_store_brings_an_old_journal_up_to_date(void **state)
+{
+    (void)state;
+    char *dir = test_temp_dir();
+    char *dump = test_read(BATON_SOURCE_DIR "/tests/fixtures/store/schema1.sql");
+    run_sql(dir, dump);
+    mem_free(dump);
+    run_sql(dir, "PRAGMA user_version = 1; PRAGMA application_id = 1113683054");
+    struct store *s = must_open(dir);
+    struct err err;
+    AUTO_JSON json_t *runs = store_run_list_new(s, NULL, &err);
+    assert_int_equal(json_array_size(runs), 2);
+    AUTO_JSON json_t *open = store_run_list_new(s, &(struct store_run_filter){.unfinished = true}, &err);
+    assert_int_equal(json_array_size(open), 1);
+    const char *id = json_str(json_array_get(runs, 1), "id", "");
+    AUTO_JSON json_t *stages = store_stage_list_new(s, id, true, &err);
+    assert_int_equal(json_array_size(stages), 2);
+    for (size_t i = 0; i < 2; i++) {
+        const json_t *stage = json_array_get(stages, i);
+        assert_int_equal(json_int(stage, "seq", 0), (int)i + 1);
+        assert_string_equal(json_str(json_obj(stage, "handoff"), "id", ""), json_str(stage, "handoff_id", "-"));
+    }
+    AUTO_JSON json_t *calls = store_call_list_new(s, id, &err), *handoffs = store_handoff_list_new(s, id, &err);
+    assert_int_equal(json_array_size(calls), 2);
+    assert_int_equal(json_array_size(handoffs), 2);
+    AUTO_JSON json_t *events = store_event_list_new(s, id, 0, 0, &err);
+    assert_string_equal(json_str(json_array_get(events, json_array_size(events) - 1), "kind", ""), "run_finished");
+    assert_ok(create(s, "fresh", &err), &err);
+    store_close(s);
+    test_remove(dir);
+}
+
 static void test_store_sets_aside_what_is_no_database(void **state)
 {
     (void)state;
@@ -212,9 +245,10 @@ static void test_store_moves_unreadable_records_away(void **state)
     assert_ok(create(s, "q", &err), &err);
     for (int seq = 0; seq < 4; seq++)
         assert_ok(advance(s, "r", seq, &err), &err);
-    run_sql(dir, "UPDATE stages SET request = '{\"half' WHERE seq IN (2, 3);"
-                 "UPDATE runs SET params = 'rubbish' WHERE id = 'q';"
-                 "INSERT INTO events (run, kind, at, body) VALUES ('r', 'script_log', 1, 'rubbish');");
+    run_sql(dir,
+            "UPDATE stage SET request = '{\"half' WHERE id % 1048576 IN (2, 3);"
+            "UPDATE runs SET params = 'rubbish' WHERE id = 'q';"
+            "INSERT INTO event (run, kind, at, body) SELECT n, 'script_log', 1, 'rubbish' FROM runs WHERE id = 'r';");
     AUTO_JSON json_t *list = store_stage_list_new(s, "r", true, &err);
     assert_int_equal(json_array_size(list), 2);
     assert_null(store_stage_get_new(s, "r", 2, &err));
@@ -228,7 +262,7 @@ static void test_store_moves_unreadable_records_away(void **state)
     AUTO_JSON json_t *lost = store_lost_list_new(s, &err);
     assert_int_equal(json_array_size(lost), 4);
     assert_non_null(strstr(json_str(json_array_get(lost, 0), "text", ""), "{\"half"));
-    assert_string_equal(json_str(json_array_get(lost, 0), "source", ""), "stages");
+    assert_string_equal(json_str(json_array_get(lost, 0), "source", ""), "stage");
     assert_ok(create(s, "alive", &err), &err);
     store_close(s);
     test_remove(dir);
@@ -315,6 +349,7 @@ int main(void)
         cmocka_unit_test(test_store_survives_kill_in_the_middle_of_commits),
         cmocka_unit_test(test_store_two_processes_write_at_once),
         cmocka_unit_test(test_store_refuses_newer_and_foreign_databases),
+        cmocka_unit_test(test_store_brings_an_old_journal_up_to_date),
         cmocka_unit_test(test_store_sets_aside_what_is_no_database),
         cmocka_unit_test(test_store_moves_unreadable_records_away),
         cmocka_unit_test(test_store_full_disk_is_an_error_with_a_reason),
