@@ -1,5 +1,6 @@
 #include "door/control.h"
 
+#include "base/buf.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "base/vec.h"
@@ -11,6 +12,7 @@
 #define QUEUE_MAX_BYTES ((size_t)4 << 20)
 #define CLIENTS_MAX     64
 #define WORDS_MAX       64
+#define LIST_MOST       100
 
 struct client {
     struct control *control;
@@ -51,12 +53,14 @@ static json_t *ok_new(void)
     return v;
 }
 
-static json_t *refusal_new(const struct err *err)
+static json_t *refusal_new(const struct control *c, const struct err *err)
 {
     json_t *v = json_object();
     json_put_flag(v, "ok", false);
     json_put_str(v, "code", err_name(err->code));
     json_put_str(v, "error", err->text);
+    if (err->code == ERR_UNAVAILABLE && c->options.service->draining(c->options.user))
+        json_put_flag(v, "retry", true);
     return v;
 }
 
@@ -71,16 +75,32 @@ static void words(const json_t *array, const char *list[WORDS_MAX + 1])
     list[n] = NULL;
 }
 
-static int start(struct control *c, const json_t *request, json_t *answer, struct err *err)
+// --- what can be asked for ---
+
+static int ping(struct client *client, const json_t *request, json_t *answer, struct err *err)
 {
+    struct control *c = client->control;
+    (void)request;
+    (void)err;
+    json_put_int(answer, "pid", getpid());
+    json_put_str(answer, "version", BATON_VERSION);
+    json_put_int(answer, "runs", (int64_t)engine_run_count(c->options.engine));
+    json_put_int(answer, "queued", (int64_t)engine_queue_length(c->options.engine));
+    json_put_int(answer, "max_runs", (int64_t)c->options.max_runs);
+    json_put_int(answer, "stages", (int64_t)engine_stages_at_work(c->options.engine));
+    json_put_flag(answer, "draining", c->options.service->draining(c->options.user));
+    return 0;
+}
+
+static int start(struct client *client, const json_t *request, json_t *answer, struct err *err)
+{
+    struct control *c = client->control;
     const char *agents[WORDS_MAX + 1], *allow[WORDS_MAX + 1], *workflow = NULL, *project = NULL;
     int r = json_need_str(request, "workflow", "the request", &workflow, err);
     if (r == 0)
         r = json_need_str(request, "project", "the request", &project, err);
     if (r == 0 && project[0] != '/')
         r = err_set(err, ERR_INVALID, "'project' must be an absolute path");
-    if (r == 0 && engine_run_count(c->options.engine) >= c->options.max_runs)
-        r = err_set(err, ERR_LIMIT, "%zu runs are at work, which is the limit; try again when one has ended", c->options.max_runs);
     if (r < 0)
         return r;
     words(json_list(request, "agents"), agents);
@@ -88,49 +108,90 @@ static int start(struct control *c, const json_t *request, json_t *answer, struc
     struct engine_request q = {.workflow = workflow,
                                .project = project,
                                .params = json_obj(request, "params"),
+                               .params_from_text = json_flag(request, "params_from_text", false),
                                .agent_dirs = agents,
                                .operator_rules = allow,
                                .key = json_str(request, "key", NULL),
-                               .caller = "control socket"};
+                               .caller = json_str(request, "caller", "control socket"),
+                               .wall_ms = json_int(request, "wall_ms", 0)};
     char run[STORE_NAME_MAX];
     r = engine_start(c->options.engine, &q, run, err);
     if (r < 0)
         return r;
     json_put_str(answer, "run", run);
     json_put_flag(answer, "existing", r == 1);
+    json_put_int(answer, "position", (int64_t)engine_queue_position(c->options.engine, run));
     return 0;
 }
 
-static int answer_request(struct client *client, const json_t *request, json_t *answer, struct err *err)
+static int list(struct client *client, const json_t *request, json_t *answer, struct err *err)
 {
     struct control *c = client->control;
-    const char *op = NULL, *run = json_str(request, "run", NULL);
+    (void)request;
+    json_t *runs = store_run_list_new(c->options.store, &(struct store_run_filter){.limit = LIST_MOST}, err);
+    if (!runs)
+        return -(int)err->code;
+    size_t i;
+    json_t *run;
+    json_array_foreach (runs, i, run)
+        if (str_eq(json_str(run, "state", ""), run_state_name(RUN_QUEUED)))
+            json_put_int(run, "position", (int64_t)engine_queue_position(c->options.engine, json_str(run, "id", "")));
+    json_put(answer, "runs", runs);
+    return 0;
+}
+
+static int cancel(struct client *client, const json_t *request, json_t *answer, struct err *err)
+{
+    struct control *c = client->control;
+    const char *run = json_str(request, "run", NULL), *reason = json_str(request, "reason", "cancelled through the control socket");
+    (void)answer;
+    if (!run)
+        return err_set(err, ERR_INVALID, "'cancel' needs 'run'");
+    int r = engine_cancel(c->options.engine, run, reason, err);
+    if (r == -ERR_NOT_FOUND) // of another process, which looks for such requests
+        r = store_run_request_cancel(c->options.store, run, reason, err);
+    return r < 0 ? r : 0;
+}
+
+static int follow(struct client *client, const json_t *request, json_t *answer, struct err *err)
+{
+    (void)answer;
+    (void)err;
+    client->follows = true;
+    str_set(&client->run, json_str(request, "run", NULL));
+    return 0;
+}
+
+static int replace(struct client *client, const json_t *request, json_t *answer, struct err *err)
+{
+    struct control *c = client->control;
+    (void)request;
+    (void)err;
+    json_put_int(answer, "pid", getpid());
+    c->options.service->drain(c->options.user);
+    return 0;
+}
+
+static const struct {
+    const char *name;
+    int (*fn)(struct client *client, const json_t *request, json_t *answer, struct err *err);
+} OPS[] = {{"ping", ping}, {"start", start}, {"list", list}, {"cancel", cancel}, {"follow", follow}, {"replace", replace}};
+
+static int answer_request(struct client *client, const json_t *request, json_t *answer, struct err *err)
+{
+    const char *op = NULL;
     int r = json_need_str(request, "op", "the request", &op, err);
     if (r < 0)
         return r;
-    if (str_eq(op, "ping")) {
-        json_put_int(answer, "pid", getpid());
-        json_put_str(answer, "version", BATON_VERSION);
-        json_put_int(answer, "runs", (int64_t)engine_run_count(c->options.engine));
-        return 0;
-    }
-    if (str_eq(op, "start"))
-        return start(c, request, answer, err);
-    if (str_eq(op, "list")) {
-        json_t *runs = store_run_list_new(c->options.store, &(struct store_run_filter){.limit = 100}, err);
-        if (runs)
-            json_put(answer, "runs", runs);
-        return runs ? 0 : -(int)err->code;
-    }
-    if (str_eq(op, "cancel"))
-        return run ? engine_cancel(c->options.engine, run, json_str(request, "reason", "cancelled through the control socket"), err)
-                   : err_set(err, ERR_INVALID, "'cancel' needs 'run'");
-    if (str_eq(op, "follow")) {
-        client->follows = true;
-        str_set(&client->run, run);
-        return 0;
-    }
-    return err_set(err, ERR_UNSUPPORTED, "unknown op '%s': there are ping, start, list, cancel and follow", op);
+    for (size_t i = 0; i < ARRAY_LEN(OPS); i++)
+        if (str_eq(op, OPS[i].name))
+            return OPS[i].fn(client, request, answer, err);
+    struct buf names = BUF_INIT;
+    for (size_t i = 0; i < ARRAY_LEN(OPS); i++)
+        buf_printf(&names, "%s%s", i ? ", " : "", OPS[i].name);
+    r = err_set(err, ERR_UNSUPPORTED, "unknown op '%s': there are %s", op, buf_str(&names));
+    buf_free(&names);
+    return r;
 }
 
 static void on_line(void *user, struct loop_stream *stream, char *line, size_t len)
@@ -145,7 +206,7 @@ static void on_line(void *user, struct loop_stream *stream, char *line, size_t l
                                       : err_set(&err, ERR_INVALID, "the request must be a JSON object");
     if (r < 0) {
         json_decref(answer);
-        answer = refusal_new(&err);
+        answer = refusal_new(client->control, &err);
     }
     send_line(client, answer);
 }
@@ -176,7 +237,8 @@ int control_new(const struct control_options *options, struct control **ret, str
 {
     struct control *c = mem_alloc(sizeof(*c));
     c->options = *options;
-    int r = loop_listen_unix(options->loop, options->path, on_accept, c, &c->listener, err);
+    int r = options->replaces ? loop_listen_unix_over(options->loop, options->path, on_accept, c, &c->listener, err)
+                              : loop_listen_unix(options->loop, options->path, on_accept, c, &c->listener, err);
     if (r < 0) {
         mem_free(c);
         return r;

@@ -1,12 +1,15 @@
 // The control door of `baton serve`: a unix socket on which one JSON object per line asks and one or more lines answer. For the
 // owner of the state folder only (socket mode 0600, and the peer's user is checked).
 //
-//   {"op": "ping"}                                                     -> {"ok": true, "pid", "version", "runs"}
-//   {"op": "start", "workflow", "project", "params"?, "key"?, "agents"?, "allow"?} -> {"ok": true, "run", "existing": bool}
-//   {"op": "list"}                                                     -> {"ok": true, "runs": [...]}
-//   {"op": "cancel", "run", "reason"?}                                 -> {"ok": true}
-//   {"op": "follow", "run"?}                                           -> {"ok": true}, then one line per event
-// A request that cannot be done: {"ok": false, "code": "not_found", "error": "…"}.
+//   {"op": "ping"}        -> {"ok": true, "pid", "version", "runs" (at work or asleep), "queued", "max_runs", "stages", "draining"}
+//   {"op": "start", "workflow", "project", "params"?, "params_from_text"?, "key"?, "agents"?, "allow"?, "wall_ms"?, "caller"?}
+//                         -> {"ok": true, "run", "existing": bool, "position": 0 at work, 1 the next of the queue, …}
+//   {"op": "list"}        -> {"ok": true, "runs": [...]}; those in the queue have "position"
+//   {"op": "cancel", "run", "reason"?} -> {"ok": true}
+//   {"op": "follow", "run"?}           -> {"ok": true}, then one line per event
+//   {"op": "replace"}     -> {"ok": true, "pid"}: another service takes over; this one drains. The connection ends with the process.
+// A request that cannot be done: {"ok": false, "code": "not_found", "error": "…"}. With "retry": true it can be done in a moment: the
+// service is being replaced. Ask again on a new connection, a start with the same key.
 #pragma once
 
 #include "base/err.h"
@@ -16,12 +19,20 @@
 
 struct control;
 
+struct control_service { // what the service itself does
+    bool (*draining)(void *user);
+    void (*drain)(void *user);
+};
+
 struct control_options {
     struct loop *loop;
     struct store *store;
     struct engine *engine;
     const char *path;   // of the socket
-    size_t max_runs;    // more are refused with ERR_LIMIT
+    bool replaces;      // in place of whoever listens there
+    size_t max_runs;    // for those who ask
+    const struct control_service *service;
+    void *user;         // its
 };
 
 int control_new(const struct control_options *options, struct control **ret, struct err *err);

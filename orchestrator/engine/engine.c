@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "base/vec.h"
+#include "engine/admission.h"
 #include "engine/agents.h"
 #include "engine/batch.h"
 #include "engine/catalog.h"
@@ -33,7 +34,10 @@ struct engine {
     bool look_on; // the timer runs: every start would put it off
     struct agents *agents;
     struct script_cache *scripts;
-    struct loop_timer *look_timer, *bury_timer;
+    struct loop_timer *look_timer, *bury_timer, *admit_timer;
+    struct admission *admission;
+    bool admits;   // the queue of the journal was taken up: before, new runs are behind those in it
+    bool draining;
     bool held; // starts wait for engine_release to be on disk
     VEC(struct run *) runs;
     VEC(struct run *) ended; // to be freed when nobody is inside them any more
@@ -110,6 +114,13 @@ static void on_event(void *user, const char *run, enum event_kind kind, const js
         e->options.event(e->options.user, run, kind, body);
 }
 
+// When the turn is over: whoever is inside of a run may be its own reason for a free place.
+static void admit_soon(struct engine *e)
+{
+    if (e->admits && !e->draining && admission_length(e->admission))
+        loop_timer_start(e->admit_timer, 0, 0);
+}
+
 static void on_ended(void *user, struct run *run, enum run_state state, const json_t *result, const struct err *why)
 {
     struct engine *e = user;
@@ -122,6 +133,7 @@ static void on_ended(void *user, struct run *run, enum run_state state, const js
         loop_timer_stop(e->look_timer);
         e->look_on = false;
     }
+    admit_soon(e);
     if (e->options.ended)
         e->options.ended(e->options.user, run_id(run), state, result, why);
 }
@@ -152,11 +164,15 @@ static void look_around(void *user)
     if (changed || e->looking)
         e->looking = parking_look(e->parking);
     park_sleepers(e);
+    if (changed && e->admits)
+        admission_load(e->admission, NULL);
+    admit_soon(e);
 }
 
 // --- life ---
 
 static void wake(void *user, const char *id, struct store_lock *lock_take);
+static void admit(void *user);
 
 int engine_new(const struct engine_options *options, struct engine **ret, struct err *err)
 {
@@ -166,6 +182,9 @@ int engine_new(const struct engine_options *options, struct engine **ret, struct
     e->data_dir = str_dup(options->data_dir);
     e->look_timer = loop_timer_new(options->loop, look_around, e);
     e->bury_timer = loop_timer_new(options->loop, bury, e);
+    e->admit_timer = loop_timer_new(options->loop, admit, e);
+    e->admission = admission_new(options->store, options->most_running, options->most_queued);
+    e->admits = options->most_running == 0;
     e->batch = batch_new(options->loop, options->store);
     e->parking = parking_new(options->loop, options->store, wake, e);
     e->agents = agents_new(options->store, options->data_dir);
@@ -198,6 +217,8 @@ struct engine *engine_free(struct engine *e)
     vec_free(&e->ended);
     loop_timer_close(e->look_timer);
     loop_timer_close(e->bury_timer);
+    loop_timer_close(e->admit_timer);
+    admission_free(e->admission);
     parking_free(e->parking);
     batch_free(e->batch);
     agents_free(e->agents);
@@ -231,6 +252,7 @@ static int take_up(struct engine *e, const char *id, struct store_lock *lock_tak
     if (r < 0)
         return r;
     vec_push(&e->runs, run);
+    admission_served(e->admission, run_project(run));
     if (!e->look_on)
         loop_timer_start(e->look_timer, LOOK_AROUND_NS, LOOK_AROUND_NS);
     e->look_on = true;
@@ -254,6 +276,16 @@ int engine_resume(struct engine *e, const char *id, struct err *err)
     return take_up(e, id, NULL, err);
 }
 
+static int cancel_queued(struct engine *e, const char *id, const char *reason, struct err *err)
+{
+    int r = store_run_request_cancel(e->options.store, id, reason, err);
+    if (r >= 0)
+        r = take_up(e, id, NULL, err); // only to be ended, as a run that was at work is
+    if (r == 0)
+        admission_remove(e->admission, id);
+    return r;
+}
+
 int engine_cancel(struct engine *e, const char *id, const char *reason, struct err *err)
 {
     for (size_t i = 0; i < e->runs.len; i++) {
@@ -264,7 +296,91 @@ int engine_cancel(struct engine *e, const char *id, const char *reason, struct e
     }
     if (parking_wake(e->parking, id))
         return engine_cancel(e, id, reason, err);
+    if (admission_has(e->admission, id))
+        return cancel_queued(e, id, reason, err);
     return err_set(err, ERR_NOT_FOUND, "this process has no run '%s'", id);
+}
+
+// --- the queue ---
+
+// Runs that only wait have no worker and need no place. busy (may be NULL): project -> those that have one.
+static size_t count_at_work(const struct engine *e, json_t *busy)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < e->runs.len; i++) {
+        if (run_waits(e->runs.items[i]))
+            continue;
+        const char *project = run_project(e->runs.items[i]);
+        if (busy)
+            json_put_int(busy, project, json_int(busy, project, 0) + 1);
+        n++;
+    }
+    return n;
+}
+
+// What cannot be begun must not stay in the way of the others.
+static void give_up_queued(struct engine *e, const char *id, const struct err *why)
+{
+    AUTO_JSON json_t *result = json_object();
+    json_put_str(result, "outcome", run_state_name(RUN_FAILED));
+    json_put_str(result, "reason", why->text);
+    if (store_run_set_state(e->options.store, id, RUN_FAILED, result, NULL) < 0)
+        return;
+    AUTO_JSON json_t *body = json_object();
+    json_put_str(body, "state", run_state_name(RUN_FAILED));
+    json_put_str(body, "reason", why->text);
+    store_event_add(e->options.store, id, EVENT_RUN_FINISHED, body, NULL, NULL);
+    on_event(e, id, EVENT_RUN_FINISHED, body);
+}
+
+static void admit(void *user)
+{
+    struct engine *e = user;
+    while (e->admits && !e->draining && admission_has_place(e->admission, count_at_work(e, NULL))) {
+        AUTO_JSON json_t *busy = json_object();
+        struct err err;
+        count_at_work(e, busy);
+        AUTO_FREE char *id = str_dup(admission_next(e->admission, busy));
+        if (!id)
+            return;
+        admission_remove(e->admission, id);
+        int r = take_up(e, id, NULL, &err);
+        if (r < 0 && err.code != ERR_CONFLICT && err.code != ERR_STATE) // another process has it, or it was cancelled
+            give_up_queued(e, id, &err);
+    }
+}
+
+int engine_admit(struct engine *e, struct err *err)
+{
+    int r = batch_flush(e->batch, err);
+    if (r == 0)
+        r = admission_load(e->admission, err);
+    e->admits = r == 0;
+    admit_soon(e);
+    return r;
+}
+
+size_t engine_queue_length(const struct engine *e)
+{
+    return admission_length(e->admission);
+}
+
+size_t engine_queue_position(const struct engine *e, const char *run)
+{
+    AUTO_JSON json_t *busy = json_object();
+    count_at_work(e, busy);
+    return admission_position(e->admission, run, busy);
+}
+
+void engine_drain(struct engine *e, void (*done)(void *user), void *user)
+{
+    e->draining = true;
+    pool_drain(e->pool, done, user);
+}
+
+size_t engine_stages_at_work(const struct engine *e)
+{
+    return pool_jobs_at_work(e->pool);
 }
 
 // --- starting ---
@@ -354,16 +470,76 @@ static int journal(struct engine *e, const struct engine_request *q, const struc
     return err_set(err, ERR_EXISTS, "no free run id was found in %d tries", ID_TRIES);
 }
 
+struct queued { // is told when it is on disk
+    struct engine *engine;
+    char *run;
+    json_t *body;
+};
+
+static void queued_settled(void *user, const struct err *why)
+{
+    struct queued *q = user;
+    if (why)
+        admission_remove(q->engine->admission, q->run);
+    else
+        on_event(q->engine, q->run, EVENT_RUN_QUEUED, q->body);
+    json_decref(q->body);
+    mem_free(q->run);
+    mem_free(q);
+}
+
+// In the transaction of its record.
+static int enqueue(struct engine *e, const char *run, const struct parts *p, struct err *err)
+{
+    struct queued *q = mem_alloc(sizeof(*q));
+    admission_add(e->admission, run, p->project);
+    *q = (struct queued){e, str_dup(run), json_object()};
+    json_put_str(q->body, "workflow", p->name);
+    json_put_str(q->body, "project", p->project);
+    json_put_int(q->body, "position", (int64_t)engine_queue_position(e, run));
+    int r = store_event_add(e->options.store, run, EVENT_RUN_QUEUED, q->body, NULL, err);
+    return r < 0 ? r : batch_join(e->batch, queued_settled, q, err);
+}
+
+// 1: the new run must wait.
+static int must_wait(struct engine *e, const struct engine_request *q, struct err *err)
+{
+    if (e->draining)
+        return err_set(err, ERR_UNAVAILABLE, "the service is ending and starts nothing new; try again in a moment");
+    if (e->admits && !admission_length(e->admission) &&
+        (e->options.most_running == 0 || admission_has_place(e->admission, count_at_work(e, NULL))))
+        return 0;
+    if (q->key && store_run_key_known(e->options.store, q->key))
+        return 1; // perhaps it is there already: it needs no room
+    int r = admission_check_room(e->admission, err);
+    return r < 0 ? r : 1;
+}
+
+// The run's first turn is part of the same transaction. One that cannot be begun is not left in the journal as if it waited.
+static int begin_at_once(struct engine *e, const char *run, struct err *err)
+{
+    struct err why;
+    int r = take_up(e, run, NULL, &why);
+    if (r < 0) {
+        give_up_queued(e, run, &why);
+        *err = why;
+    }
+    return r;
+}
+
 int engine_start(struct engine *e, const struct engine_request *q, char ret_run[STORE_NAME_MAX], struct err *err)
 {
     struct parts p = {0};
-    int r = gather(e, q, &p, err);
+    int waits = must_wait(e, q, err);
+    int r = waits < 0 ? waits : gather(e, q, &p, err);
     if (r == 0)
         r = batch_join(e->batch, NULL, NULL, err);
     if (r == 0)
         r = journal(e, q, &p, ret_run, err);
-    if (r == 0)
-        r = take_up(e, ret_run, NULL, err); // the run's first turn is part of the same transaction
+    if (r == 0 && waits > 0)
+        r = enqueue(e, ret_run, &p, err);
+    else if (r == 0)
+        r = begin_at_once(e, ret_run, err);
     parts_free(&p);
     if (r == 0 && !e->held)
         r = batch_flush(e->batch, err);

@@ -19,6 +19,8 @@ struct engine_options {
     const char *program_dir; // worker programs
     const char *data_dir;    // workflows/, agents/
     bool may_ask;            // somebody can answer approvals
+    size_t most_running;     // more runs than this at work wait in the queue (admission.h); 0: no limit
+    size_t most_queued;      // ... and more than this in the queue are refused
     void *user;
     // What happens, in order; body is borrowed. Progress events come here only, they are not journaled.
     void (*event)(void *user, const char *run, enum event_kind kind, const json_t *body);
@@ -35,14 +37,15 @@ struct engine_request {
     const char *const *operator_rules; // rules granted beside the agent files ("Bash(./bench.sh *)"); may be NULL
     const char *key;                  // idempotency key, may be NULL
     const char *caller;               // who asks, may be NULL
-    int64_t wall_ms;                  // 0: no limit
+    int64_t wall_ms;                  // from its admission on; 0: no limit
 };
 
 int engine_new(const struct engine_options *options, struct engine **ret, struct err *err);
 // Runs are left as they are (to be resumed); workers are ended. NULL allowed; returns NULL. Not from inside a callback.
 struct engine *engine_free(struct engine *engine);
 
-// Journals the run and begins it. Returns 0, or 1 when a run with this key is there already (ret_run is its id).
+// Journals the run and begins it, or puts it into the queue when as many are at work as may be. Returns 0, or 1 when a run with this
+// key is there already (ret_run is its id). ERR_LIMIT: the queue is full.
 int engine_start(struct engine *engine, const struct engine_request *request, char ret_run[STORE_NAME_MAX], struct err *err);
 // Runs that are started between these share one commit. Their ids are not to be told to anybody before engine_release returned 0.
 void engine_hold(struct engine *engine);
@@ -50,4 +53,16 @@ int engine_release(struct engine *engine, struct err *err);
 // Takes up an unfinished run that no live process has.
 int engine_resume(struct engine *engine, const char *run, struct err *err);
 int engine_cancel(struct engine *engine, const char *run, const char *reason, struct err *err); // of this process
-size_t engine_run_count(const struct engine *engine);
+size_t engine_run_count(const struct engine *engine); // those at work and asleep, not those in the queue
+
+// --- the queue ---
+size_t engine_queue_length(const struct engine *engine);
+size_t engine_queue_position(const struct engine *engine, const char *run); // 1 for the next one; 0: it does not wait
+// Takes up the queue of the journal and admits from it; until then every new run waits in it. Only with most_running.
+int engine_admit(struct engine *engine, struct err *err);
+
+// --- the end of a service ---
+// Nothing new begins: no run is started or admitted, no stage dispatched. Stages at work go on, and what comes of them is journaled.
+// done is called once none is left (perhaps at once, from the loop). What is not finished can be resumed.
+void engine_drain(struct engine *engine, void (*done)(void *user), void *user);
+size_t engine_stages_at_work(const struct engine *engine);

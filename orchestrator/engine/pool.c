@@ -74,6 +74,9 @@ struct pool {
     int64_t failed_ns[16];       // when the last one was counted
     uint64_t last_lease;
     struct loop_timer *turn_timer; // zero delay: a turn is due
+    bool draining;
+    void (*idle)(void *user); // of a drain, until it was called
+    void *idle_user;
 };
 
 static const struct role_row ROWS[] = {
@@ -323,9 +326,22 @@ static bool version_wanted(const struct pool *p, const struct role_row *row)
     return false;
 }
 
+static void end_drain(struct pool *p)
+{
+    void (*idle)(void *user) = p->idle;
+    if (!idle || pool_jobs_at_work(p) > 0)
+        return;
+    p->idle = NULL;
+    idle(p->idle_user);
+}
+
 static void turn(void *user)
 {
     struct pool *p = user;
+    if (p->draining) {
+        end_drain(p);
+        return;
+    }
     give_jobs(p);
     for (size_t i = 0; i < ARRAY_LEN(ROWS); i++) {
         unsigned waiting = count_waiting(p, &ROWS[i]);
@@ -532,6 +548,24 @@ void pool_kill(struct pool *p, uint64_t lease)
     for (size_t i = 0; i < p->workers.len; i++)
         if (invite && p->workers.items[i]->invite == invite)
             loop_child_kill(p->workers.items[i]->child, SIGKILL);
+}
+
+// --- the end ---
+
+size_t pool_jobs_at_work(const struct pool *p)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < p->jobs.len; i++)
+        n += p->jobs.items[i].peer != 0;
+    return n;
+}
+
+void pool_drain(struct pool *p, void (*idle)(void *user), void *user)
+{
+    p->draining = true;
+    p->idle = idle;
+    p->idle_user = user;
+    schedule(p);
 }
 
 // --- describe ---

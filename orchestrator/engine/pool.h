@@ -44,6 +44,10 @@ void pool_done(struct pool *pool, uint64_t lease, bool accepted);
 // Ends the worker that has this job at once (it does not answer to a cancel) and forgets the job.
 void pool_kill(struct pool *pool, uint64_t lease);
 
+// No job is given out any more and no worker started; those at work go on. idle is called from the loop when none is left.
+void pool_drain(struct pool *pool, void (*idle)(void *user), void *user);
+size_t pool_jobs_at_work(const struct pool *pool);
+
 // Version the worker program of a role declares (part of the stage key). Its first worker is started for it, which takes a job
 // afterwards; then from memory. done may be called before this returns.
 typedef void (*pool_described)(void *user, const char *version, const struct err *err);

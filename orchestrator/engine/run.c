@@ -382,12 +382,14 @@ static void on_wall(void *user)
 
 void run_begin(struct run *run)
 {
+    run->resumed = !str_eq(json_str(run->record, "state", ""), run_state_name(RUN_QUEUED));
     int64_t wall_ms = json_int(json_obj(run->record, "options"), "wall_ms", 0);
     if (wall_ms > 0) {
         int64_t now = clock_wall_ns(), wall = wall_ms * NS_PER_MS;
-        loop_timer_start(run->wall_timer, clock_left_ns(json_int(run->record, "created_ns", now) + wall, now, wall), 0);
+        int64_t from = run->resumed ? json_int(run->record, "created_ns", now) : now; // the time in the queue does not count
+        from = json_int(run->record, "started_ns", from);
+        loop_timer_start(run->wall_timer, clock_left_ns(from + wall, now, wall), 0);
     }
-    run->resumed = !str_eq(json_str(run->record, "state", ""), run_state_name(RUN_QUEUED));
     char reason[STORE_NAME_MAX];
     if (store_run_cancel_requested(run->env.store, run->id, reason, NULL) > 0)
         run_cancel(run, reason);
@@ -494,6 +496,16 @@ bool run_sleeps(const struct run *run, int64_t *ret_wake_ns)
     }
     *ret_wake_ns = wake_ns;
     return true;
+}
+
+bool run_waits(const struct run *run)
+{
+    return run->waitings.len && !run->stages.len && !run->in_turn && !run->ending && !run->stopped && !run->preparing;
+}
+
+const char *run_project(const struct run *run)
+{
+    return run->project;
 }
 
 struct store_lock *run_park(struct run *run)

@@ -38,6 +38,9 @@ struct run *run_free(struct run *run);
 const char *run_id(const struct run *run);
 // Nothing but sleeps is under way: it may be parked (not inside its callbacks, and with nothing of it in an open batch).
 bool run_sleeps(const struct run *run, int64_t *ret_wake_ns);
+// Nothing of it is under way in this process: it waits for time, people or other runs.
+bool run_waits(const struct run *run);
+const char *run_project(const struct run *run);
 struct store_lock *run_park(struct run *run); // frees it, but for the lock
 
 void run_begin(struct run *run);

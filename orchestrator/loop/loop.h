@@ -101,7 +101,10 @@ struct loop_stream_events {
 // events with loop_stream_watch, or close it.
 int loop_listen_unix(struct loop *loop, const char *path, void (*accept)(void *user, struct loop_stream *stream),
                      void *user, struct loop_listener **ret, struct err *err);
-void loop_listener_close(struct loop_listener *listener); // also removes the socket file
+// The same in place of whoever listens there: connections come here from now on, none is refused; the other one keeps those it has.
+int loop_listen_unix_over(struct loop *loop, const char *path, void (*accept)(void *user, struct loop_stream *stream),
+                          void *user, struct loop_listener **ret, struct err *err);
+void loop_listener_close(struct loop_listener *listener); // also removes the socket file, unless another one is in its place
 int loop_connect_unix(struct loop *loop, const char *path, struct loop_stream **ret, struct err *err);
 
 // Lines longer than line_max end the stream with ERR_LIMIT; more than queue_max unsent bytes likewise (slow reader).

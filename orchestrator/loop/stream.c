@@ -4,10 +4,12 @@
 #include "internal.h"
 
 #include "base/buf.h"
+#include "base/file.h"
 #include "base/mem.h"
 #include "base/str.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -31,6 +33,8 @@ struct loop_listener {
     uv_pipe_t uv;
     struct loop *loop;
     char *path;
+    dev_t device; // of the socket file: another service may have put its own in its place
+    ino_t inode;
     void (*accept)(void *user, struct loop_stream *stream);
     void *user;
 };
@@ -40,7 +44,7 @@ struct pending_write {
     char data[];
 };
 
-enum { BACKLOG = 64 };
+enum { BACKLOG = 512 };
 
 // --- streams ---
 
@@ -293,7 +297,9 @@ static void listener_destroy(struct loop_any *any)
 static void listener_close(struct loop_any *any)
 {
     struct loop_listener *listener = (struct loop_listener *)any;
-    if (!uv_is_closing((uv_handle_t *)&listener->uv))
+    struct stat st;
+    bool ours = lstat(listener->path, &st) == 0 && st.st_dev == listener->device && st.st_ino == listener->inode;
+    if (!uv_is_closing((uv_handle_t *)&listener->uv) && ours)
         unlink(listener->path);
     loop_any_drop((uv_handle_t *)&listener->uv);
 }
@@ -332,8 +338,6 @@ static int bound_socket(const char *path, struct err *err)
 {
     struct sockaddr_un address;
     int r = address_of(path, &address, err);
-    if (r == 0)
-        r = clear_path(path, err);
     int fd = r < 0 ? r : socket_new(err);
     if (fd < 0)
         return fd;
@@ -346,10 +350,29 @@ static int bound_socket(const char *path, struct err *err)
     return fd;
 }
 
-int loop_listen_unix(struct loop *loop, const char *path, void (*accept)(void *user, struct loop_stream *stream),
-                     void *user, struct loop_listener **ret, struct err *err)
+// Listens on a socket that is bound to `bound`, then gives it the name `path`. The descriptor is consumed.
+static int listen_at(struct loop_listener *listener, int fd_consumed, const char *bound, const char *path, struct err *err)
 {
-    int fd = bound_socket(path, err);
+    struct stat st;
+    int r = uv_pipe_open(&listener->uv, fd_consumed);
+    if (r < 0)
+        close(fd_consumed);
+    else
+        r = uv_listen((uv_stream_t *)&listener->uv, BACKLOG, connection_came);
+    if (r < 0)
+        return loop_uv_err(err, r, "cannot listen on '%s'", path);
+    if (lstat(bound, &st) < 0 || (!str_eq(bound, path) && rename(bound, path) < 0))
+        return err_sys(err, errno, "cannot put the socket '%s' in its place", path);
+    listener->device = st.st_dev;
+    listener->inode = st.st_ino;
+    return 0;
+}
+
+static int listener_new(struct loop *loop, const char *bound, const char *path,
+                        void (*accept)(void *user, struct loop_stream *stream), void *user, struct loop_listener **ret,
+                        struct err *err)
+{
+    int fd = bound_socket(bound, err);
     if (fd < 0)
         return fd;
     struct loop_listener *listener = mem_alloc(sizeof(*listener));
@@ -361,17 +384,30 @@ int loop_listen_unix(struct loop *loop, const char *path, void (*accept)(void *u
     listener->user = user;
     uv_pipe_init(&loop->uv, &listener->uv, 0);
     loop_any_adopt(&listener->any, (uv_handle_t *)&listener->uv);
-    int r = uv_pipe_open(&listener->uv, fd);
-    if (r < 0)
-        close(fd);
-    else
-        r = uv_listen((uv_stream_t *)&listener->uv, BACKLOG, connection_came);
+    int r = listen_at(listener, fd, bound, path, err);
     if (r < 0) {
+        unlink(bound);
         listener_close(&listener->any);
-        return loop_uv_err(err, r, "cannot listen on '%s'", path);
+        return r;
     }
     *ret = listener;
     return 0;
+}
+
+int loop_listen_unix(struct loop *loop, const char *path, void (*accept)(void *user, struct loop_stream *stream),
+                     void *user, struct loop_listener **ret, struct err *err)
+{
+    int r = clear_path(path, err);
+    return r < 0 ? r : listener_new(loop, path, path, accept, user, ret, err);
+}
+
+int loop_listen_unix_over(struct loop *loop, const char *path, void (*accept)(void *user, struct loop_stream *stream),
+                          void *user, struct loop_listener **ret, struct err *err)
+{
+    AUTO_FREE char *dir = path_dir(path);
+    AUTO_FREE char *bound = str_printf("%s/.s%ld", dir, (long)getpid()); // no longer than the name it gets
+    unlink(bound); // of a process that had this number before
+    return listener_new(loop, bound, path, accept, user, ret, err);
 }
 
 void loop_listener_close(struct loop_listener *listener)

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "engine/admission.h"
 #include "engine/engine.h"
 #include "loop/loop.h"
 #include "report/model.h"
@@ -49,6 +50,29 @@ static int enter(const struct cli *cli, struct opened *o, struct err *err)
     return r;
 }
 
+#define STATE_TEXT_MAX 96
+
+// "queued, 3rd"
+static void state_words(const char *state, int64_t position, char out[STATE_TEXT_MAX])
+{
+    char ordinal[COMMANDS_ORDINAL_MAX];
+    commands_ordinal(position, ordinal);
+    snprintf(out, STATE_TEXT_MAX, "%s%s%s", state, position ? ", " : "", position ? ordinal : "");
+}
+
+// Those in the queue get their position.
+static void put_positions(struct store *store, json_t *runs)
+{
+    AUTO_JSON json_t *positions = admission_positions_new(store, NULL);
+    size_t i;
+    json_t *run;
+    json_array_foreach (runs, i, run) {
+        int64_t position = json_int(positions, json_str(run, "id", ""), 0);
+        if (position)
+            json_put_int(run, "position", position);
+    }
+}
+
 int cmd_runs(const struct cli *cli)
 {
     struct opened o = {0};
@@ -76,16 +100,18 @@ int cmd_runs(const struct cli *cli)
     json_t *run;
     json_array_foreach (runs, i, run)
         json_put_flag(run, "interrupted", store_run_interrupted(o.store, run));
+    put_positions(o.store, runs);
     if (cli_flag(cli, "json")) {
         commands_print_json(runs);
         leave(&o);
         return 0;
     }
     json_array_foreach (runs, i, run) {
-        char when[CLOCK_TEXT_MAX];
-        const char *is = json_flag(run, "interrupted", false) ? "interrupted" : json_str(run, "state", "");
+        char when[CLOCK_TEXT_MAX], state_text[STATE_TEXT_MAX];
         clock_iso(json_int(run, "created_ns", 0), when);
-        printf("%-22s %-18s %.19sZ  %s\n", json_str(run, "id", ""), is, when, json_str(run, "project", ""));
+        const char *is = json_flag(run, "interrupted", false) ? "interrupted" : json_str(run, "state", "");
+        state_words(is, json_int(run, "position", 0), state_text);
+        printf("%-22s %-18s %.19sZ  %s\n", json_str(run, "id", ""), state_text, when, json_str(run, "project", ""));
     }
     if (json_array_size(runs) == 0)
         fprintf(stderr, "%s\n", state || filter.unfinished ? "no such runs; 'baton runs' lists all" : "no runs yet; begin with: baton tune DIR");
@@ -111,6 +137,14 @@ static void print_stages(const json_t *model)
     }
 }
 
+static void put_position(struct store *store, const char *run, json_t *model)
+{
+    if (!str_eq(json_str(model, "state", ""), run_state_name(RUN_QUEUED)))
+        return;
+    AUTO_JSON json_t *positions = admission_positions_new(store, NULL);
+    json_put_int(model, "position", json_int(positions, run, 0));
+}
+
 int cmd_show(const struct cli *cli)
 {
     struct opened o;
@@ -122,12 +156,15 @@ int cmd_show(const struct cli *cli)
     if (!model) {
         status = cli_fail(&err);
     } else if (cli_flag(cli, "json")) {
+        put_position(o.store, o.run, model);
         commands_print_json(model);
     } else {
-        bool interrupted = json_flag(model, "interrupted", false);
-        printf("run      %s (%s)\nstate    %s%s%s\nproject  %s\n", o.run, json_str(model, "workflow", ""),
-               interrupted ? "interrupted" : json_str(model, "state", ""), json_str(model, "reason", NULL) ? ": " : "",
-               json_str(model, "reason", ""), json_str(model, "project", ""));
+        char state[STATE_TEXT_MAX];
+        put_position(o.store, o.run, model);
+        const char *is = json_flag(model, "interrupted", false) ? "interrupted" : json_str(model, "state", "");
+        state_words(is, json_int(model, "position", 0), state);
+        printf("run      %s (%s)\nstate    %s%s%s\nproject  %s\n", o.run, json_str(model, "workflow", ""), state,
+               json_str(model, "reason", NULL) ? ": " : "", json_str(model, "reason", ""), json_str(model, "project", ""));
         print_stages(model);
         json_decref(model);
         if (summary_print(o.store, o.run, stdout, &err) < 0)

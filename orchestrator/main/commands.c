@@ -3,6 +3,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 
+#include <stdio.h>
 #include <string.h>
 
 int commands_open(struct places *places, struct store **ret, struct err *err)
@@ -45,6 +46,13 @@ int commands_find_run(struct store *store, const char *word, char **ret, struct 
         return err_set(err, ERR_NOT_FOUND, "no run '%s'; 'baton runs' lists them", word);
     *ret = str_dup(found);
     return 0;
+}
+
+void commands_ordinal(int64_t n, char out[COMMANDS_ORDINAL_MAX])
+{
+    static const char *const ENDINGS[] = {"th", "st", "nd", "rd"};
+    bool teen = n % 100 >= 11 && n % 100 <= 13;
+    snprintf(out, COMMANDS_ORDINAL_MAX, "%lld%s", (long long)n, !teen && n % 10 <= 3 ? ENDINGS[n % 10] : "th");
 }
 
 void commands_print_json(json_t *value_consumed)

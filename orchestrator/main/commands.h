@@ -8,6 +8,7 @@
 int cmd_run(const struct cli *cli);
 int cmd_tune(const struct cli *cli);
 int cmd_resume(const struct cli *cli);
+int cmd_start(const struct cli *cli);
 int cmd_serve(const struct cli *cli);
 
 int cmd_runs(const struct cli *cli);
@@ -36,5 +37,7 @@ int commands_open(struct places *places, struct store **ret, struct err *err);
 void commands_close(struct places *places, struct store *store);
 // The run a person means: a whole id, a unique beginning, the part behind the dash, or "last". Owned by the caller.
 int commands_find_run(struct store *store, const char *word, char **ret, struct err *err);
+#define COMMANDS_ORDINAL_MAX 32
+void commands_ordinal(int64_t n, char out[COMMANDS_ORDINAL_MAX]); // 1st, 2nd, 3rd, 11th
 // Prints JSON (consumed) and a newline on standard output.
 void commands_print_json(json_t *value_consumed);

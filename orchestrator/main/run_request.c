@@ -1,5 +1,6 @@
 #include "main/run_request.h"
 
+#include "base/file.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "base/vec.h"
@@ -142,4 +143,41 @@ void run_request_clear(struct run_request *q)
     mem_free(q->rules);
     mem_free(q->bench_rule);
     *q = (struct run_request){0};
+}
+
+// Another process has another working folder.
+static void add_path(json_t *list, const char *path)
+{
+    AUTO_FREE char *real = path_real(path, NULL);
+    json_add_str(list, real ? real : path);
+}
+
+json_t *run_request_message_new(const struct run_request *request, struct err *err)
+{
+    const struct engine_request *q = &request->request;
+    AUTO_FREE char *project = path_real(q->project, err);
+    if (!project) {
+        err_wrap(err, "the project");
+        return NULL;
+    }
+    bool is_file = str_ends(q->workflow, ".lua");
+    AUTO_FREE char *workflow = is_file ? path_real(q->workflow, NULL) : NULL;
+    json_t *message = json_object(), *agents = json_array(), *allow = json_array();
+    for (const char *const *dir = q->agent_dirs; dir && *dir; dir++)
+        add_path(agents, *dir);
+    for (const char *const *rule = q->operator_rules; rule && *rule; rule++)
+        json_add_str(allow, *rule);
+    json_put_str(message, "op", "start");
+    json_put_str(message, "workflow", workflow ? workflow : q->workflow);
+    json_put_str(message, "project", project);
+    json_put(message, "params", json_incref(request->params));
+    json_put_flag(message, "params_from_text", true);
+    json_put(message, "agents", agents);
+    json_put(message, "allow", allow);
+    if (q->key)
+        json_put_str(message, "key", q->key);
+    if (q->wall_ms > 0)
+        json_put_int(message, "wall_ms", q->wall_ms);
+    json_put_str(message, "caller", q->caller ? q->caller : "command line");
+    return message;
 }

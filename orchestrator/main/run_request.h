@@ -1,4 +1,4 @@
-// What the options of `baton run` and `tune` ask the engine for. Everything that can be wrong is found before a run
+// What the options of `baton run`, `tune` and `start` ask the engine for. Everything that can be wrong is found before a run
 // begins.
 #pragma once
 
@@ -16,3 +16,5 @@ struct run_request {
 int run_request_read(const struct cli *cli, const char *workflow, const char *project, struct run_request *ret,
                      struct err *err);
 void run_request_clear(struct run_request *request);
+// The same as a message to a service (door/control.h), with whole paths: it has another working folder.
+json_t *run_request_message_new(const struct run_request *request, struct err *err);

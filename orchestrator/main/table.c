@@ -4,7 +4,7 @@
 #define END {0}
 #define JSON_OPTION {"json", 0, NULL, false, "print JSON, for machines"}
 
-#define RUN_OPTIONS                                                                                                    \
+#define REQUEST_OPTIONS                                                                                                    \
     {"focus", 0, "WHAT", false, "what to make faster: runtime, build or all (default: all)"},                          \
         {"bench", 0, "CMD", false, "what to run and measure, as words: 'PROGRAM ARGS' (no shell)"},                    \
         {"budget", 0, "MINUTES", false, "time for measuring changes (default: 20)"},                                  \
@@ -13,11 +13,16 @@
         {"allow", 0, "RULE", true, "grant a rule beside the agent files, e.g. 'Bash(./gen.sh *)'"},                    \
         {"param", 0, "NAME=VALUE", true, "any parameter of the workflow"},                                             \
         {"key", 0, "KEY", false, "idempotency key: a second call with it starts nothing"},                             \
-        {"timeout", 0, "MINUTES", false, "end the run after that time"},                                               \
-        {"quiet", 'q', NULL, false, "no progress, only the result"},                                                   \
+        {"timeout", 0, "MINUTES", false, "end the run after that time"}
+
+#define RUN_OPTIONS                                                                                                    \
+    REQUEST_OPTIONS, {"quiet", 'q', NULL, false, "no progress, only the result"},                                      \
         {"json", 0, NULL, false, "every event as one JSON line, the result last"}, END
 
 static const struct cli_option RUN[] = {{"project", 'p', "DIR", false, "the project (default: the current folder)"}, RUN_OPTIONS};
+static const struct cli_option START[] = {{"project", 'p', "DIR", false, "the project (default: the current folder)"}, REQUEST_OPTIONS,
+                                          {"wait", 0, "SECONDS", false, "how long to wait for a service that is not there or is being restarted (default: 10)"},
+                                          JSON_OPTION, END};
 static const struct cli_option TUNE[] = {RUN_OPTIONS};
 static const struct cli_option RESUME[] = {{"quiet", 'q', NULL, false, "no progress, only the result"}, {"json", 0, NULL, false, "every event as one JSON line, the result last"}, END};
 static const struct cli_option JSON_ONLY[] = {JSON_OPTION, END};
@@ -28,7 +33,12 @@ static const struct cli_option LOGS[] = {{"follow", 'f', NULL, false, "wait for 
 static const struct cli_option CANCEL[] = {{"reason", 0, "TEXT", false, "why, for the record"}, END};
 static const struct cli_option APPROVE[] = {{"deny", 0, NULL, false, "say no"}, {"note", 0, "TEXT", false, "why, for the record"}, END};
 static const struct cli_option CHECK[] = {{"agents", 0, "DIR", true, "agent files of your own"}, JSON_OPTION, END};
-static const struct cli_option SERVE[] = {{"max-runs", 0, "N", false, "runs at the same time (default: 4)"}, END};
+static const struct cli_option SERVE[] = {{"max-runs", 0, "N", false, "runs at work at the same time (default: 4)"},
+                                          {"max-queue", 0, "N", false, "runs that may wait for a place; more are refused (default: 1000)"},
+                                          {"drain", 0, "SECONDS", false, "how long stages at work may go on after SIGTERM (default: 60)"},
+                                          {"replace", 0, NULL, false, "take over from the service that is there: it drains, nobody is refused"},
+                                          {"log-format", 0, "FORMAT", false, "text or json, one object per line (default: text)"},
+                                          {"log-level", 0, "LEVEL", false, "error, warn, info or debug (default: info, or BATON_LOG)"}, END};
 static const struct cli_option EXPORT[] = {{"output", 'o', "FILE", false, "where to write it (default: RUN.baton)"}, END};
 static const struct cli_option REPLAY[] = {{"script", 0, "FILE", false, "decide with another version of the workflow"}, JSON_OPTION, END};
 static const struct cli_option HELP[] = {{"man", 0, NULL, false, "the man page, as roff"}, END};
@@ -49,6 +59,9 @@ const struct cli_command CLI_COMMANDS[] = {
     {"run", "WORKFLOW", 1, 1, "run a workflow on a project", "WORKFLOW is a name ('baton workflow list') or the path of a .lua file. Exit status: 0 improved or already optimal, "
      "3 needs discussion, 4 nothing measurable, 8 cancelled, 130 interrupted (resumable), others: error.",
      RUN, EXAMPLES("baton run relay --project .", "baton run relay --project . --focus build --json", "baton run ./mine.lua --project . --param depth=3"), cmd_run},
+    {"start", "WORKFLOW", 1, 1, "hand a run to the service and return: prints its id and its place in the queue",
+     "As 'run', but 'baton serve' does the work. Exit status: 0 the run is journaled, others: it was not started. See it with 'baton show', 'baton logs --follow', 'baton top'.",
+     START, EXAMPLES("baton start relay --project .", "baton start ./mine.lua --project . --key nightly --json"), cmd_start},
     {"resume", "[RUN]", 0, 1, "continue a run that was interrupted or killed", "Finished stages are taken from the journal and are not executed again.",
      RESUME, EXAMPLES("baton resume", "baton resume relay-7f3k2q"), cmd_resume},
     {"apply", "RUN", 1, 1, "bring the accepted changes of a run into the project", "Refuses when the project has uncommitted changes.", NULL,
@@ -73,9 +86,10 @@ const struct cli_command CLI_COMMANDS[] = {
     {"workflow check", "FILE|NAME...", 1, 0, "load a workflow and run it dry, all gates both ways", NULL, CHECK, EXAMPLES("baton workflow check relay", "baton workflow check ./mine.lua"), cmd_workflow_check},
     {"policy check", NULL, 0, 0, "would this tool call be allowed, and by which rule", NULL, POLICY,
      EXAMPLES("baton policy check --tools 'Bash(cargo *)' --tool Bash --input 'cargo test'", "baton policy check --agent agents/rust-developer.md --tool Edit --input src/lib.rs", "baton policy check --cases cases.jsonl"), cmd_policy_check},
-    {"serve", NULL, 0, 0, "run as a service: takes up unfinished runs and starts those it is asked for", "Listens on the unix socket 'serve.sock' of the state folder, one JSON object per line: "
-     "{\"op\": \"start\", \"workflow\": \"relay\", \"project\": \"/path\", \"params\": {}}, {\"op\": \"list\"}, {\"op\": \"cancel\", \"run\": \"…\"}, {\"op\": \"follow\"}, {\"op\": \"ping\"}.",
-     SERVE, EXAMPLES("baton serve", "systemctl --user start baton"), cmd_serve},
+    {"serve", NULL, 0, 0, "run as a service: takes up unfinished runs and starts those it is asked for", "Listens on the unix socket 'serve.sock' of the state folder, one JSON object per line "
+     "(docs/files.md). Runs beyond --max-runs wait in a queue that survives any end of the service; the projects take turns. The first SIGTERM or ^C lets the stages at work end, the second ends at once; "
+     "either way nothing finished is lost, and the next service goes on.",
+     SERVE, EXAMPLES("baton serve", "baton serve --max-runs 8 --log-format json", "baton serve --replace", "systemctl --user start baton"), cmd_serve},
     {"help", "[COMMAND]", 0, 2, "this text, or that of a command", NULL, HELP, EXAMPLES("baton help run"), cmd_help},
     {0},
 };

@@ -93,6 +93,8 @@ static const char *const STEPS[] = {
     "CREATE INDEX event_run ON event (run, id) WHERE run IS NOT NULL;"
     "CREATE VIEW events AS SELECT e.id, r.id AS run, e.kind, e.at, e.body FROM event e LEFT JOIN runs r ON r.n = "
     "e.run;",
+    // 3: when a run left the queue
+    "ALTER TABLE runs ADD COLUMN started INTEGER",
 };
 
 static int pragma_int(struct store *s, const char *sql, int64_t *ret, struct err *err)

@@ -8,12 +8,12 @@
 
 #define COLUMNS                                                                                                        \
     "n, id, workflow, script_hash, project, key, caller, parent, params, agents, options, state, result, cancel,"      \
-    " created, updated, finished"
+    " created, updated, started, finished"
 
 static const struct row_form RUN_FORM = {
     "runs",
     "id workflow script_hash project key caller parent params:j agents:j options:j state result:j cancel created_ns:i"
-    " updated_ns:i finished_ns:i",
+    " updated_ns:i started_ns:i finished_ns:i",
     "id",
 };
 
@@ -161,8 +161,9 @@ int store_run_set_state(struct store *s, const char *id, enum run_state state, c
                     "sjiis", run_state_name(state), result, now, now, id);
     else if (r >= 0)
         r = sql_run(s, err, "write to",
-                    "UPDATE runs SET state = ?, result = coalesce(?, result), updated = ? WHERE id = ?", "sjis",
-                    run_state_name(state), result, now, id);
+                    "UPDATE runs SET state = ?1, result = coalesce(?2, result), updated = ?3,"
+                    " started = coalesce(started, CASE ?1 WHEN 'running' THEN ?3 END) WHERE id = ?4",
+                    "sjis", run_state_name(state), result, now, id);
     r = sql_end(s, r, err);
     return r < 0 ? r : 0;
 }

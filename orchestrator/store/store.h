@@ -65,7 +65,7 @@ struct store_run {
 int store_run_create(struct store *s, const struct store_run *run, char ret_id[STORE_NAME_MAX], struct err *err);
 // {id, workflow, script_hash, project, key, caller, parent, params, agents, options, state, result, cancel (reason or
 // null),
-//  created_ns, updated_ns, finished_ns (or null)}. NULL with ERR_NOT_FOUND.
+//  created_ns, updated_ns, started_ns (or null: never was at work), finished_ns (or null)}. NULL with ERR_NOT_FOUND.
 json_t *store_run_get_new(struct store *s, const char *id, struct err *err);
 struct store_run_filter {
     const char *project, *workflow, *parent, *state; // NULL: any
@@ -82,6 +82,12 @@ int store_run_reopen(struct store *s, const char *id, const char *script_hash_or
 int store_run_request_cancel(struct store *s, const char *id, const char *reason, struct err *err);
 // 1 and the reason (cut to STORE_NAME_MAX; ret_reason may be NULL) when a cancel is requested, else 0.
 int store_run_cancel_requested(struct store *s, const char *id, char ret_reason[STORE_NAME_MAX], struct err *err);
+
+// Runs in the state queued, oldest first: [{id, project, caller, created_ns}].
+json_t *store_queue_new(struct store *s, struct err *err);
+// Projects with runs in the queue: [{project, runs (at work, of whatever process), started_ns (of the latest, or null)}].
+json_t *store_busy_projects_new(struct store *s, struct err *err);
+bool store_run_key_known(struct store *s, const char *key); // some run has this idempotency key
 
 // --- ownership of a run: held until released or until the process dies. ERR_CONFLICT: a live process has it; the text
 // names its pid. Locks are released before the store is closed. A lock that is taken in a batch which is undone is to

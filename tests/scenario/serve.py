@@ -1,96 +1,14 @@
 """The service: start, follow, cancel over its socket; SIGTERM and kill -9 lose no run; garbage is answered, not obeyed."""
-import json
 import os
 import signal
-import socket
 import stat
 
 import support
+from service import ServiceScenario
 from support import git, is_alive, processes_of, wait_for
 
-WAIT = """
-workflow "wait" {
-  agents = { "echo" },
-  params = { ms = { default = 60000 } },
-  run = function(p)
-    local first = stage { agent = "echo", input = { n = 1 } }
-    local r = stage { agent = "echo", after = first, input = { n = 2, sleep_ms = p.ms } }
-    if not r.ok then fail(r.summary) end
-    finish("accepted", { n = r.output.echo.n })
-  end,
-}
-"""
 
-
-class Client:
-    """One connection to serve.sock."""
-
-    def __init__(self, path):
-        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.socket.connect(str(path))  # blocking: with a timeout it would fail at once while the queue of the door is full
-        self.socket.settimeout(support.DEADLINE)
-        self.file = self.socket.makefile("rb")
-
-    def send(self, data):
-        self.socket.sendall(data if isinstance(data, bytes) else json.dumps(data).encode() + b"\n")
-
-    def read(self):
-        line = self.file.readline()
-        return json.loads(line) if line else None
-
-    def ask(self, data):
-        self.send(data)
-        return self.read()
-
-    def until(self, match):
-        """Events up to the first one that matches."""
-        while True:
-            event = self.read()
-            if event is None or match(event):
-                return event
-
-    def close(self):
-        self.file.close()
-        self.socket.close()
-
-
-class Serve(support.Scenario):
-    def setUp(self):
-        super().setUp()
-        self.project = self.root / "project"
-        self.project.mkdir()
-        (self.project / "README").write_text("something\n")
-        support.make_repository(self.project)
-        self.wait = str(self.workflow("wait", WAIT))
-        self.path = self.state / "serve.sock"
-        self.clients = []
-        self.addCleanup(lambda: [c.close() for c in self.clients])
-
-    def serve(self, *more):
-        service = self.start("serve", *more)
-        service.wait_error("serving on")
-        return service
-
-    def client(self):
-        c = Client(self.path)
-        self.clients.append(c)
-        return c
-
-    def begin(self, client, **params):
-        answer = client.ask({"op": "start", "workflow": self.wait, "project": str(self.project), "params": params})
-        self.assertTrue(answer["ok"], answer)
-        return answer["run"]
-
-    def at_work(self, run):
-        wait_for(lambda: any(e["kind"] == "stage_dispatched" and e["body"]["stage"] == 2 for e in self.journal(run)), "stage 2 at work")
-
-    def stop(self, service, number=signal.SIGTERM):
-        service.send(number)
-        done = service.end()
-        self.assertEqual(done.status, 0, str(done))
-        self.assertFalse(processes_of(self.root), "the service left processes behind")
-        return done
-
+class Serve(ServiceScenario):
     def test_start_follow_finish(self):
         service = self.serve()
         self.assertEqual(stat.S_IMODE(os.stat(self.path).st_mode), 0o600)
@@ -128,7 +46,7 @@ class Serve(support.Scenario):
     def test_stopped_and_killed_services_lose_no_run(self):
         for number in (signal.SIGTERM, signal.SIGKILL):
             with self.subTest(signal=number):
-                service = self.serve()
+                service = self.serve("--drain", "0")
                 run = self.begin(self.client(), ms=700)
                 self.at_work(run)
                 if number == signal.SIGTERM:
@@ -171,13 +89,17 @@ class Serve(support.Scenario):
         self.stop(service)
 
     def test_limits(self):
-        service = self.serve("--max-runs", "1")
+        service = self.serve("--max-runs", "1", "--max-queue", "1")
         client = self.client()
         run = self.begin(client)
-        answer = client.ask({"op": "start", "workflow": self.wait, "project": str(self.project)})
-        self.assertEqual((answer["ok"], answer["code"]), (False, "limit"))
-        self.assertTrue(client.ask({"op": "cancel", "run": run})["ok"])
-        wait_for(lambda: client.ask({"op": "ping"})["runs"] == 0, "the run is closed")
+        second = self.ask_start(client)
+        self.assertEqual((second["ok"], second["position"]), (True, 1))
+        refused = self.ask_start(client)
+        self.assertEqual((refused["ok"], refused["code"]), (False, "limit"))
+        self.assertIn("1 runs wait", refused["error"])
+        for each in (second["run"], run):
+            self.assertTrue(client.ask({"op": "cancel", "run": each})["ok"])
+        wait_for(lambda: client.ask({"op": "ping"})["runs"] == 0, "the runs are closed")
         many = [self.client() for _ in range(80)]  # more than the door takes: some are turned away, none is hurt
         self.assertTrue(many[0].ask({"op": "ping"})["ok"])
         self.assertTrue(client.ask({"op": "ping"})["ok"])

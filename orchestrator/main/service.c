@@ -1,0 +1,274 @@
+#include "main/service.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "door/control.h"
+#include "engine/engine.h"
+#include "loop/loop.h"
+#include "main/client.h"
+#include "main/commands.h"
+#include "main/notify.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#define ANSWER_MAX ((size_t)65536)
+
+struct service {
+    struct service_options options;
+    struct places places;
+    struct store *store;
+    struct loop *loop;
+    struct engine *engine;
+    struct control *control;
+    struct loop_signal *on_int, *on_term;
+    struct loop_timer *drain_timer;
+    struct loop_stream *before; // the service that is being replaced, until it has ended
+    int turn;                   // descriptor of serve.lock: one service at a time comes
+    bool draining, in_time;
+};
+
+// --- what happens ---
+
+static void on_event(void *user, const char *run, enum event_kind kind, const json_t *body)
+{
+    struct service *s = user;
+    if (log_enabled(event_kind_level(kind))) {
+        AUTO_FREE char *text = json_compact(body);
+        log_event(event_kind_level(kind), event_kind_name(kind), run, text);
+    }
+    control_event(s->control, run, kind, body);
+}
+
+static void on_ended(void *user, const char *run, enum run_state state, const json_t *result, const struct err *why)
+{
+    (void)user;
+    (void)result;
+    log_fact(state == RUN_RUNNING ? LOG_ERROR : LOG_INFO, "run_ended", "run", run, "state", run_state_name(state),
+             "why", why ? why->text : NULL, NULL);
+}
+
+// --- the end ---
+
+static void stop(void *user)
+{
+    struct service *s = user;
+    loop_stop(s->loop);
+}
+
+static void drained(void *user)
+{
+    struct service *s = user;
+    s->in_time = true;
+    loop_stop(s->loop);
+}
+
+static void drain(void *user)
+{
+    struct service *s = user;
+    if (s->draining)
+        return;
+    s->draining = true;
+    AUTO_JSON json_t *body = json_object();
+    size_t stages = engine_stages_at_work(s->engine);
+    json_put_int(body, "pid", getpid());
+    json_put_int(body, "stages", (int64_t)stages);
+    store_event_add(s->store, NULL, EVENT_SERVICE_DRAINING, body, NULL, NULL);
+    on_event(s, NULL, EVENT_SERVICE_DRAINING, body);
+    if (stages && s->options.say)
+        fprintf(stderr, "baton: %zu stages are at work and have %lld s to end; ^C or SIGTERM again ends at once\n",
+                stages, (long long)(s->options.drain_ns / NS_PER_SEC));
+    notify("STOPPING=1");
+    loop_timer_start(s->drain_timer, s->options.drain_ns, 0);
+    engine_drain(s->engine, drained, s);
+}
+
+static bool is_draining(void *user)
+{
+    const struct service *s = user;
+    return s->draining;
+}
+
+static void on_signal(void *user, int signal)
+{
+    struct service *s = user;
+    (void)signal;
+    if (s->draining)
+        loop_stop(s->loop);
+    else
+        drain(s);
+}
+
+// --- the beginning ---
+
+// Runs without a live owner go on here, the oldest first; then the queue begins to move.
+static void take_up_runs(struct service *s)
+{
+    struct err err;
+    close(s->turn);
+    s->turn = -1;
+    if (s->draining)
+        return;
+    static const enum run_state STATES[] = {RUN_RUNNING, RUN_WAITING};
+    for (size_t k = 0; k < ARRAY_LEN(STATES); k++) {
+        struct store_run_filter filter = {.state = run_state_name(STATES[k])};
+        AUTO_JSON json_t *runs = store_run_list_new(s->store, &filter, NULL);
+        for (size_t i = json_array_size(runs); i > 0; i--) {
+            const char *id = json_str(json_array_get(runs, i - 1), "id", "");
+            if (engine_resume(s->engine, id, &err) < 0)
+                log_fact(LOG_INFO, "run_not_taken_up", "run", id, "why", err.text, NULL);
+        }
+    }
+    if (engine_admit(s->engine, &err) < 0)
+        log_fact(LOG_ERROR, "queue_not_taken_up", "why", err.text, NULL);
+}
+
+static void before_answers(void *user, struct loop_stream *stream, char *line, size_t len)
+{
+    (void)user;
+    (void)stream;
+    (void)len;
+    log_fact(LOG_INFO, "service_replaces", "answer", line, NULL);
+}
+
+static void before_ends(void *user, struct loop_stream *stream, const struct err *why)
+{
+    struct service *s = user;
+    (void)stream;
+    (void)why;
+    s->before = NULL;
+    log_fact(LOG_INFO, "service_replaced", NULL);
+    take_up_runs(s);
+}
+
+static int take_turn(struct service *s, struct err *err)
+{
+    AUTO_FREE char *path = str_printf("%s/serve.lock", s->places.state);
+    s->turn = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (s->turn < 0)
+        return err_sys(err, errno, "cannot open '%s'", path);
+    if (flock(s->turn, LOCK_EX | LOCK_NB) < 0)
+        return err_set(err, ERR_CONFLICT, "another service is just starting in '%s'; there is one per state folder",
+                       s->places.state);
+    return 0;
+}
+
+// Who is there already? 0: nobody. 1: a service that ends, or that is to be replaced; s->before is connected to it.
+static int look_before(struct service *s, const char *path, struct err *err)
+{
+    if (!client_is_there(s->places.state))
+        return 0;
+    AUTO_JSON json_t *ping = json_object();
+    json_put_str(ping, "op", "ping");
+    AUTO_JSON json_t *pong = client_ask_new(s->places.state, ping, 0, NULL);
+    if (!s->options.replace && !json_flag(pong, "draining", false))
+        return err_set(err, ERR_CONFLICT,
+                       "a service (pid %lld) listens on '%s' already; take over from it with: baton serve --replace",
+                       (long long)json_int(pong, "pid", 0), path);
+    int r = loop_connect_unix(s->loop, path, &s->before, err);
+    return r == -ERR_UNAVAILABLE ? 0 : r < 0 ? r : 1; // it may have ended meanwhile
+}
+
+static int open_control(struct service *s, struct err *err)
+{
+    static const struct control_service SERVICE = {.draining = is_draining, .drain = drain};
+    static const struct loop_stream_events EVENTS = {.on_line = before_answers, .on_end = before_ends};
+    static const char REPLACE[] = "{\"op\": \"replace\"}\n";
+    AUTO_FREE char *path = str_printf("%s/serve.sock", s->places.state);
+    int before = look_before(s, path, err);
+    struct control_options options = {.loop = s->loop,
+                                      .store = s->store,
+                                      .engine = s->engine,
+                                      .path = path,
+                                      .replaces = before > 0,
+                                      .max_runs = s->options.max_runs,
+                                      .service = &SERVICE,
+                                      .user = s};
+    int r = before < 0 ? before : control_new(&options, &s->control, err);
+    if (r == 0 && before > 0) { // from here on clients come to us, and are answered
+        loop_stream_watch(s->before, &EVENTS, s, ANSWER_MAX, ANSWER_MAX);
+        loop_stream_write(s->before, REPLACE, strlen(REPLACE));
+    }
+    return r;
+}
+
+static int open_service(struct service *s, struct err *err)
+{
+    int r = commands_open(&s->places, &s->store, err);
+    if (r == 0)
+        r = take_turn(s, err);
+    if (r == 0)
+        r = loop_new(&s->loop, err);
+    if (r < 0)
+        return r;
+    struct engine_options options = {.loop = s->loop,
+                                     .store = s->store,
+                                     .program_dir = s->places.programs,
+                                     .data_dir = s->places.data,
+                                     .may_ask = true, // approvals come through `baton approve`
+                                     .most_running = s->options.max_runs,
+                                     .most_queued = s->options.max_queue,
+                                     .user = s,
+                                     .event = on_event,
+                                     .ended = on_ended};
+    s->drain_timer = loop_timer_new(s->loop, stop, s);
+    r = engine_new(&options, &s->engine, err);
+    if (r == 0)
+        r = loop_signal_new(s->loop, SIGINT, on_signal, s, &s->on_int, err);
+    if (r == 0)
+        r = loop_signal_new(s->loop, SIGTERM, on_signal, s, &s->on_term, err);
+    return r == 0 ? open_control(s, err) : r;
+}
+
+// The socket goes last: until the end, who connects gets an answer.
+static void close_service(struct service *s)
+{
+    engine_free(s->engine);
+    control_free(s->control);
+    if (s->loop) {
+        loop_stream_close(s->before);
+        loop_signal_close(s->on_int);
+        loop_signal_close(s->on_term);
+        loop_timer_close(s->drain_timer);
+    }
+    loop_free(s->loop);
+    if (s->turn >= 0)
+        close(s->turn);
+    commands_close(&s->places, s->store);
+}
+
+static void tell(struct service *s, enum event_kind kind)
+{
+    AUTO_JSON json_t *body = json_object();
+    json_put_int(body, "pid", getpid());
+    json_put_str(body, "version", BATON_VERSION);
+    if (kind == EVENT_SERVICE_STOPPED)
+        json_put_flag(body, "drained", s->in_time);
+    store_event_add(s->store, NULL, kind, body, NULL, NULL);
+    on_event(s, NULL, kind, body);
+}
+
+int service_run(const struct service_options *options, struct err *err)
+{
+    struct service s = {.options = *options, .turn = -1};
+    int r = open_service(&s, err);
+    if (r == 0) {
+        tell(&s, EVENT_SERVICE_STARTED);
+        if (options->say)
+            fprintf(stderr, "baton: serving on %s/serve.sock\n", s.places.state);
+        notify("READY=1");
+        if (!s.before)
+            take_up_runs(&s);
+        loop_run(s.loop);
+        tell(&s, EVENT_SERVICE_STOPPED);
+    }
+    close_service(&s);
+    return r;
+}

@@ -1,0 +1,34 @@
+// Runs that wait to be admitted, and who else is at work: little of each, for many of them.
+#include "store/sql.h"
+
+static const struct row_form QUEUE_FORM = {"runs", "id project caller created_ns:i", "id"};
+static const struct row_form BUSY_FORM = {"runs", "project runs:i started_ns:i", "project"};
+
+json_t *store_queue_new(struct store *s, struct err *err)
+{
+    return sql_rows_new(s,
+                        sql_bind(s, err, "read",
+                                 "SELECT n, id, project, caller, created FROM runs WHERE finished IS NULL AND state = 'queued'"
+                                 " ORDER BY n LIMIT ?",
+                                 "i", (int64_t)STORE_LIST_MAX),
+                        &QUEUE_FORM, err);
+}
+
+json_t *store_busy_projects_new(struct store *s, struct err *err)
+{
+    return sql_rows_new(
+        s,
+        sql_bind(s, err, "read",
+                 "SELECT min(n), project, sum(state IN ('running', 'waiting')), max(started) FROM runs"
+                 " WHERE project IN (SELECT project FROM runs WHERE finished IS NULL AND state = 'queued') GROUP BY project",
+                 ""),
+        &BUSY_FORM, err);
+}
+
+bool store_run_key_known(struct store *s, const char *key)
+{
+    sqlite3_stmt *stmt = key ? sql_bind(s, NULL, "read", "SELECT 1 FROM runs WHERE key = ?", "s", key) : NULL;
+    bool known = stmt && sql_step(s, stmt, "read", NULL) == 1;
+    sql_done(stmt);
+    return known;
+}

@@ -1,0 +1,168 @@
+"""The end of a service and the beginning of the next: stages at work may end, nobody is refused, no run is lost, nothing is done twice."""
+import signal
+import threading
+import uuid
+
+import support
+from service import Client, ServiceScenario
+from support import processes_of, wait_for
+
+CHAIN = """
+workflow "chain" {
+  agents = { "echo" },
+  params = { ms = { default = 50 } },
+  run = function(p)
+    local last
+    for i = 1, 4 do last = stage { agent = "echo", after = last, input = { n = i, sleep_ms = p.ms } } end
+    finish("accepted", { n = last.output.echo.n })
+  end,
+}
+"""
+
+
+class Restart(ServiceScenario):
+    def setUp(self):
+        super().setUp()
+        self.chain = str(self.workflow("chain", CHAIN))
+
+    def begin_chain(self, client, ms):
+        answer = client.ask({"op": "start", "workflow": self.chain, "project": str(self.project), "params": {"ms": ms}})
+        self.assertTrue(answer["ok"], answer)
+        return answer["run"]
+
+    def dispatched(self, run, stage):
+        wait_for(lambda: any(e["kind"] == "stage_dispatched" and e["body"]["stage"] == stage for e in self.journal(run)), "the stage is at work")
+
+    def finished(self, run):
+        return [e["body"]["stage"] for e in self.journal(run) if e["kind"] == "stage_finished"]
+
+    def draining(self, client):
+        wait_for(lambda: client.ask({"op": "ping"})["draining"], "the service drains")
+
+    def test_stages_at_work_may_end(self):
+        service = self.serve()
+        client = self.client()
+        run = self.begin_chain(client, 1500)
+        self.dispatched(run, 1)
+        service.send(signal.SIGTERM)
+        self.draining(client)
+        refused = client.ask({"op": "start", "workflow": self.chain, "project": str(self.project)})
+        self.assertEqual((refused["ok"], refused["code"], refused.get("retry")), (False, "unavailable", True))
+        started = self.start("start", self.chain, "--project", self.project, "--wait", "60")  # asks again until the next service is there
+        done = service.end()
+        self.assertEqual(done.status, 0, str(done))
+        self.assertIn("1 stages are at work", done.err)
+        self.assertEqual((self.finished(run), self.record(run)["state"]), ([1], "running"))
+        service = self.serve()
+        wait_for(lambda: self.record(run)["state"] == "accepted", "the run is finished")
+        self.assertEqual(self.check_paid_once(run, 4)[1], [1])
+        self.assertEqual(started.end().status, 0)
+        wait_for(lambda: self.client().ask({"op": "ping"})["runs"] == 0, "all runs are closed")
+        self.stop(service)
+        self.check_nothing_left(self.project)
+
+    def test_the_second_signal_ends_at_once(self):
+        service = self.serve()
+        client = self.client()
+        run = self.begin_chain(client, 600000)
+        self.dispatched(run, 1)
+        service.send(signal.SIGTERM)
+        self.draining(client)
+        service.send(signal.SIGTERM)
+        self.assertEqual(service.end().status, 0)
+        self.assertEqual((self.finished(run), self.record(run)["state"]), ([], "running"))
+        wait_for(lambda: not processes_of(self.root), "no process stays")
+        self.baton("cancel", run, status=0)
+        self.check_nothing_left(self.project)
+
+    def test_the_time_to_drain_is_limited(self):
+        service = self.serve("--drain", "1")
+        run = self.begin_chain(self.client(), 600000)
+        self.dispatched(run, 1)
+        self.stop(service)
+        self.assertEqual(self.record(run)["state"], "running")
+        self.baton("cancel", run, status=0)
+        self.check_nothing_left(self.project)
+
+    def test_replace(self):
+        old = self.serve()
+        client = self.client()
+        run = self.begin_chain(client, 1500)
+        self.dispatched(run, 1)
+        new = self.serve("--replace")
+        answer = self.client().ask({"op": "ping"})
+        self.assertEqual((answer["pid"], answer["draining"]), (new.pid, False), "who connects comes to the new one")
+        late = self.client()
+        other = self.begin_chain(late, 10)  # the old one is still at work: this one waits, and is not refused
+        third = self.start("serve", "--replace").end()
+        self.assertEqual(third.status, 5, str(third))
+        self.assertEqual(old.end().status, 0)
+        for each in (run, other):
+            wait_for(lambda each=each: self.record(each)["state"] == "accepted", "the run is finished")
+            self.check_paid_once(each, 4)
+        self.assertEqual(self.check_paid_once(run, 4)[1], [1], "the old service let its stage end")
+        wait_for(lambda: late.ask({"op": "ping"})["runs"] == 0, "the runs are closed")
+        self.stop(new)
+        self.check_nothing_left(self.project)
+
+    def starter(self, stop, answered, problems):
+        """Starts runs until told to stop; asks again when it has no answer or is told to."""
+        while not stop.is_set():
+            request = {"op": "start", "workflow": self.chain, "project": str(self.project), "params": {"ms": 20}, "key": str(uuid.uuid4())}
+
+            def asked(request=request):
+                try:
+                    client = Client(self.path)
+                    try:
+                        answer = client.ask(request)
+                    finally:
+                        client.close()
+                except OSError:
+                    return None
+                if answer and not answer["ok"] and not answer.get("retry"):
+                    problems.append(answer)
+                    return True
+                if answer and answer["ok"]:
+                    answered.append(answer["run"])
+                    return True
+                return None
+
+            wait_for(asked, "an answer")
+
+    def test_restarts_in_a_burst_of_starts(self):
+        stop, answered, problems = threading.Event(), [], []
+        service = self.serve("--max-runs", "3")
+        threads = [threading.Thread(target=self.starter, args=(stop, answered, problems)) for _ in range(4)]
+        for t in threads:
+            t.start()
+        try:
+            for number in (None, signal.SIGTERM, None, signal.SIGKILL, None):
+                count = len(answered)
+                wait_for(lambda count=count: len(answered) >= count + 8, "more starts were answered")
+                if number:
+                    service.send(number)
+                    service.end()
+                    service = self.serve("--max-runs", "3")
+                else:
+                    new = self.serve("--max-runs", "3", "--replace")
+                    self.assertEqual(service.end().status, 0)
+                    service = new
+        finally:
+            stop.set()
+            for t in threads:
+                t.join()
+        self.assertEqual(problems, [])
+        self.assertEqual(len(set(answered)), len(answered), "two requests got one run")
+        client = self.client()
+        wait_for(lambda: client.ask({"op": "ping"})["runs"] == 0 and client.ask({"op": "ping"})["queued"] == 0, "all runs are closed", 300)
+        records = {r["id"]: r["state"] for r in self.baton("runs", "--json", "--limit", "10000", status=0).json()}
+        self.assertEqual({r: records.get(r) for r in answered}, {r: "accepted" for r in answered})
+        self.assertEqual(len(records), len(answered), "there is a run nobody was told of")
+        for run in answered:
+            self.check_paid_once(run, 4)
+        self.stop(service)
+        self.check_nothing_left(self.project)
+
+
+if __name__ == "__main__":
+    support.main()
