@@ -1,4 +1,4 @@
-// baton runs, show, logs, cancel, approve, report: looking at runs of any process and telling their owners something.
+// baton runs, show, cancel, approve, report: looking at runs of any process and telling their owners something.
 #include "main/commands.h"
 
 #include "base/clock.h"
@@ -15,7 +15,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#define FOLLOW_US      200000
 #define CANCEL_LOOKS   50
 #define CANCEL_LOOK_US 100000
 
@@ -174,64 +173,11 @@ int cmd_show(const struct cli *cli)
     return status;
 }
 
-// One event for people; its members in the order they were written.
-static void print_event(const json_t *event)
-{
-    char when[CLOCK_TEXT_MAX];
-    clock_iso(json_int(event, "at_ns", 0), when);
-    printf("%s %-18s", when, json_str(event, "kind", ""));
-    const char *key;
-    json_t *value;
-    json_object_foreach (json_obj(event, "body"), key, value) {
-        if (json_is_null(value))
-            continue;
-        AUTO_FREE char *text = json_is_string(value) ? str_dup(json_string_value(value)) : json_compact(value);
-        for (char *c = text; *c; c++)
-            if ((unsigned char)*c < 0x20 || *c == 0x7F)
-                *c = ' ';
-        printf(" %s=%s", key, text);
-    }
-    printf("\n");
-}
-
 static bool is_final(struct store *store, const char *run)
 {
     AUTO_JSON json_t *record = store_run_get_new(store, run, NULL);
     enum run_state state = RUN_RUNNING;
     return !record || (run_state_from_name(json_str(record, "state", ""), &state) && run_state_final(state));
-}
-
-int cmd_logs(const struct cli *cli)
-{
-    struct opened o;
-    struct err err;
-    int status = 0;
-    if (enter(cli, &o, &err) < 0)
-        return cli_fail(&err);
-    int64_t since = 0;
-    for (bool last = false; !last;) {
-        last = !cli_flag(cli, "follow") || is_final(o.store, o.run);
-        AUTO_JSON json_t *events = store_event_list_new(o.store, o.run, since, 0, &err);
-        if (!events) {
-            status = cli_fail(&err);
-            break;
-        }
-        size_t i;
-        json_t *event;
-        json_array_foreach (events, i, event) {
-            since = json_int(event, "id", since);
-            AUTO_FREE char *line = cli_flag(cli, "json") ? json_compact(event) : NULL;
-            if (line)
-                printf("%s\n", line);
-            else
-                print_event(event);
-        }
-        fflush(stdout);
-        if (!last)
-            usleep(FOLLOW_US);
-    }
-    leave(&o);
-    return status;
 }
 
 static void on_closed(void *user, const char *run, enum run_state state, const json_t *result, const struct err *why)

@@ -13,6 +13,7 @@ int cmd_serve(const struct cli *cli);
 
 int cmd_runs(const struct cli *cli);
 int cmd_show(const struct cli *cli);
+int cmd_events(const struct cli *cli);
 int cmd_logs(const struct cli *cli);
 int cmd_cancel(const struct cli *cli);
 int cmd_approve(const struct cli *cli);

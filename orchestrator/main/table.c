@@ -30,6 +30,9 @@ static const struct cli_option RUNS[] = {{"limit", 'n', "N", false, "at most so 
                                          {"state", 0, "STATE", false, "only runs in this state"},
                                          {"unfinished", 0, NULL, false, "only runs that can be resumed"}, JSON_OPTION, END};
 static const struct cli_option LOGS[] = {{"follow", 'f', NULL, false, "wait for more until the run has ended"}, JSON_OPTION, END};
+static const struct cli_option EVENTS[] = {{"follow", 'f', NULL, false, "wait for more (of a run: until it has ended)"},
+                                           {"since", 0, "ID", false, "only those behind this one; 'now': only those to come"},
+                                           {"kind", 0, "KIND", true, "only of this kind: run_finished, 'stage_*'"}, JSON_OPTION, END};
 static const struct cli_option CANCEL[] = {{"reason", 0, "TEXT", false, "why, for the record"}, END};
 static const struct cli_option APPROVE[] = {{"deny", 0, NULL, false, "say no"}, {"note", 0, "TEXT", false, "why, for the record"}, END};
 static const struct cli_option CHECK[] = {{"agents", 0, "DIR", true, "agent files of your own"}, JSON_OPTION, END};
@@ -74,6 +77,10 @@ const struct cli_command CLI_COMMANDS[] = {
     {"replay", "FILE", 1, 1, "decide an exported run again without executing anything, and show what is decided differently now",
      "Prints the final hash: two machines that print the same one agree on the run. Exit status 1 when a decision differs.", REPLAY,
      EXAMPLES("baton replay run.baton", "baton replay run.baton --script workflows/relay.lua"), cmd_replay},
+    {"events", "[RUN]", 0, 1, "what happened in the state folder: all runs, and the service",
+     "Every event has an id, and ids grow: whoever goes on with --since behind the last one it has seen misses and repeats none, whatever was restarted meanwhile. "
+     "The kinds are those of proto/tbl/events.def; progress of stages is not journaled and not here.",
+     EVENTS, EXAMPLES("baton events --since now --follow", "baton events last --kind 'stage_*'", "baton events --since 4711 --json"), cmd_events},
     {"logs", "[RUN]", 0, 1, "the events of a run", NULL, LOGS, EXAMPLES("baton logs last", "baton logs last --follow"), cmd_logs},
     {"cancel", "RUN", 1, 1, "end a run; no process, checkout or branch of it stays", NULL, CANCEL, EXAMPLES("baton cancel last --reason 'wrong project'"), cmd_cancel},
     {"approve", "RUN", 1, 1, "answer the question a run waits with", NULL, APPROVE, EXAMPLES("baton approve last", "baton approve last --deny --note 'not today'"), cmd_approve},
