@@ -41,6 +41,7 @@
 ---@field mode? string overrules the agent's focus table
 ---@field timeout? Duration
 ---@field retries? integer
+---@field repeats? boolean it is meant to be asked the same again: no loop is stopped here
 ---@field reuse? boolean a finished stage of another run with the same key may answer
 
 ---Declares the workflow of this file.

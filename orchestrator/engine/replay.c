@@ -7,6 +7,7 @@
 #include "engine/answer.h"
 #include "engine/focus.h"
 #include "engine/key.h"
+#include "engine/loops.h"
 #include "engine/pool.h"
 #include "roles/roles.h"
 #include "script/script.h"
@@ -33,6 +34,9 @@ struct replay {
     struct bundle *bundle;
     json_t *run, *stages, *calls;  // parts
     json_t *handoffs, *ungrounded; // id -> handoff; id -> true
+    json_t *contents;              // handoff id -> hash of what it says
+    struct loops *loops;
+    json_t *stopped;               // why the engine ended the run here
     json_t *keys;                  // handoff id -> what it is worth as a parent of a key
     VEC(struct replay_agent) agents;
     VEC(struct replay_reply) replies; // latest first
@@ -90,22 +94,33 @@ static const struct replay_agent *find_agent(const struct replay *r, const char 
 
 // --- stages ---
 
-// The key as the code that is here now would make it; false when an agent or parent is not of the run.
-static bool key_now(struct replay *r, const json_t *args, const char *worker, struct focus *focus, char key[HASH_TEXT])
+struct asked { // what a stage asks, as the code that is here now sees it
+    char key[HASH_TEXT], input[HASH_TEXT];
+    const char *agent;
+    json_t *parents; // handoffs
+    struct focus focus;
+};
+
+// False when an agent or parent is not of the run. asked->parents is the caller's.
+static bool key_now(struct replay *r, const json_t *args, const char *worker, struct asked *asked)
 {
+    struct focus *focus = &asked->focus;
     const struct replay_agent *agent = find_agent(r, json_str(args, "agent", ""));
     const char *role = agent ? role_of_agent(agent->name) : NULL;
-    AUTO_JSON json_t *parents = json_array(), *hashes = json_array();
+    AUTO_JSON json_t *hashes = json_array(), *contents = json_array();
+    json_t *parents = asked->parents = json_array();
     size_t i;
     json_t *id;
     if (!role)
         return false;
+    asked->agent = agent->name;
     json_array_foreach (json_list(args, "after"), i, id) {
         json_t *handoff = json_object_get(r->handoffs, json_is_string(id) ? json_string_value(id) : "");
         if (!handoff)
             return false;
         json_array_append(parents, handoff);
         json_add_str(hashes, json_str(r->keys, json_string_value(id), ""));
+        json_add_str(contents, json_str(r->contents, json_string_value(id), ""));
     }
     const json_t *last = json_array_get(parents, json_array_size(parents) ? json_array_size(parents) - 1 : 0);
     focus_choose(agent->file, role, json_str(last, "agent_name", NULL), parents, json_str(args, "mode", NULL), focus);
@@ -117,7 +132,9 @@ static bool key_now(struct replay *r, const json_t *args, const char *worker, st
                               .parents = hashes,
                               .project = pool_role_needs_project(role) ? r->base : NULL,
                               .operator_rules = json_list(json_obj(r->run, "options"), "operator_rules")};
-    key_of_stage(&parts, key);
+    key_of_stage(&parts, asked->key);
+    parts.parents = contents;
+    key_of_stage(&parts, asked->input);
     return true;
 }
 
@@ -131,6 +148,27 @@ static void remember(struct replay *r, const json_t *handoff, const char *stage_
     key_of_parent(content, stage_key, parent);
     json_put(r->handoffs, id, json_deep_copy(handoff));
     json_put_str(r->keys, id, parent);
+    json_put_str(r->contents, id, content);
+}
+
+// The engine stops what goes nowhere, in the run and here.
+static void decide_loop(struct replay *r, const char *task, unsigned n, const json_t *args, const struct asked *asked,
+                        const json_t *call, bool begun)
+{
+    const json_t *before = json_obj(json_obj(call, "answer"), "stopped");
+    json_t *now = json_flag(args, "repeats", false)
+                      ? NULL
+                      : loops_check_new(r->loops, task, asked->agent, asked->input, asked->parents);
+    const char *was = begun || !before ? "went on" : json_str(before, "reason", "?"),
+               *is = now ? json_str(now, "reason", "?") : "goes on";
+    if (now ? !str_eq(was, is) : !begun && before)
+        differ(r, task, n, "stage", "loop", was, is);
+    if (!begun && now) {
+        r->stopped = json_object();
+        json_put_str(r->stopped, "reason", is);
+        json_put(r->stopped, "loop", json_incref(now));
+    }
+    json_decref(now);
 }
 
 static int answer_stage(struct replay *r, const char *task, unsigned n, const json_t *args, const json_t *call, json_t **ret,
@@ -138,21 +176,27 @@ static int answer_stage(struct replay *r, const char *task, unsigned n, const js
 {
     const json_t *journaled = json_obj(call, "answer");
     const char *before = json_str(journaled, "key", "");
-    char key[HASH_TEXT] = "";
-    struct focus focus;
-    if (!key_now(r, args, json_str(journaled, "worker", ""), &focus, key))
+    struct asked asked = {0};
+    bool known = key_now(r, args, json_str(journaled, "worker", ""), &asked);
+    AUTO_JSON json_t *parents = asked.parents;
+    if (!known)
         differ(r, task, n, "stage", "agent or parent", before, "not of this run");
-    else if (!str_eq(key, before))
-        differ(r, task, n, "stage", "key", before, key);
-    const json_t *stage = find_stage(r, str_eq(key, before) || !*key ? before : key, json_int(journaled, "occurrence", 0));
+    else if (!str_eq(asked.key, before))
+        differ(r, task, n, "stage", "key", before, asked.key);
+    const json_t *stage = find_stage(r, known ? asked.key : before, json_int(journaled, "occurrence", 0));
     if (!stage) // decided differently: go on with what was journaled, as far as it carries
         stage = find_stage(r, before, json_int(journaled, "occurrence", 0));
+    if (known)
+        decide_loop(r, task, n, args, &asked, call, stage != NULL);
     enum stage_state state = STAGE_RESERVED;
     if (!stage || !stage_state_from_name(json_str(stage, "state", ""), &state) || !stage_state_final(state))
         return err_set(err, ERR_CANCELLED, "the journal ends here: stage %u of task %s was not finished", n, task);
     const json_t *handoff = json_obj(stage, "handoff");
+    int seq = (int)json_int(stage, "seq", 0);
     remember(r, handoff, json_str(stage, "key", NULL));
-    *ret = answer_of_stage_new(handoff, state, (int)json_int(stage, "seq", 0), json_str(stage, "key", NULL));
+    if (known)
+        loops_placed(r->loops, seq, task, asked.agent, asked.focus.mode, asked.input);
+    *ret = answer_of_stage_new(handoff, state, seq, json_str(stage, "key", NULL));
     return 0;
 }
 
@@ -185,12 +229,23 @@ static void reply_later(struct replay *r, int64_t rank, uint64_t call, json_t *a
     r->replies.items[at] = reply;
 }
 
+static void hear(struct replay *r, const json_t *answer)
+{
+    const char *id = json_str(answer, "id", "");
+    const json_t *handoff = json_int(answer, "stage", 0) ? json_obj(r->handoffs, id) : NULL;
+    if (handoff)
+        loops_heard(r->loops, json_int(answer, "stage", 0), handoff, json_str(r->contents, id, ""));
+    else
+        loops_news(r->loops);
+}
+
 // Each when the script has asked for all it asks before: tasks see each other come by as in the run.
 static void give_replies(struct replay *r)
 {
     while (r->replies.len) {
         struct replay_reply reply = r->replies.items[--r->replies.len];
         struct err late;
+        hear(r, reply.answer);
         script_answer(r->script, reply.call, reply.answer, NULL, &late);
         json_decref(reply.answer);
     }
@@ -344,6 +399,12 @@ static void judge(struct replay *r, json_t *out)
     AUTO_JSON json_t *now_part = script_part_new(json_object_get(script_result(r->script), "result"));
     if (failure && !json_str(now_part, "reason", NULL))
         json_put_str(now_part, "reason", failure->text);
+    if (r->stopped) {
+        now = run_state_name(RUN_NEEDS_DISCUSSION);
+        json_decref(now_part);
+        now_part = json_incref(r->stopped);
+        failure = NULL;
+    }
     bool ended_by_script = str_eq(state, "failed") || str_eq(state, "accepted") || str_eq(state, "rejected") ||
                            str_eq(state, "needs_discussion") || str_eq(state, "nothing_measurable");
     if (ended_by_script && !str_eq(state, now))
@@ -372,6 +433,8 @@ int replay_run(struct bundle *bundle, const char *script_text, json_t **ret, str
     struct replay r = {.bundle = bundle,
                        .handoffs = json_object(),
                        .keys = json_object(),
+                       .contents = json_object(),
+                       .loops = loops_new(),
                        .ungrounded = json_object(),
                        .differences = json_array()};
     int status = load(&r, script_text, err);
@@ -384,6 +447,7 @@ int replay_run(struct bundle *bundle, const char *script_text, json_t **ret, str
         judge(&r, *ret);
     }
     script_free(r.script);
+    loops_free(r.loops);
     for (size_t i = 0; i < r.agents.len; i++) {
         mem_free(r.agents.items[i].name);
         agentfile_free(r.agents.items[i].file);
@@ -392,7 +456,8 @@ int replay_run(struct bundle *bundle, const char *script_text, json_t **ret, str
     while (r.replies.len)
         json_decref(r.replies.items[--r.replies.len].answer);
     vec_free(&r.replies);
-    json_t *const values[] = {r.run, r.stages, r.calls, r.handoffs, r.keys, r.ungrounded, r.differences};
+    json_t *const values[] = {r.run,      r.stages,  r.calls,      r.handoffs,   r.keys,
+                              r.contents, r.stopped, r.ungrounded, r.differences};
     for (size_t i = 0; i < ARRAY_LEN(values); i++)
         json_decref(values[i]);
     return status;

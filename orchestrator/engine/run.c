@@ -245,6 +245,7 @@ void run_answer(struct run *run, uint64_t call, const json_t *answer, const stru
 void run_reply(struct run *run, int64_t rank, uint64_t call, json_t *answer_consumed)
 {
     if (!run->resumed) {
+        run_hear(run, answer_consumed);
         run_answer(run, call, answer_consumed, NULL);
         json_decref(answer_consumed);
         return;
@@ -269,6 +270,7 @@ static void give_replies(struct run *run)
 {
     while (run->replies.len && !has_unplaced(run)) {
         struct reply reply = run->replies.items[--run->replies.len];
+        run_hear(run, reply.answer);
         run_answer(run, reply.call, reply.answer, NULL);
         json_decref(reply.answer);
     }
@@ -453,6 +455,7 @@ int run_new(const struct run_env *env, const char *id, struct store_lock *lock_t
     run->occurrences = json_object();
     run->handoffs = json_object();
     run->keys = json_object();
+    run->contents = json_object();
     run->ungrounded = json_object();
     run->cache_lock = -1;
     run->end_timer = loop_timer_new(env->loop, end_later, run);
@@ -562,6 +565,8 @@ struct run *run_free(struct run *run)
     json_decref(run->inbox_taken);
     json_decref(run->handoffs);
     json_decref(run->keys);
+    json_decref(run->contents);
+    loops_free(run->loops);
     json_decref(run->ungrounded);
     json_decref(run->record);
     json_decref(run->end_result);

@@ -4,6 +4,7 @@
 #include "agentfile/agentfile.h"
 #include "base/vec.h"
 #include "engine/focus.h"
+#include "engine/loops.h"
 #include "engine/run.h"
 #include "engine/workspace.h"
 #include "script/script.h"
@@ -24,6 +25,7 @@ struct stage {
     struct focus focus;
     json_t *parents;        // handoff objects
     char key[HASH_TEXT];
+    char input[HASH_TEXT];  // what the agent is asked, wherever its parents come from
     char worker[64];        // role and version of the worker program
     int seq, occurrence, attempt;
     int losses;             // workers that were lost at it; attempts also count restarts of the engine, which are not its fault
@@ -81,6 +83,8 @@ struct run {
     json_t *places;                 // "key/occurrence" -> seq of the journaled stages; NULL until a resumed run needs it
     json_t *handoffs;               // id -> handoff object
     json_t *keys;                   // handoff id -> what it is worth as a parent of a key
+    json_t *contents;               // handoff id -> hash of what it says
+    struct loops *loops;            // NULL before the first stage
     json_t *ungrounded;             // handoff id -> claims its receipts do not show
     VEC(struct reply) replies;      // latest first
     int next_seq;                   // 0: not yet known
@@ -114,6 +118,7 @@ void run_answer(struct run *run, uint64_t call, const json_t *answer, const stru
 // The same for an answer that came at `rank` (wall clock). While a resumed run replays, answers are given in the order of their ranks,
 // each when the script has asked for all it asks before: tasks that share a variable see the others come by as they did before.
 void run_reply(struct run *run, int64_t rank, uint64_t call, json_t *answer_consumed);
+void run_hear(struct run *run, const json_t *answer); // stage_loops.c: the script is about to hear it
 
 // --- run_checkouts.c ---
 void run_need_checkouts(struct run *run); // stage_prepared() is called when they are there

@@ -73,6 +73,7 @@ void stage_remember(struct run *run, const json_t *handoff, const char *key)
     key_of_parent(content, key, parent);
     json_put(run->handoffs, id, json_incref((json_t *)(uintptr_t)handoff)); // never changed once sealed
     json_put_str(run->keys, id, parent);
+    json_put_str(run->contents, id, content);
 }
 
 // --- beginning ---
@@ -105,11 +106,13 @@ static int collect_parents(struct run *run, struct stage *s, struct err *err)
 static void compute_key(struct run *run, struct stage *s, const char *version)
 {
     snprintf(s->worker, sizeof(s->worker), "%s/%s", s->role, version);
-    AUTO_JSON json_t *parents = json_array();
+    AUTO_JSON json_t *parents = json_array(), *contents = json_array();
     size_t i;
     json_t *parent;
-    json_array_foreach (s->parents, i, parent)
+    json_array_foreach (s->parents, i, parent) {
         json_add_str(parents, json_str(run->keys, json_str(parent, "id", ""), ""));
+        json_add_str(contents, json_str(run->contents, json_str(parent, "id", ""), ""));
+    }
     struct key_parts parts = {.agent_hash = s->agent->hash,
                               .worker = s->worker,
                               .mode = s->focus.mode,
@@ -119,6 +122,8 @@ static void compute_key(struct run *run, struct stage *s, const char *version)
                               .project = s->needs_project ? run->facts->base : NULL,
                               .operator_rules = json_list(json_obj(run->record, "options"), "operator_rules")};
     key_of_stage(&parts, s->key);
+    parts.parents = contents;
+    key_of_stage(&parts, s->input);
 }
 
 // The occurrences that earlier calls of this run have, as "key/occurrence".
@@ -170,6 +175,7 @@ static void reuse(struct run *run, struct stage *s, const json_t *record)
     int seq = (int)json_int(record, "seq", 0);
     s->seq = seq;
     s->attempt = (int)json_int(record, "attempt", 1);
+    stage_placed(s);
     json_t *body = stage_facts_new(s);
     json_put_str(body, "state", stage_state_name(state));
     json_put_str(body, "summary", json_str(handoff, "summary", NULL));
@@ -288,10 +294,11 @@ static int place(struct run *run, struct stage *s, struct err *err)
     }
     AUTO_JSON json_t *elsewhere = record ? NULL : stage_reusable_new(s);
     r = record ? take_over(run, s, record, err) : reserve(run, s, err);
-    if (r == 0 && elsewhere)
-        return stage_adopt(s, elsewhere, err);
     if (r < 0)
         return r;
+    stage_placed(s);
+    if (elsewhere)
+        return stage_adopt(s, elsewhere, err);
     if (s->focus.missing)
         block_on_context(run, s);
     else
@@ -311,6 +318,8 @@ static void go_on(struct run *run, struct stage *s)
     struct err err;
     compute_key(run, s, s->version);
     choose_occurrence(run, s);
+    if (stage_would_loop(s))
+        return;
     if (place(run, s, &err) == 0)
         return;
     if (err.code == ERR_CONFLICT)

@@ -14,6 +14,11 @@ json_t *stage_facts_new(const struct stage *s);                // {stage, agent,
 void stage_remember(struct run *run, const json_t *handoff, const char *key);
 void stage_choose_id(const struct stage *s, int64_t now, char id[HANDOFF_ID_MAX]); // one that no handoff of the run has
 
+// --- stage_loops.c ---
+void stage_placed(struct stage *s); // it has its number
+// Ends the run when this stage would only repeat what was done (tbl/events.def: loop_stopped). True: s is gone.
+bool stage_would_loop(struct stage *s);
+
 // --- stage_reuse.c ---
 // A completed stage of another run with the same key, when the script wants it; new reference or NULL.
 json_t *stage_reusable_new(const struct stage *s);

@@ -280,6 +280,8 @@ static void words(struct progress *p, const char *run, enum event_kind kind, con
         line = str_printf("! %s expects '%s' and no earlier stage has it", json_str(body, "agent", "?"), json_str(body, "expected", "?"));
     else if (kind == EVENT_GATE_CLOSED)
         line = str_printf("! gate closed: %s", json_str(body, "reason", ""));
+    else if (kind == EVENT_LOOP_STOPPED)
+        line = str_printf("! stopped: %s", json_str(body, "reason", ""));
     else if (kind == EVENT_CLAIM_UNGROUNDED)
         line = str_printf("! %s claims what its receipts do not show", json_str(body, "agent", "?"));
     else if (kind == EVENT_APPROVAL_ASKED)
