@@ -76,6 +76,25 @@ function parallel(given, fn, limit) end
 ---@return boolean open
 function chain(steps, given) end
 
+---@class Child
+---@field workflow string name, or path of a .lua file (from the folder of the file that asks)
+---@field params? table
+---@field project? string default: the project of the run that asks
+---@field key? string a run that has this key already answers
+---@field timeout? Duration
+
+---@class ChildResult
+---@field ok boolean outcome is "accepted"
+---@field outcome string final state of the run
+---@field reason? string
+---@field result table what it finished with
+---@field run string
+
+---Starts another workflow as a run of its own and waits for its end.
+---@param given Child
+---@return ChildResult
+function run_workflow(given) end
+
 ---Asks people.
 ---@param given string|{ question: string, expires?: Duration, about?: any }
 ---@return boolean approved

@@ -315,6 +315,20 @@ function gate(result, want)
   return answer.open == true, answer.reason or ""
 end
 
+-- Child workflows -------------------------------------------------------------------------------
+
+local CHILD_KEYS = {
+  workflow = "string", params = "table", project = "string", key = "string", timeout = "number|string",
+}
+
+function run_workflow(given)
+  check_keys("run_workflow", given, CHILD_KEYS)
+  return ask("child", {
+    workflow = need("run_workflow", given, "workflow"), params = plain(given.params), project = given.project,
+    key = given.key, timeout_ms = given.timeout and duration("run_workflow, timeout", given.timeout),
+  })
+end
+
 -- Other calls -----------------------------------------------------------------------------------
 
 function approve(given)

@@ -2,7 +2,6 @@
 
 #include "base/clock.h"
 #include "base/file.h"
-#include "base/id.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
@@ -14,13 +13,13 @@
 #include "engine/parking.h"
 #include "engine/pool.h"
 #include "engine/run.h"
+#include "engine/starting.h"
 #include "script/script.h"
 
 #include <stdio.h>
 #include <string.h>
 
 #define LOOK_AROUND_NS (150 * NS_PER_MS) // how often other processes' requests (cancel, approval) are looked for
-#define ID_TRIES       20
 #define PARK_ABOVE     64                // with more runs than this, those that only sleep leave the memory
 #define PARK_MIN_NS    (2 * NS_PER_SEC)  // shorter sleeps are not worth it
 
@@ -34,6 +33,7 @@ struct engine {
     bool look_on; // the timer runs: every start would put it off
     struct agents *agents;
     struct script_cache *scripts;
+    struct starting starting;
     struct loop_timer *look_timer, *bury_timer, *admit_timer;
     struct admission *admission;
     bool admits;   // the queue of the journal was taken up: before, new runs are behind those in it
@@ -114,6 +114,13 @@ static void on_event(void *user, const char *run, enum event_kind kind, const js
         e->options.event(e->options.user, run, kind, body);
 }
 
+// Those that wait for the run hear of its end; their list may change meanwhile.
+static void tell_parents(struct engine *e, const char *id, const struct err *why)
+{
+    for (size_t i = 0; i < e->runs.len;)
+        i = run_child_ended(e->runs.items[i], id, why) ? 0 : i + 1;
+}
+
 // When the turn is over: whoever is inside of a run may be its own reason for a free place.
 static void admit_soon(struct engine *e)
 {
@@ -136,6 +143,7 @@ static void on_ended(void *user, struct run *run, enum run_state state, const js
     admit_soon(e);
     if (e->options.ended)
         e->options.ended(e->options.user, run_id(run), state, result, why);
+    tell_parents(e, run_id(run), why);
 }
 
 static void park_sleepers(struct engine *e)
@@ -159,8 +167,9 @@ static void look_around(void *user)
 {
     struct engine *e = user;
     bool changed = store_changed_elsewhere(e->options.store);
-    for (size_t i = 0; i < e->runs.len && changed; i++)
-        run_look_around(e->runs.items[i]);
+    for (size_t i = 0; i < e->runs.len; i++)
+        if (changed || run_watches(e->runs.items[i]))
+            run_look_around(e->runs.items[i]);
     if (changed || e->looking)
         e->looking = parking_look(e->parking);
     park_sleepers(e);
@@ -189,6 +198,7 @@ int engine_new(const struct engine_options *options, struct engine **ret, struct
     e->parking = parking_new(options->loop, options->store, wake, e);
     e->agents = agents_new(options->store, options->data_dir);
     e->scripts = script_cache_new();
+    e->starting = (struct starting){e->options.store, e->agents, e->scripts, e->data_dir};
     static const struct pool_events EVENTS = {.dispatched = on_dispatched,
                                               .progress = on_progress,
                                               .result = on_result,
@@ -235,6 +245,34 @@ size_t engine_run_count(const struct engine *e)
     return e->runs.len + parking_count(e->parking);
 }
 
+static int family_create(void *user, const json_t *parent, const json_t *wanted, char ret_id[STORE_NAME_MAX], struct err *err)
+{
+    struct engine *e = user;
+    return starting_child(&e->starting, parent, wanted, ret_id, err);
+}
+
+static bool family_has(void *user, const char *id)
+{
+    struct engine *e = user;
+    for (size_t i = 0; i < e->runs.len; i++)
+        if (str_eq(run_id(e->runs.items[i]), id))
+            return true;
+    return parking_has(e->parking, id);
+}
+
+static int family_take_up(void *user, const char *id, struct err *err)
+{
+    struct err own;
+    return family_has(user, id) ? 0 : engine_resume(user, id, err ? err : &own);
+}
+
+static void family_cancel(void *user, const char *id, const char *reason)
+{
+    engine_cancel(user, id, reason, NULL);
+}
+
+static const struct run_family FAMILY = {family_create, family_take_up, family_has, family_cancel};
+
 static int take_up(struct engine *e, const char *id, struct store_lock *lock_take, struct err *err)
 {
     struct run_env env = {.loop = e->options.loop,
@@ -243,6 +281,7 @@ static int take_up(struct engine *e, const char *id, struct store_lock *lock_tak
                           .agents = e->agents,
                           .scripts = e->scripts,
                           .pool = e->pool,
+                          .family = &FAMILY,
                           .may_ask = e->options.may_ask,
                           .user = e,
                           .event = on_event,
@@ -385,43 +424,6 @@ size_t engine_stages_at_work(const struct engine *e)
 
 // --- starting ---
 
-struct parts { // what a new run needs, gathered before anything is journaled
-    json_t *params, *agents, *options;
-    char *script, *name, *project;
-    size_t script_len;
-    char script_hash[HASH_TEXT];
-};
-
-static void parts_free(struct parts *p)
-{
-    json_decref(p->params);
-    json_decref(p->agents);
-    json_decref(p->options);
-    mem_free(p->script);
-    mem_free(p->name);
-    mem_free(p->project);
-}
-
-static int gather_script(struct engine *e, const struct engine_request *q, struct parts *p, json_t **ret_declaration,
-                         struct err *err)
-{
-    int r = catalog_workflow(e->data_dir, q->workflow, &p->script, &p->script_len, &p->name, err);
-    if (r < 0)
-        return r;
-    AUTO_FREE char *file = str_printf("%s.lua", p->name);
-    struct script_limits limits = {.cache = e->scripts};
-    json_t *declaration = script_declare_new(p->script, p->script_len, file, &limits, err);
-    if (!declaration)
-        return -(int)err->code;
-    p->params = script_params_new(declaration, q->params, q->params_from_text, err);
-    if (!p->params) {
-        json_decref(declaration);
-        return -(int)err->code;
-    }
-    *ret_declaration = declaration;
-    return store_artifact_put(e->options.store, p->script, p->script_len, p->script_hash, err);
-}
-
 static int gather(struct engine *e, const struct engine_request *q, struct parts *p, struct err *err)
 {
     json_t *declaration = NULL;
@@ -430,7 +432,7 @@ static int gather(struct engine *e, const struct engine_request *q, struct parts
         return err_wrap(err, "the project");
     if (!file_is_dir(p->project))
         return err_set(err, ERR_INVALID, "the project '%s' is not a folder", p->project);
-    int r = gather_script(e, q, p, &declaration, err);
+    int r = parts_script(&e->starting, q->workflow, q->params, q->params_from_text, p, &declaration, err);
     if (r == 0)
         r = agents_gather(e->agents, q->agent_dirs, json_list(declaration, "agents"), p->name, &p->agents, err);
     json_decref(declaration);
@@ -440,34 +442,9 @@ static int gather(struct engine *e, const struct engine_request *q, struct parts
         json_add_str(rules, *rule);
     json_put(p->options, "operator_rules", rules);
     json_put_int(p->options, "wall_ms", q->wall_ms);
+    if (p->folder)
+        json_put_str(p->options, "folder", p->folder);
     return r;
-}
-
-// Journals the run under a fresh id. 1: its idempotency key is known.
-static int journal(struct engine *e, const struct engine_request *q, const struct parts *p, char id[STORE_NAME_MAX],
-                   struct err *err)
-{
-    for (int i = 0; i < ID_TRIES; i++) {
-        char tag[ID_SHORT_TEXT], fresh[STORE_NAME_MAX];
-        id_short(tag);
-        snprintf(fresh, sizeof(fresh), "%.200s-%s", p->name, tag);
-        for (char *c = fresh; *c; c++)
-            if (!((*c >= 'a' && *c <= 'z') || (*c >= '0' && *c <= '9') || *c == '-'))
-                *c = '-';
-        struct store_run run = {.id = fresh,
-                                .workflow = p->name,
-                                .script_hash = p->script_hash,
-                                .project = p->project,
-                                .key = q->key,
-                                .caller = q->caller,
-                                .params = p->params,
-                                .agents = p->agents,
-                                .options = p->options};
-        int r = store_run_create(e->options.store, &run, id, err);
-        if (r != -ERR_EXISTS)
-            return r;
-    }
-    return err_set(err, ERR_EXISTS, "no free run id was found in %d tries", ID_TRIES);
 }
 
 struct queued { // is told when it is on disk
@@ -535,7 +512,7 @@ int engine_start(struct engine *e, const struct engine_request *q, char ret_run[
     if (r == 0)
         r = batch_join(e->batch, NULL, NULL, err);
     if (r == 0)
-        r = journal(e, q, &p, ret_run, err);
+        r = parts_journal(&e->starting, &p, q->key, q->caller, NULL, ret_run, err);
     if (r == 0 && waits > 0)
         r = enqueue(e, ret_run, &p, err);
     else if (r == 0)

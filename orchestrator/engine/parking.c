@@ -97,6 +97,14 @@ size_t parking_count(const struct parking *p)
     return p->runs.len;
 }
 
+bool parking_has(const struct parking *p, const char *run)
+{
+    for (size_t i = 0; i < p->runs.len; i++)
+        if (str_eq(p->runs.items[i].run, run))
+            return true;
+    return false;
+}
+
 bool parking_wake(struct parking *p, const char *run)
 {
     for (size_t i = 0; i < p->runs.len; i++) {

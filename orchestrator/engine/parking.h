@@ -16,6 +16,7 @@ struct parking *parking_new(struct loop *loop, struct store *store,
 struct parking *parking_free(struct parking *p); // lets go of all runs. NULL allowed; returns NULL
 void parking_add(struct parking *p, const char *run, struct store_lock *lock_take, int64_t wake_ns); // wall clock
 size_t parking_count(const struct parking *p);
+bool parking_has(const struct parking *p, const char *run);
 bool parking_wake(struct parking *p, const char *run); // at once; false: it is not parked here
 // Another process has written: looks for cancel requests, a bounded number of runs per call. True: not all were looked at yet.
 bool parking_look(struct parking *p);

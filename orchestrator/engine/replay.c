@@ -171,8 +171,7 @@ static void decide_loop(struct replay *r, const char *task, unsigned n, const js
     json_decref(now);
 }
 
-static int answer_stage(struct replay *r, const char *task, unsigned n, const json_t *args, const json_t *call, json_t **ret,
-                        struct err *err)
+static int answer_stage(struct replay *r, const char *task, unsigned n, const json_t *args, const json_t *call, json_t **ret)
 {
     const json_t *journaled = json_obj(call, "answer");
     const char *before = json_str(journaled, "key", "");
@@ -190,7 +189,7 @@ static int answer_stage(struct replay *r, const char *task, unsigned n, const js
         decide_loop(r, task, n, args, &asked, call, stage != NULL);
     enum stage_state state = STAGE_RESERVED;
     if (!stage || !stage_state_from_name(json_str(stage, "state", ""), &state) || !stage_state_final(state))
-        return err_set(err, ERR_CANCELLED, "the journal ends here: stage %u of task %s was not finished", n, task);
+        return 0; // the run ended before it did
     const json_t *handoff = json_obj(stage, "handoff");
     int seq = (int)json_int(stage, "seq", 0);
     remember(r, handoff, json_str(stage, "key", NULL));
@@ -202,15 +201,20 @@ static int answer_stage(struct replay *r, const char *task, unsigned n, const js
 
 // --- the host ---
 
+// What came later than the call itself stands beside it.
+static const json_t *find_beside(const struct replay *r, const char *task, unsigned n)
+{
+    AUTO_FREE char *place = str_printf("%s~", task);
+    return json_object_get(find_call(r, place, n), "answer");
+}
+
 // When the journal has the answer of this call; 0: it came at once.
 static int64_t rank_of(const struct replay *r, const char *task, unsigned n, const char *op, const json_t *answer)
 {
-    if (str_eq(op, "approve"))
+    if (str_eq(op, "approve") || str_eq(op, "child"))
         return json_int(answer, "at_ns", 0);
-    if (str_eq(op, "sleep")) {
-        AUTO_FREE char *place = str_printf("%s~", task);
-        return json_int(find_call(r, place, n), "answer", 0);
-    }
+    if (str_eq(op, "sleep"))
+        return json_integer_value(find_beside(r, task, n));
     size_t i;
     json_t *stage;
     json_array_foreach (r->stages, i, stage)
@@ -251,6 +255,19 @@ static void give_replies(struct replay *r)
     }
 }
 
+// The answers that are not what stands at the call's own place. *ret stays NULL when the run ended before the answer came.
+static int answer_later(struct replay *r, const char *task, unsigned n, const char *op, const json_t *answer, json_t **ret,
+                        struct err *err)
+{
+    const json_t *beside = find_beside(r, task, n);
+    if (json_str(answer, "error", NULL))
+        return err_set(err, ERR_INVALID, "%s", json_str(answer, "error", ""));
+    if (beside)
+        *ret = str_eq(op, "sleep") ? json_null() : json_deep_copy(beside);
+    return 0;
+}
+
+// *ret stays NULL when the run ended before the answer came.
 static int decide_call(struct replay *r, const char *task, unsigned n, const char *op, const json_t *args, json_t **ret,
                        struct err *err)
 {
@@ -261,7 +278,7 @@ static int decide_call(struct replay *r, const char *task, unsigned n, const cha
     }
     r->answered++;
     if (str_eq(op, "stage"))
-        return answer_stage(r, task, n, args, call, ret, err);
+        return answer_stage(r, task, n, args, call, ret);
     char hash[HASH_TEXT];
     json_hash(args, hash);
     if (!str_eq(hash, json_str(call, "request_hash", "")))
@@ -274,7 +291,9 @@ static int decide_call(struct replay *r, const char *task, unsigned n, const cha
         if (open != json_flag(now, "open", false))
             differ(r, task, n, op, "gate", json_str(answer, "reason", ""), json_str(now, "reason", ""));
     }
-    *ret = str_eq(op, "sleep") ? json_null() : json_deep_copy(answer);
+    if (str_eq(op, "sleep") || str_eq(op, "child"))
+        return answer_later(r, task, n, op, answer, ret, err);
+    *ret = json_deep_copy(answer);
     return 0;
 }
 
@@ -284,7 +303,7 @@ static int on_call(void *ctx, uint64_t call_id, const char *task, unsigned n, co
     struct replay *r = ctx;
     json_t *answer = NULL;
     int status = decide_call(r, task, n, op, args, &answer, err);
-    int64_t rank = status == 0 ? rank_of(r, task, n, op, answer) : 0;
+    int64_t rank = status == 0 && answer ? rank_of(r, task, n, op, answer) : 0;
     if (rank)
         reply_later(r, rank, call_id, answer);
     else

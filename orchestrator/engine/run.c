@@ -84,7 +84,7 @@ static void ended(struct run *run, const struct err *why)
     json_decref(result);
 }
 
-static void stop_here(struct run *run, const struct err *why)
+void run_stop_here(struct run *run, const struct err *why)
 {
     if (run->stopped)
         return;
@@ -142,7 +142,7 @@ static void after_end(struct run *run)
 {
     struct err err;
     if (run->failure.code != ERR_OK) {
-        stop_here(run, &run->failure);
+        run_stop_here(run, &run->failure);
         return;
     }
     // Without a project there is nothing measured; `baton report` writes one all the same, whenever it is asked for.
@@ -185,9 +185,9 @@ static void end_later(void *user)
     struct run *run = user;
     if (run->closing || run->stopped)
         return;
-    if (run->stages.len == 0 && !run->preparing)
+    if (run->stages.len == 0 && !run->preparing && children_gone(run))
         close_run(run);
-    else // a stage's process or git has not gone yet: its end is noticed within milliseconds
+    else // a stage's process, git or a child has not gone yet: its end is noticed within milliseconds
         loop_timer_start(run->end_timer, 20 * NS_PER_MS, 0);
 }
 
@@ -301,18 +301,20 @@ static void settled(void *user, const struct err *why)
     if (why) {
         struct err err = *why;
         err_wrap(&err, "run '%s' stops here and can be resumed", run->id);
-        stop_here(run, &err);
+        run_stop_here(run, &err);
     } else if (run->closing) {
         after_end(run);
     } else {
         stage_dispatch_reserved(run);
+        children_take_up(run);
     }
 }
 
 // With nothing to take away but the run itself, its end needs no turn of its own.
 static bool ends_at_once(const struct run *run)
 {
-    return run->ending && !run->closing && run->stages.len == 0 && !run->preparing && !run->workspace && !run->resumed;
+    return run->ending && !run->closing && run->stages.len == 0 && !run->preparing && !run->workspace && !run->resumed &&
+           !run->children;
 }
 
 bool run_turn(struct run *run, void (*fn)(struct run *run, void *arg), void *arg)
@@ -326,7 +328,7 @@ bool run_turn(struct run *run, void (*fn)(struct run *run, void *arg), void *arg
         return false;
     if (batch_join(run->env.batch, settled, run, &err) < 0) {
         err_wrap(&err, "run '%s' stops here and can be resumed", run->id);
-        stop_here(run, &err);
+        run_stop_here(run, &err);
         return false;
     }
     run->in_turn = true;
@@ -413,6 +415,7 @@ void run_look_around(struct run *run)
         run_cancel(run, reason);
     else
         run_read_inbox(run);
+    children_look(run);
 }
 
 // --- load and free ---
@@ -493,7 +496,7 @@ bool run_sleeps(const struct run *run, int64_t *ret_wake_ns)
     int64_t wake_ns = INT64_MAX;
     for (size_t i = 0; i < run->waitings.len; i++) {
         const struct waiting *w = run->waitings.items[i];
-        if (w->approval)
+        if (w->kind != WAIT_SLEEP)
             return false;
         wake_ns = w->wake_ns < wake_ns ? w->wake_ns : wake_ns;
     }

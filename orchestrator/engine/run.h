@@ -15,6 +15,15 @@
 struct run;
 struct script_cache;
 
+// What a run asks its process about other runs.
+struct run_family {
+    // Journals a child of the run `parent` (its record); see starting.h.
+    int (*create)(void *user, const json_t *parent, const json_t *wanted, char ret_id[STORE_NAME_MAX], struct err *err);
+    int (*take_up)(void *user, const char *id, struct err *err); // 0 also when this process has it already
+    bool (*has)(void *user, const char *id);                     // this process has it
+    void (*cancel)(void *user, const char *id, const char *reason);
+};
+
 struct run_env {
     struct loop *loop;
     struct store *store;
@@ -22,6 +31,7 @@ struct run_env {
     struct agents *agents;
     struct script_cache *scripts;
     struct pool *pool;
+    const struct run_family *family;
     bool may_ask; // somebody can answer an approval; if not, "ask" means "no"
     void *user;
     // Everything that happens, also what is too small to be journaled (progress). body is borrowed.
@@ -47,6 +57,9 @@ void run_begin(struct run *run);
 void run_cancel(struct run *run, const char *reason);
 // Other processes may have asked for something (cancel, approval): look.
 void run_look_around(struct run *run);
+bool run_watches(const struct run *run); // it waits for a run of another process: look around also when nothing was heard
+// A run of this process ended, or (why) cannot go on in it. True: this run waited for it.
+bool run_child_ended(struct run *run, const char *child, const struct err *why);
 
 // Does this run wait for the lease? Then the event is taken and true returned.
 bool run_stage_dispatched(struct run *run, uint64_t lease, pid_t worker);

@@ -38,14 +38,18 @@ struct stage {
     enum stage_state ending_state;
 };
 
-struct waiting { // a script call that time or people answer
+enum wait_kind { WAIT_SLEEP, WAIT_APPROVAL, WAIT_CHILD };
+
+struct waiting { // a script call that time, people or other runs answer
     struct run *run;
-    uint64_t call;
-    char *task;
+    enum wait_kind kind;
+    uint64_t call, order;   // order: of the waits of this process
+    char *task, *op;
     unsigned n;
-    bool approval;
     int64_t wake_ns;        // of a sleep, wall clock
     int64_t after;          // approval: inbox records up to this one came before the question
+    char *child;            // run that is waited for
+    bool foreign;           // another process has the child
     json_t *args;
     struct loop_timer *timer;
 };
@@ -91,6 +95,10 @@ struct run {
     int64_t last_id_ns;             // latest stamp of a handoff that was moved on because the second was taken
     int64_t inbox_seen;
     json_t *inbox_taken;            // inbox records that have answered a question; NULL until somebody asks
+    uint64_t waits_made;
+    unsigned children;              // that it asked for
+    bool children_asked;            // in this turn
+    bool children_told;             // that it is over
     bool in_turn, ending, resumed, preparing;
     bool woken;                     // it was parked in this process
     bool final;                     // its final state is on disk
@@ -113,6 +121,7 @@ void run_note(struct run *run, enum event_kind kind, json_t *body_consumed);
 void run_tell(struct run *run, enum event_kind kind, json_t *body_consumed); // the same without the journal
 // Outside a turn, for what need not be on disk at once: journaled with the next turn or in a few milliseconds, then told.
 void run_note_late(struct run *run, enum event_kind kind, json_t *body_consumed);
+void run_stop_here(struct run *run, const struct err *why); // in this process; it can be resumed
 void run_end(struct run *run, enum run_state state, const json_t *result, const char *reason);
 void run_answer(struct run *run, uint64_t call, const json_t *answer, const struct err *failure);
 // The same for an answer that came at `rank` (wall clock). While a resumed run replays, answers are given in the order of their ranks,
@@ -125,12 +134,15 @@ void run_need_checkouts(struct run *run); // stage_prepared() is called when the
 void run_prepare_checkouts(struct run *run);
 bool run_has_old_checkouts(const struct run *run); // an earlier process made them, and this one has not needed them
 
-// --- calls.c ---
+// --- calls.c; waits.c, inbox.c, children.c ---
 int run_host_call(void *ctx, uint64_t call_id, const char *task, unsigned n, const char *op, const json_t *args,
                   json_t **ret_answer, struct err *err);
 void run_host_log(void *ctx, const char *task, const char *text);
 void waiting_free(struct waiting *w); // takes it out of the run's list
 void run_read_inbox(struct run *run);
+void children_take_up(struct run *run); // after the turn is on disk
+void children_look(struct run *run);    // at those that another process has
+bool children_gone(struct run *run);    // at its end: tells them that it is over; true: none is at work here any more
 
 // --- stage.c ---
 int stage_begin(struct run *run, uint64_t call, const char *task, unsigned n, const json_t *args, json_t **ret_answer,

@@ -41,8 +41,9 @@ static void on_event(void *user, const char *run, enum event_kind kind, const js
 static void on_ended(void *user, const char *run, enum run_state state, const json_t *result, const struct err *why)
 {
     struct session *s = user;
-    (void)run;
     (void)result;
+    if (*s->run && !str_eq(run, s->run)) // a child's end is its parent's affair
+        return;
     s->ended = true;
     s->state = state;
     if (why)
@@ -184,6 +185,21 @@ int cmd_tune(const struct cli *cli)
     return start(cli, "relay", dir);
 }
 
+// The run above all unfinished ones: with it, those below it go on too.
+static char *first_of_family(struct store *store, const char *run)
+{
+    char *first = str_dup(run);
+    for (;;) {
+        AUTO_JSON json_t *record = first ? store_run_get_new(store, first, NULL) : NULL;
+        const char *parent = json_str(record, "parent", NULL);
+        AUTO_JSON json_t *above = parent ? store_run_get_new(store, parent, NULL) : NULL;
+        enum run_state state = RUN_LOST;
+        if (!above || !run_state_from_name(json_str(above, "state", ""), &state) || run_state_final(state))
+            return first;
+        str_set(&first, parent);
+    }
+}
+
 int cmd_resume(const struct cli *cli)
 {
     struct session s = {0};
@@ -196,7 +212,7 @@ int cmd_resume(const struct cli *cli)
         r = commands_find_run(s.store, cli_arg(cli, 0), &run, &err);
     } else {
         AUTO_JSON json_t *open = store_run_list_new(s.store, &(struct store_run_filter){.unfinished = true, .limit = 1}, &err);
-        run = str_dup(json_str(json_array_get(open, 0), "id", NULL));
+        run = first_of_family(s.store, json_str(json_array_get(open, 0), "id", NULL));
         r = run ? 0 : err_set(&err, ERR_NOT_FOUND, "no run is unfinished");
     }
     if (r == 0) {

@@ -9,6 +9,7 @@
 #include "loop/loop.h"
 #include "report/model.h"
 #include "report/report.h"
+#include "main/shown.h"
 #include "main/summary.h"
 
 #include <stdlib.h>
@@ -47,16 +48,6 @@ static int enter(const struct cli *cli, struct opened *o, struct err *err)
     if (r < 0)
         leave(o);
     return r;
-}
-
-#define STATE_TEXT_MAX 96
-
-// "queued, 3rd"
-static void state_words(const char *state, int64_t position, char out[STATE_TEXT_MAX])
-{
-    char ordinal[COMMANDS_ORDINAL_MAX];
-    commands_ordinal(position, ordinal);
-    snprintf(out, STATE_TEXT_MAX, "%s%s%s", state, position ? ", " : "", position ? ordinal : "");
 }
 
 // Those in the queue get their position.
@@ -105,13 +96,7 @@ int cmd_runs(const struct cli *cli)
         leave(&o);
         return 0;
     }
-    json_array_foreach (runs, i, run) {
-        char when[CLOCK_TEXT_MAX], state_text[STATE_TEXT_MAX];
-        clock_iso(json_int(run, "created_ns", 0), when);
-        const char *is = json_flag(run, "interrupted", false) ? "interrupted" : json_str(run, "state", "");
-        state_words(is, json_int(run, "position", 0), state_text);
-        printf("%-22s %-18s %.19sZ  %s\n", json_str(run, "id", ""), state_text, when, json_str(run, "project", ""));
-    }
+    shown_print_runs(runs);
     if (json_array_size(runs) == 0)
         fprintf(stderr, "%s\n", state || filter.unfinished ? "no such runs; 'baton runs' lists all" : "no runs yet; begin with: baton tune DIR");
     json_decref(runs);
@@ -152,18 +137,21 @@ int cmd_show(const struct cli *cli)
         return cli_fail(&err);
     json_t *model = report_model_new(o.store, o.run, &err);
     int status = 0;
+    if (model)
+        shown_put(o.store, o.run, model);
     if (!model) {
         status = cli_fail(&err);
     } else if (cli_flag(cli, "json")) {
         put_position(o.store, o.run, model);
         commands_print_json(model);
     } else {
-        char state[STATE_TEXT_MAX];
+        char state[SHOWN_STATE_MAX];
         put_position(o.store, o.run, model);
         const char *is = json_flag(model, "interrupted", false) ? "interrupted" : json_str(model, "state", "");
-        state_words(is, json_int(model, "position", 0), state);
+        shown_state(is, json_int(model, "position", 0), state);
         printf("run      %s (%s)\nstate    %s%s%s\nproject  %s\n", o.run, json_str(model, "workflow", ""), state,
                json_str(model, "reason", NULL) ? ": " : "", json_str(model, "reason", ""), json_str(model, "project", ""));
+        shown_print(model);
         print_stages(model);
         json_decref(model);
         if (summary_print(o.store, o.run, stdout, &err) < 0)
@@ -180,13 +168,19 @@ static bool is_final(struct store *store, const char *run)
     return !record || (run_state_from_name(json_str(record, "state", ""), &state) && run_state_final(state));
 }
 
+struct closing {
+    struct loop *loop;
+    const char *run;
+};
+
 static void on_closed(void *user, const char *run, enum run_state state, const json_t *result, const struct err *why)
 {
-    (void)run;
+    const struct closing *c = user;
     (void)state;
     (void)result;
     (void)why;
-    loop_stop(user);
+    if (str_eq(run, c->run)) // those below it end before it
+        loop_stop(c->loop);
 }
 
 // Takes up a run that no live process has, only to end it: checkouts and branch go with it. ERR_CONFLICT: somebody has it.
@@ -195,11 +189,12 @@ static int close_here(const struct opened *o, struct err *err)
     struct loop *loop = NULL;
     struct engine *engine = NULL;
     int r = loop_new(&loop, err);
+    struct closing closing = {.loop = loop, .run = o->run};
     struct engine_options options = {.loop = loop,
                                      .store = o->store,
                                      .program_dir = o->places.programs,
                                      .data_dir = o->places.data,
-                                     .user = loop,
+                                     .user = &closing,
                                      .ended = on_closed};
     if (r == 0)
         r = engine_new(&options, &engine, err);

@@ -1,6 +1,7 @@
 // baton workflow list, check.
 #include "main/commands.h"
 
+#include "base/file.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "engine/catalog.h"
@@ -9,9 +10,29 @@
 
 #include <string.h>
 
+struct asked {
+    struct agentset *agents;
+    const char *data_dir;
+    char *folder; // of the workflow that is checked
+};
+
 static bool agent_exists(void *ctx, const char *name)
 {
-    return agentset_find(ctx, name) != NULL;
+    const struct asked *a = ctx;
+    return agentset_find(a->agents, name) != NULL;
+}
+
+static bool workflow_exists(void *ctx, const char *workflow)
+{
+    const struct asked *a = ctx;
+    bool beside = str_ends(workflow, ".lua") && workflow[0] != '/' && a->folder;
+    AUTO_FREE char *path = beside ? path_join(a->folder, workflow) : str_dup(workflow);
+    char *text = NULL, *name = NULL;
+    size_t len = 0;
+    bool there = catalog_workflow(a->data_dir, path, &text, &len, &name, NULL) == 0;
+    mem_free(text);
+    mem_free(name);
+    return there;
 }
 
 static void print_check(const json_t *result, const char *path)
@@ -53,10 +74,14 @@ int cmd_workflow_check(const struct cli *cli)
     if (places_find(&places, &err) < 0)
         return cli_fail(&err);
     struct agentset *agents = catalog_agents(places.data, cli_values(cli, "agents"));
-    struct script_check_host host = {.ctx = agents, .agent_exists = agent_exists};
+    struct asked asked = {.agents = agents, .data_dir = places.data};
+    struct script_check_host host = {.ctx = &asked, .agent_exists = agent_exists, .workflow_exists = workflow_exists};
     AUTO_JSON json_t *results = json_array();
     for (size_t i = 0; i < cli_arg_count(cli); i++) {
+        AUTO_FREE char *real = str_ends(cli_arg(cli, i), ".lua") ? path_real(cli_arg(cli, i), NULL) : NULL;
+        asked.folder = real ? path_dir(real) : NULL;
         json_t *result = check_one_new(places.data, cli_arg(cli, i), &host, &err);
+        mem_free(asked.folder);
         if (!result) {
             status = cli_fail(&err);
             continue;

@@ -33,7 +33,7 @@ int commands_find_run(struct store *store, const char *word, char **ret, struct 
     json_t *run;
     json_array_foreach (runs, i, run) {
         const char *id = json_str(run, "id", ""), *dash = strrchr(id, '-');
-        bool exact = str_eq(id, word) || (i == 0 && str_eq(word, "last"));
+        bool exact = str_eq(id, word) || (str_eq(word, "last") && !json_str(run, "parent", NULL)); // not one that a run started
         if (!exact && !str_starts(id, word) && !(dash && str_eq(dash + 1, word)))
             continue;
         if (found && !exact)

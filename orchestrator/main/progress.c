@@ -20,12 +20,13 @@
 
 struct row {
     int64_t stage, started_ns, said_ns, estimate_ms;
-    char *agent, *mode, *text;
+    char *run, *agent, *mode, *text;
     double fraction;
 };
 
 struct progress {
     enum progress_style style;
+    char *first;     // the run that is watched; those below it are named
     json_t *history; // "agent/mode" -> ms
     VEC(struct row) rows;
     unsigned drawn; // lines below the cursor's start that are redrawn
@@ -69,16 +70,23 @@ struct progress *progress_new(struct store *store, const char *project, enum pro
 
 // --- rows ---
 
-static struct row *find_row(struct progress *p, int64_t stage)
+static struct row *find_row(struct progress *p, const char *run, int64_t stage)
 {
     for (size_t i = 0; i < p->rows.len; i++)
-        if (p->rows.items[i].stage == stage)
+        if (p->rows.items[i].stage == stage && str_eq(p->rows.items[i].run, run))
             return &p->rows.items[i];
     return NULL;
 }
 
+// The number of a stage, behind the run's name when it is not the run that is watched.
+static char *label(const struct progress *p, const char *run, int64_t stage)
+{
+    return str_eq(run, p->first) ? str_printf("%lld", (long long)stage) : str_printf("%s:%lld", run, (long long)stage);
+}
+
 static void row_release(struct row *r)
 {
+    mem_free(r->run);
     mem_free(r->agent);
     mem_free(r->mode);
     mem_free(r->text);
@@ -97,12 +105,12 @@ static void clean(char *text)
             *c = ' ';
 }
 
-static struct row *begin_row(struct progress *p, const json_t *body)
+static struct row *begin_row(struct progress *p, const char *run, const json_t *body)
 {
     int64_t stage = json_int(body, "stage", 0);
-    struct row *r = find_row(p, stage);
+    struct row *r = find_row(p, run, stage);
     if (!r) {
-        vec_push(&p->rows, (struct row){.stage = stage});
+        vec_push(&p->rows, (struct row){.stage = stage, .run = str_dup(run)});
         r = &p->rows.items[p->rows.len - 1];
     }
     str_set(&r->agent, json_str(body, "agent", "?"));
@@ -170,7 +178,8 @@ static void format_row(const struct progress *p, const struct row *r, int width,
     struct buf tail = BUF_INIT;
     buf_printf(&tail, whole ? "  %s of about %s" : "  %s", spent, total);
     struct buf head = BUF_INIT;
-    buf_printf(&head, "%lld %s (%s)  %s", (long long)r->stage, r->agent, r->mode, r->text);
+    AUTO_FREE char *name = label(p, r->run, r->stage);
+    buf_printf(&head, "%s %s (%s)  %s", name, r->agent, r->mode, r->text);
     // The time stays visible: the text before it is cut to what is left.
     size_t room = width > (int)tail.len + 4 ? (size_t)width - tail.len - 4 : 8;
     buf_printf(line, "%s ", SPINNER[p->spin % ARRAY_LEN(SPINNER)]);
@@ -217,16 +226,17 @@ static void say(struct progress *p, const char *text)
 
 // --- events ---
 
-static void finished(struct progress *p, const json_t *body, bool reused)
+static void finished(struct progress *p, const char *run, const json_t *body, bool reused)
 {
-    struct row *r = find_row(p, json_int(body, "stage", 0));
+    struct row *r = find_row(p, run, json_int(body, "stage", 0));
     const char *state = json_str(body, "state", "?");
     char spent[CLOCK_TEXT_MAX] = "";
     clock_human(json_int(body, "elapsed_ms", 0) * NS_PER_MS, spent);
     bool plain = p->style == PROGRESS_PLAIN;
     const char *mark = str_eq(state, "completed") ? (plain ? "done" : "✓") : (plain ? state : "✗");
+    AUTO_FREE char *name = label(p, run, json_int(body, "stage", 0));
     AUTO_FREE char *line =
-        str_printf("%s %lld %s (%s)  %s%s%s", mark, (long long)json_int(body, "stage", 0), json_str(body, "agent", "?"),
+        str_printf("%s %s %s (%s)  %s%s%s", mark, name, json_str(body, "agent", "?"),
                    json_str(body, "mode", ""), json_str(body, "summary", ""),
                    json_str(body, "from", NULL) ? "  [from another run]"
                    : reused                     ? "  [from the journal]"
@@ -237,9 +247,9 @@ static void finished(struct progress *p, const json_t *body, bool reused)
     say(p, line);
 }
 
-static void progressed(struct progress *p, const json_t *body)
+static void progressed(struct progress *p, const char *run, const json_t *body)
 {
-    struct row *r = find_row(p, json_int(body, "stage", 0));
+    struct row *r = find_row(p, run, json_int(body, "stage", 0));
     if (!r)
         return;
     str_set(&r->text, json_str(body, "text", ""));
@@ -250,7 +260,8 @@ static void progressed(struct progress *p, const json_t *body)
     r->said_ns = clock_mono_ns();
     char spent[CLOCK_TEXT_MAX];
     clock_human(clock_mono_ns() - r->started_ns, spent);
-    AUTO_FREE char *line = str_printf("  %lld %s: %s (%s)", (long long)r->stage, r->agent, r->text, spent);
+    AUTO_FREE char *name = label(p, r->run, r->stage);
+    AUTO_FREE char *line = str_printf("  %s %s: %s (%s)", name, r->agent, r->text, spent);
     say(p, line);
 }
 
@@ -286,6 +297,10 @@ static void words(struct progress *p, const char *run, enum event_kind kind, con
         line = str_printf("! %s claims what its receipts do not show", json_str(body, "agent", "?"));
     else if (kind == EVENT_APPROVAL_ASKED)
         line = str_printf("? %s  (answer with: baton approve %s, or baton approve %s --deny)", json_str(body, "question", ""), run, run);
+    else if (kind == EVENT_CHILD_STARTED)
+        line = str_printf("> run %s of '%s'", json_str(body, "child", "?"), json_str(body, "workflow", "?"));
+    else if (kind == EVENT_CHILD_FINISHED)
+        line = str_printf("< run %s: %s", json_str(body, "child", "?"), json_str(body, "state", "?"));
     if (line)
         say(p, line);
 }
@@ -294,24 +309,27 @@ void progress_event(struct progress *p, const char *run, enum event_kind kind, c
 {
     if (p->style == PROGRESS_QUIET)
         return;
+    if (!p->first)
+        p->first = str_dup(run);
     if (p->style == PROGRESS_JSON) {
         as_json(run, kind, body);
         return;
     }
     if (kind == EVENT_STAGE_DISPATCHED) {
-        struct row *r = begin_row(p, body);
+        struct row *r = begin_row(p, run, body);
         if (p->style == PROGRESS_PLAIN) {
-            AUTO_FREE char *line = str_printf("start %lld %s (%s)", (long long)r->stage, r->agent, r->mode);
+            AUTO_FREE char *name = label(p, r->run, r->stage);
+            AUTO_FREE char *line = str_printf("start %s %s (%s)", name, r->agent, r->mode);
             say(p, line);
         } else {
             progress_tick(p);
         }
     } else if (kind == EVENT_STAGE_PROGRESS) {
-        progressed(p, body);
+        progressed(p, run, body);
     } else if (kind == EVENT_STAGE_FINISHED) {
-        finished(p, body, false);
+        finished(p, run, body, false);
     } else if (kind == EVENT_STAGE_REUSED) {
-        finished(p, body, true);
+        finished(p, run, body, true);
     } else {
         words(p, run, kind, body);
     }
@@ -325,6 +343,7 @@ struct progress *progress_free(struct progress *p)
         row_release(&p->rows.items[i]);
     vec_free(&p->rows);
     json_decref(p->history);
+    mem_free(p->first);
     mem_free(p);
     return NULL;
 }

@@ -157,6 +157,13 @@ static void note_agent(void *ctx, const char *agent, int line)
         json_put_int(c->agents, agent, line);
 }
 
+static void note_workflow(void *ctx, const char *workflow, int line)
+{
+    struct check *c = ctx;
+    if (c->host && c->host->workflow_exists && !c->host->workflow_exists(c->host->ctx, workflow))
+        report(c, line, "error", "workflow '%s' does not exist", workflow);
+}
+
 static void note_end(struct check *c, const struct script *s)
 {
     const char *outcome = json_str(script_result(s), "outcome", "?");
@@ -173,6 +180,7 @@ static void run_once(struct check *c, const json_t *params, struct dry scenario)
     if (script_load(c->text, c->len, c->name, NULL, &s, &err) < 0)
         return; // reported by the first loading
     scenario.note_agent = note_agent;
+    scenario.note_workflow = note_workflow;
     scenario.ctx = c;
     scenario.script = s;
     struct script_host host = {.ctx = &scenario, .call = dry_call};

@@ -12,6 +12,8 @@ struct script_check_host {
     void *ctx;
     // Is there an agent of this name? NULL: not asked.
     bool (*agent_exists)(void *ctx, const char *name);
+    // Is there a workflow of this name, or at this path as the script gives it? NULL: not asked.
+    bool (*workflow_exists)(void *ctx, const char *workflow);
 };
 
 // {file, name, about, params, agents: [used or declared], runs: n, outcomes: {outcome: count}, ok: bool (no error),

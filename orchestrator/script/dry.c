@@ -89,6 +89,14 @@ static json_t *gate_new(struct dry *d)
     return r;
 }
 
+static json_t *child_new(struct dry *d, uint64_t call_id, const json_t *args)
+{
+    if (d->note_workflow)
+        d->note_workflow(d->ctx, json_str(args, "workflow", ""), script_line(d->script, call_id));
+    return need(json_pack("{s:b, s:s, s:s, s:{s:s}, s:s}", "ok", d->approved, "outcome", d->approved ? "accepted" : "failed",
+                          "reason", "made up", "result", "outcome", d->approved ? "accepted" : "failed", "run", "dry-run"));
+}
+
 int dry_call(void *ctx, uint64_t call_id, const char *task, unsigned n, const char *op, const json_t *args,
              json_t **ret_answer, struct err *err)
 {
@@ -103,6 +111,8 @@ int dry_call(void *ctx, uint64_t call_id, const char *task, unsigned n, const ch
         *ret_answer = gate_new(d);
     else if (str_eq(op, "approve"))
         *ret_answer = need(json_pack("{s:b, s:s, s:s}", "approved", d->approved, "by", "dry run", "note", ""));
+    else if (str_eq(op, "child"))
+        *ret_answer = child_new(d, call_id, args);
     else if (str_eq(op, "now"))
         *ret_answer = json_integer(1767225600 + d->calls);
     else if (str_eq(op, "random"))

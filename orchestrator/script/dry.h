@@ -16,6 +16,7 @@ struct dry {
     struct script *script;
     void *ctx;
     void (*note_agent)(void *ctx, const char *agent, int line); // may be NULL
+    void (*note_workflow)(void *ctx, const char *workflow, int line); // of a child; may be NULL
 
     int calls, stages, gates; // counted
 };

@@ -34,6 +34,7 @@ struct script_host {
     //   gate     {id, stage, verdict} (what is wanted, "approved")     -> {open: bool, reason: "…"}
     //   approve  {question, expires_ms?, about?}                       -> {approved: bool, by, note}
     //   sleep    {ms}                                                  -> null
+    //   child    {workflow, params: {}, project?, key?, timeout_ms?}   -> {ok, outcome, reason, result: {}, run}
     //   now      {}                                                    -> seconds since 1970 (number)
     //   random   {}                                                    -> number in [0, 1)
     // Answered at once: return >= 0 with *ret_answer (a new reference). Later: return >= 0 and leave *ret_answer

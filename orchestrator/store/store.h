@@ -73,6 +73,8 @@ struct store_run_filter {
     int limit;                                       // 0: STORE_LIST_MAX
 };
 json_t *store_run_list_new(struct store *s, const struct store_run_filter *filter, struct err *err); // newest first
+// Runs that a run started, oldest first: [{id, workflow, state, project, created_ns, finished_ns}].
+json_t *store_run_children_new(struct store *s, const char *run, bool unfinished, struct err *err);
 // A final state is for ever: ERR_STATE when the run has one already. result (NULL: left alone) is stored beside it.
 int store_run_set_state(struct store *s, const char *id, enum run_state state, const json_t *result, struct err *err);
 // `resume --with-new-script` and recovery of a diverged run: back to running from lost, diverged, failed, cancelled,

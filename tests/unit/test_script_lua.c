@@ -59,9 +59,15 @@ static bool ships(void *ctx, const char *name)
     return str_eq(name, "echo") || file_exists(path);
 }
 
+static bool is_there(void *ctx, const char *workflow)
+{
+    (void)ctx;
+    return !str_eq(workflow, "absent");
+}
+
 static json_t *check(const char *text)
 {
-    struct script_check_host host = {.agent_exists = ships};
+    struct script_check_host host = {.agent_exists = ships, .workflow_exists = is_there};
     return script_check_new(text, strlen(text), "w.lua", &host);
 }
 
@@ -128,6 +134,8 @@ static void test_check_finds_mistakes(void **state)
         {"workflow 'w' { params = { n = { one_of = { 'a', 'b' } } }, run = function(p)\n if p.n == 'b' then\n "
          "error('bad') end end }",
          "3 error bad"},
+        {"workflow 'w' { run = function()\n\n run_workflow { workflow = 'absent' } finish 'accepted' end }",
+         "3 error workflow 'absent' does not exist"},
     };
     for (size_t i = 0; i < ARRAY_LEN(CASES); i++) {
         AUTO_JSON json_t *r = check(CASES[i][0]);

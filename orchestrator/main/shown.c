@@ -1,0 +1,98 @@
+#include "main/shown.h"
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "main/commands.h"
+
+#include <stdio.h>
+
+#define DEPTH_MAX 16 // of a tree of runs; the engine stops earlier
+
+// --- the tree of one run ---
+
+static json_t *children_new(struct store *store, const char *run, int depth)
+{
+    json_t *list = json_array();
+    AUTO_JSON json_t *rows = depth < DEPTH_MAX ? store_run_children_new(store, run, false, NULL) : NULL;
+    size_t i;
+    json_t *row;
+    json_array_foreach (rows, i, row) {
+        json_t *child = json_object();
+        json_put_str(child, "run", json_str(row, "id", NULL));
+        json_put_str(child, "workflow", json_str(row, "workflow", NULL));
+        json_put_str(child, "state", json_str(row, "state", NULL));
+        json_put(child, "children", children_new(store, json_str(row, "id", ""), depth + 1));
+        json_array_append_new(list, child);
+    }
+    return list;
+}
+
+static void print_children(const json_t *children, int depth)
+{
+    size_t i;
+    json_t *child;
+    json_array_foreach (children, i, child) {
+        printf("%*s%-24s %-18s %s\n", 2 + 2 * depth, "", json_str(child, "run", ""), json_str(child, "workflow", ""),
+               json_str(child, "state", ""));
+        print_children(json_list(child, "children"), depth + 1);
+    }
+}
+
+void shown_put(struct store *store, const char *run, json_t *model)
+{
+    AUTO_JSON json_t *record = store_run_get_new(store, run, NULL);
+    json_put_str(model, "parent", json_str(record, "parent", NULL));
+    json_put(model, "children", children_new(store, run, 0));
+}
+
+void shown_print(const json_t *model)
+{
+    if (json_str(model, "parent", NULL))
+        printf("parent   %s\n", json_str(model, "parent", ""));
+    if (json_array_size(json_list(model, "children")) > 0)
+        printf("runs below it\n");
+    print_children(json_list(model, "children"), 0);
+}
+
+// --- lists ---
+
+void shown_state(const char *state, int64_t position, char out[SHOWN_STATE_MAX])
+{
+    char ordinal[COMMANDS_ORDINAL_MAX];
+    commands_ordinal(position, ordinal);
+    snprintf(out, SHOWN_STATE_MAX, "%s%s%s", state, position ? ", " : "", position ? ordinal : "");
+}
+
+static void print_run(const json_t *run, const json_t *below, int depth)
+{
+    char when[CLOCK_TEXT_MAX], state[SHOWN_STATE_MAX];
+    const char *id = json_str(run, "id", "");
+    const char *is = json_flag(run, "interrupted", false) ? "interrupted" : json_str(run, "state", "");
+    shown_state(is, json_int(run, "position", 0), state);
+    clock_iso(json_int(run, "created_ns", 0), when);
+    printf("%*s%-*s %-18s %.19sZ  %s\n", 2 * depth, "", 22 - 2 * depth, id, state, when, json_str(run, "project", ""));
+    const json_t *children = json_list(below, id);
+    for (size_t i = json_array_size(children); i > 0 && depth < DEPTH_MAX / 2; i--) // they come newest first
+        print_run(json_array_get(children, i - 1), below, depth + 1);
+}
+
+void shown_print_runs(const json_t *runs)
+{
+    AUTO_JSON json_t *listed = json_object(), *below = json_object();
+    size_t i;
+    json_t *run;
+    json_array_foreach (runs, i, run)
+        json_put_flag(listed, json_str(run, "id", ""), true);
+    json_array_foreach (runs, i, run) {
+        const char *parent = json_str(run, "parent", "");
+        if (!json_object_get(listed, parent))
+            continue;
+        if (!json_list(below, parent))
+            json_put(below, parent, json_array());
+        json_array_append(json_list(below, parent), run);
+    }
+    json_array_foreach (runs, i, run)
+        if (!json_object_get(listed, json_str(run, "parent", "")))
+            print_run(run, below, 0);
+}

@@ -1,0 +1,14 @@
+// What people are shown of a run beside its report: the runs above and below it.
+#pragma once
+
+#include "store/store.h"
+#include "json/json.h"
+
+// Members for `baton show --json`: parent, children [{run, workflow, state, children}].
+void shown_put(struct store *store, const char *run, json_t *model);
+void shown_print(const json_t *model);
+#define SHOWN_STATE_MAX 96
+void shown_state(const char *state, int64_t position,
+                 char out[SHOWN_STATE_MAX]); // "queued, 3rd"; position 0: not in the queue
+// The lines of `baton runs`: newest first, each with the runs below it.
+void shown_print_runs(const json_t *runs);
