@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "base/vec.h"
+#include "door/metrics.h"
 
 #include <string.h>
 #include <unistd.h>
@@ -162,6 +163,30 @@ static int follow(struct client *client, const json_t *request, json_t *answer, 
     return 0;
 }
 
+static int metrics(struct client *client, const json_t *request, json_t *answer, struct err *err)
+{
+    struct control *c = client->control;
+    const struct metrics *m = c->options.service->metrics(c->options.user);
+    const char *format = json_str(request, "format", "text");
+    if (!str_eq(format, "text") && !str_eq(format, "json"))
+        return err_set(err, ERR_INVALID, "the format '%s' must be text or json", format);
+    if (str_eq(format, "json")) {
+        json_put(answer, "metrics", metrics_json_new(m));
+        return 0;
+    }
+    AUTO_FREE char *text = metrics_text(m);
+    json_put_str(answer, "text", text);
+    return 0;
+}
+
+static int workers(struct client *client, const json_t *request, json_t *answer, struct err *err)
+{
+    (void)request;
+    (void)err;
+    json_put(answer, "workers", engine_workers_new(client->control->options.engine));
+    return 0;
+}
+
 static int replace(struct client *client, const json_t *request, json_t *answer, struct err *err)
 {
     struct control *c = client->control;
@@ -175,7 +200,7 @@ static int replace(struct client *client, const json_t *request, json_t *answer,
 static const struct {
     const char *name;
     int (*fn)(struct client *client, const json_t *request, json_t *answer, struct err *err);
-} OPS[] = {{"ping", ping}, {"start", start}, {"list", list}, {"cancel", cancel}, {"follow", follow}, {"replace", replace}};
+} OPS[] = {{"ping", ping}, {"start", start}, {"list", list}, {"cancel", cancel}, {"follow", follow}, {"metrics", metrics}, {"workers", workers}, {"replace", replace}};
 
 static int answer_request(struct client *client, const json_t *request, json_t *answer, struct err *err)
 {

@@ -7,6 +7,8 @@
 //   {"op": "list"}        -> {"ok": true, "runs": [...]}; those in the queue have "position"
 //   {"op": "cancel", "run", "reason"?} -> {"ok": true}
 //   {"op": "follow", "run"?}           -> {"ok": true}, then one line per event
+//   {"op": "metrics", "format"?} -> {"ok": true, "text": the text format of Prometheus}; with "format": "json", "metrics": [...]
+//   {"op": "workers"}     -> {"ok": true, "workers": [{"role", "program", "pid", "ready"}]}
 //   {"op": "replace"}     -> {"ok": true, "pid"}: another service takes over; this one drains. The connection ends with the process.
 // A request that cannot be done: {"ok": false, "code": "not_found", "error": "…"}. With "retry": true it can be done in a moment: the
 // service is being replaced. Ask again on a new connection, a start with the same key.
@@ -22,6 +24,7 @@ struct control;
 struct control_service { // what the service itself does
     bool (*draining)(void *user);
     void (*drain)(void *user);
+    const struct metrics *(*metrics)(void *user); // up to date
 };
 
 struct control_options {

@@ -1,5 +1,6 @@
 #include "engine/batch.h"
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "base/vec.h"
 
@@ -14,6 +15,8 @@ struct batch {
     struct loop_timer *timer;
     VEC(struct member) members;
     bool open;
+    void (*watch)(void *user, size_t turns, int64_t ns, bool failed);
+    void *watch_user;
 };
 
 static int settle(struct batch *b, struct err *err)
@@ -22,8 +25,11 @@ static int settle(struct batch *b, struct err *err)
         return 0;
     struct err why;
     b->open = false;
+    int64_t began_ns = b->watch ? clock_mono_ns() : 0;
     int r = store_commit(b->store, &why);
     size_t n = b->members.len;
+    if (b->watch)
+        b->watch(b->watch_user, n, clock_mono_ns() - began_ns, r < 0);
     struct member *members = b->members.items;
     b->members.items = NULL; // the callbacks may join the next one
     b->members.len = b->members.cap = 0;
@@ -76,6 +82,12 @@ int batch_join(struct batch *b, batch_settled settled, void *user, struct err *e
             return 0;
     vec_push(&b->members, (struct member){settled, user});
     return 0;
+}
+
+void batch_watch(struct batch *b, void (*watch)(void *user, size_t turns, int64_t ns, bool failed), void *user)
+{
+    b->watch = watch;
+    b->watch_user = user;
 }
 
 void batch_leave(struct batch *b, const void *user)

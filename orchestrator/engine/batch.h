@@ -16,5 +16,7 @@ struct batch *batch_free(struct batch *batch);
 // that was written since batch_join is undone. Joining again before that changes nothing.
 typedef void (*batch_settled)(void *user, const struct err *why);
 int batch_join(struct batch *batch, batch_settled settled, void *user, struct err *err);
+// Tells of every commit how many turns shared it, how long it took and whether it failed. NULL: nobody.
+void batch_watch(struct batch *batch, void (*watch)(void *user, size_t turns, int64_t ns, bool failed), void *user);
 void batch_leave(struct batch *batch, const void *user); // its callback is dropped, what it wrote stays
 int batch_flush(struct batch *batch, struct err *err);   // commits now; 0 also when nothing is open

@@ -95,6 +95,7 @@ static void on_refused(void *user, uint64_t lease, const char *why)
     json_put_str(body, "lease", text);
     json_put_str(body, "why", why);
     store_event_add(e->options.store, NULL, EVENT_STAGE_REFUSED, body, NULL, NULL);
+    metrics_event(e->options.metrics, EVENT_STAGE_REFUSED, body);
     log_fact(LOG_WARN, "stage_refused", "lease", text, "why", why, NULL);
 }
 
@@ -110,6 +111,7 @@ static void bury(void *user)
 static void on_event(void *user, const char *run, enum event_kind kind, const json_t *body)
 {
     struct engine *e = user;
+    metrics_event(e->options.metrics, kind, body);
     if (e->options.event)
         e->options.event(e->options.user, run, kind, body);
 }
@@ -178,6 +180,14 @@ static void look_around(void *user)
     admit_soon(e);
 }
 
+static void on_commit(void *user, size_t turns, int64_t ns, bool failed)
+{
+    struct metrics *m = user;
+    metrics_add(m, METRIC_COMMIT_FAILURES, NULL, NULL, failed);
+    metrics_observe(m, METRIC_COMMIT_SECONDS, NULL, NULL, (double)ns / (double)NS_PER_SEC);
+    metrics_observe(m, METRIC_COMMIT_TURNS, NULL, NULL, (double)turns);
+}
+
 // --- life ---
 
 static void wake(void *user, const char *id, struct store_lock *lock_take);
@@ -195,6 +205,8 @@ int engine_new(const struct engine_options *options, struct engine **ret, struct
     e->admission = admission_new(options->store, options->most_running, options->most_queued);
     e->admits = options->most_running == 0;
     e->batch = batch_new(options->loop, options->store);
+    if (options->metrics)
+        batch_watch(e->batch, on_commit, options->metrics);
     e->parking = parking_new(options->loop, options->store, wake, e);
     e->agents = agents_new(options->store, options->data_dir);
     e->scripts = script_cache_new();
@@ -313,6 +325,29 @@ static void wake(void *user, const char *id, struct store_lock *lock_take)
 int engine_resume(struct engine *e, const char *id, struct err *err)
 {
     return take_up(e, id, NULL, err);
+}
+
+json_t *engine_workers_new(const struct engine *e)
+{
+    return pool_workers_new(e->pool);
+}
+
+void engine_measure(struct engine *e)
+{
+    struct metrics *m = e->options.metrics;
+    if (!m)
+        return;
+    metrics_set(m, METRIC_RUNS_OPEN, NULL, NULL, (double)e->runs.len);
+    metrics_set(m, METRIC_RUNS_PARKED, NULL, NULL, (double)parking_count(e->parking));
+    metrics_set(m, METRIC_RUNS_LIMIT, NULL, NULL, (double)e->options.most_running);
+    metrics_set(m, METRIC_QUEUE_LENGTH, NULL, NULL, (double)admission_length(e->admission));
+    metrics_set(m, METRIC_STAGES_AT_WORK, NULL, NULL, (double)pool_jobs_at_work(e->pool));
+    metrics_clear(m, METRIC_WORKERS);
+    AUTO_JSON json_t *workers = pool_workers_new(e->pool);
+    size_t i;
+    json_t *worker;
+    json_array_foreach (workers, i, worker)
+        metrics_add(m, METRIC_WORKERS, json_str(worker, "role", ""), NULL, 1);
 }
 
 static int cancel_queued(struct engine *e, const char *id, const char *reason, struct err *err)
@@ -520,6 +555,8 @@ int engine_start(struct engine *e, const struct engine_request *q, char ret_run[
     parts_free(&p);
     if (r == 0 && !e->held)
         r = batch_flush(e->batch, err);
+    if (r < 0)
+        metrics_add(e->options.metrics, METRIC_STARTS_REFUSED, err_name((enum err_code)-r), NULL, 1);
     return r;
 }
 

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "base/err.h"
+#include "engine/metrics.h"
 #include "json/json.h"
 #include "loop/loop.h"
 #include "store/store.h"
@@ -21,6 +22,7 @@ struct engine_options {
     bool may_ask;            // somebody can answer approvals
     size_t most_running;     // more runs than this at work wait in the queue (admission.h); 0: no limit
     size_t most_queued;      // ... and more than this in the queue are refused
+    struct metrics *metrics; // what is counted here; NULL: nothing is
     void *user;
     // What happens, in order; body is borrowed. Progress events come here only, they are not journaled.
     void (*event)(void *user, const char *run, enum event_kind kind, const json_t *body);
@@ -66,3 +68,7 @@ int engine_admit(struct engine *engine, struct err *err);
 // done is called once none is left (perhaps at once, from the loop). What is not finished can be resumed.
 void engine_drain(struct engine *engine, void (*done)(void *user), void *user);
 size_t engine_stages_at_work(const struct engine *engine);
+
+// --- looking in ---
+json_t *engine_workers_new(const struct engine *engine); // [{role, program, pid, ready}]
+void engine_measure(struct engine *engine);              // brings the gauges of its metrics up to date

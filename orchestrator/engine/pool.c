@@ -13,6 +13,7 @@
 #include "base/str.h"
 #include "base/vec.h"
 #include "bus/bus.h"
+#include "engine/worker_env.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -27,8 +28,6 @@
 #define SOCKET_PATH_MAX    90 // sun_path has 108; libzmq wants some for itself
 #define WORKER_TAIL_MAX    2048
 #define START_TIMEOUT      (10 * NS_PER_SEC)
-
-extern char **environ;
 
 struct role_row {
     const char *role, *program;
@@ -123,33 +122,6 @@ static void remove_job(struct pool *p, uint64_t lease)
     size_t at = (size_t)(j - p->jobs.items);
     memmove(j, j + 1, (p->jobs.len - at - 1) * sizeof(*j));
     p->jobs.len--;
-}
-
-// --- environment of workers: what tools of the trade need, nothing else of ours ---
-
-static bool passes(const char *entry)
-{
-    static const char *const NAMES[] = {"PATH=", "HOME=", "USER=", "LOGNAME=", "LANG=", "TZ=", "TMPDIR=", "CARGO_HOME=",
-                                        "RUSTUP_", "CARGO_HTTP_", "CARGO_NET_", "CARGO_REGISTRIES_", "CARGO_BUILD_JOBS=",
-                                        "SCCACHE_", "SSL_CERT_", "http_proxy=", "https_proxy=", "HTTP_PROXY=",
-                                        "HTTPS_PROXY=", "no_proxy=", "NO_PROXY=", "XDG_", "BATON_LOG=", "ASAN_OPTIONS=",
-                                        "UBSAN_OPTIONS=", "TSAN_OPTIONS=", "LSAN_OPTIONS="};
-    for (size_t i = 0; i < ARRAY_LEN(NAMES); i++)
-        if (str_starts(entry, NAMES[i]))
-            return true;
-    return false;
-}
-
-static const char **worker_env(const char *token_entry)
-{
-    VEC(const char *) env = {0};
-    for (char **e = environ; *e; e++)
-        if (passes(*e))
-            vec_push(&env, *e);
-    if (token_entry)
-        vec_push(&env, token_entry);
-    vec_push(&env, NULL);
-    return env.items;
 }
 
 // --- processes ---
@@ -258,7 +230,7 @@ static void start_worker(struct pool *p, const struct role_row *row)
     w->invite = bus_invite(p->bus, token);
     AUTO_FREE char *program = path_join(p->program_dir, row->program);
     AUTO_FREE char *entry = str_printf("%s=%s", BUS_TOKEN_ENV, token);
-    const char **env = worker_env(entry);
+    const char **env = worker_env_new(entry);
     const char *argv[] = {program, "--connect", bus_endpoint(p->bus), NULL};
     struct loop_child_options options = {
         .argv = argv, .env = env, .on_line = worker_line, .on_exit = worker_exit, .user = w};
@@ -558,6 +530,21 @@ size_t pool_jobs_at_work(const struct pool *p)
     for (size_t i = 0; i < p->jobs.len; i++)
         n += p->jobs.items[i].peer != 0;
     return n;
+}
+
+json_t *pool_workers_new(const struct pool *p)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < p->workers.len; i++) {
+        const struct worker *w = p->workers.items[i];
+        json_t *row = json_object();
+        json_put_str(row, "role", w->row->role);
+        json_put_str(row, "program", w->row->program);
+        json_put_int(row, "pid", loop_child_pid(w->child));
+        json_put_flag(row, "ready", w->ready);
+        json_array_append_new(list, row);
+    }
+    return list;
 }
 
 void pool_drain(struct pool *p, void (*idle)(void *user), void *user)

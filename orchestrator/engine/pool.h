@@ -46,6 +46,8 @@ void pool_kill(struct pool *pool, uint64_t lease);
 
 // No job is given out any more and no worker started; those at work go on. idle is called from the loop when none is left.
 void pool_drain(struct pool *pool, void (*idle)(void *user), void *user);
+// [{role, program, pid, ready}]
+json_t *pool_workers_new(const struct pool *pool);
 size_t pool_jobs_at_work(const struct pool *pool);
 
 // Version the worker program of a role declares (part of the stage key). Its first worker is started for it, which takes a job

@@ -55,6 +55,7 @@ int cmd_serve(const struct cli *cli)
                                       .max_queue = (size_t)max_queue,
                                       .drain_ns = drain_s * NS_PER_SEC,
                                       .replace = cli_flag(cli, "replace"),
+                                      .metrics_listen = cli_value(cli, "metrics-listen", NULL),
                                       .say = !json};
     r = service_run(&options, &err);
     if (r < 0 && json) {

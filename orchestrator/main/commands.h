@@ -9,6 +9,7 @@ int cmd_run(const struct cli *cli);
 int cmd_tune(const struct cli *cli);
 int cmd_resume(const struct cli *cli);
 int cmd_start(const struct cli *cli);
+int cmd_metrics(const struct cli *cli);
 int cmd_serve(const struct cli *cli);
 
 int cmd_runs(const struct cli *cli);

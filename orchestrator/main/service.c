@@ -1,10 +1,13 @@
 #include "main/service.h"
 
 #include "base/clock.h"
+#include "base/file.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "door/control.h"
+#include "door/http.h"
+#include "door/metrics.h"
 #include "engine/engine.h"
 #include "loop/loop.h"
 #include "main/client.h"
@@ -15,8 +18,10 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define ANSWER_MAX ((size_t)65536)
@@ -28,6 +33,8 @@ struct service {
     struct loop *loop;
     struct engine *engine;
     struct control *control;
+    struct metrics *metrics;
+    struct http *http;
     struct loop_signal *on_int, *on_term;
     struct loop_timer *drain_timer;
     struct loop_stream *before; // the service that is being replaced, until it has ended
@@ -53,6 +60,64 @@ static void on_ended(void *user, const char *run, enum run_state state, const js
     (void)result;
     log_fact(state == RUN_RUNNING ? LOG_ERROR : LOG_INFO, "run_ended", "run", run, "state", run_state_name(state),
              "why", why ? why->text : NULL, NULL);
+}
+
+// --- what is measured ---
+
+static int64_t file_bytes(const char *dir, const char *name)
+{
+    struct stat st;
+    AUTO_FREE char *path = path_join(dir, name);
+    return stat(path, &st) == 0 ? st.st_size : 0;
+}
+
+static int64_t resident_bytes(void)
+{
+    char *text = NULL;
+    size_t len = 0;
+    long long pages = 0, resident = 0;
+    FILE *file = fopen("/proc/self/statm", "re");
+    if (file && getline(&text, &len, file) > 0 && sscanf(text, "%lld %lld", &pages, &resident) != 2)
+        resident = 0;
+    free(text);
+    if (file)
+        fclose(file);
+    return resident * sysconf(_SC_PAGESIZE);
+}
+
+static const struct metrics *measured(void *user)
+{
+    struct service *s = user;
+    engine_measure(s->engine);
+    metrics_set(s->metrics, METRIC_DRAINING, NULL, NULL, s->draining);
+    metrics_set(s->metrics, METRIC_RESIDENT_BYTES, NULL, NULL, (double)resident_bytes());
+    metrics_set(s->metrics, METRIC_JOURNAL_BYTES, NULL, NULL,
+                (double)(file_bytes(s->places.state, "baton.db") + file_bytes(s->places.state, "baton.db-wal")));
+    return s->metrics;
+}
+
+static char *metrics_body(void *user)
+{
+    return metrics_text(measured(user));
+}
+
+static int open_http(struct service *s, struct err *err)
+{
+    static const struct http_route ROUTES[] = {{"/metrics", METRICS_TEXT_TYPE, metrics_body}};
+    struct http_options options = {.loop = s->loop,
+                                   .listen = s->options.metrics_listen,
+                                   .routes = ROUTES,
+                                   .route_count = ARRAY_LEN(ROUTES),
+                                   .user = s};
+    int r = s->options.metrics_listen ? http_new(&options, &s->http, err) : 0;
+    if (r < 0 || !s->http)
+        return r < 0 ? err_wrap(err, "--metrics-listen") : 0;
+    if (!http_is_loopback(s->http))
+        log_fact(LOG_WARN, "metrics_open_to_others", "address", http_address(s->http), NULL);
+    log_fact(LOG_INFO, "metrics_served", "address", http_address(s->http), NULL);
+    if (s->options.say)
+        fprintf(stderr, "baton: metrics on http://%s/metrics\n", http_address(s->http));
+    return 0;
 }
 
 // --- the end ---
@@ -145,6 +210,9 @@ static void before_ends(void *user, struct loop_stream *stream, const struct err
     (void)why;
     s->before = NULL;
     log_fact(LOG_INFO, "service_replaced", NULL);
+    struct err err;
+    if (open_http(s, &err) < 0) // the address was the other one's until now
+        log_fact(LOG_ERROR, "metrics_not_served", "why", err.text, NULL);
     take_up_runs(s);
 }
 
@@ -178,7 +246,7 @@ static int look_before(struct service *s, const char *path, struct err *err)
 
 static int open_control(struct service *s, struct err *err)
 {
-    static const struct control_service SERVICE = {.draining = is_draining, .drain = drain};
+    static const struct control_service SERVICE = {.draining = is_draining, .drain = drain, .metrics = measured};
     static const struct loop_stream_events EVENTS = {.on_line = before_answers, .on_end = before_ends};
     static const char REPLACE[] = "{\"op\": \"replace\"}\n";
     AUTO_FREE char *path = str_printf("%s/serve.sock", s->places.state);
@@ -196,7 +264,7 @@ static int open_control(struct service *s, struct err *err)
         loop_stream_watch(s->before, &EVENTS, s, ANSWER_MAX, ANSWER_MAX);
         loop_stream_write(s->before, REPLACE, strlen(REPLACE));
     }
-    return r;
+    return r == 0 && before == 0 ? open_http(s, err) : r;
 }
 
 static int open_service(struct service *s, struct err *err)
@@ -215,10 +283,13 @@ static int open_service(struct service *s, struct err *err)
                                      .may_ask = true, // approvals come through `baton approve`
                                      .most_running = s->options.max_runs,
                                      .most_queued = s->options.max_queue,
+                                     .metrics = s->metrics,
                                      .user = s,
                                      .event = on_event,
                                      .ended = on_ended};
     s->drain_timer = loop_timer_new(s->loop, stop, s);
+    metrics_set(s->metrics, METRIC_BUILD_INFO, BATON_VERSION, NULL, 1);
+    metrics_set(s->metrics, METRIC_START_TIME, NULL, NULL, (double)clock_wall_ns() / (double)NS_PER_SEC);
     r = engine_new(&options, &s->engine, err);
     if (r == 0)
         r = loop_signal_new(s->loop, SIGINT, on_signal, s, &s->on_int, err);
@@ -230,8 +301,10 @@ static int open_service(struct service *s, struct err *err)
 // The socket goes last: until the end, who connects gets an answer.
 static void close_service(struct service *s)
 {
+    http_free(s->http);
     engine_free(s->engine);
     control_free(s->control);
+    metrics_free(s->metrics);
     if (s->loop) {
         loop_stream_close(s->before);
         loop_signal_close(s->on_int);
@@ -257,7 +330,7 @@ static void tell(struct service *s, enum event_kind kind)
 
 int service_run(const struct service_options *options, struct err *err)
 {
-    struct service s = {.options = *options, .turn = -1};
+    struct service s = {.options = *options, .turn = -1, .metrics = metrics_new()};
     int r = open_service(&s, err);
     if (r == 0) {
         tell(&s, EVENT_SERVICE_STARTED);

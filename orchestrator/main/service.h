@@ -14,8 +14,9 @@
 struct service_options {
     size_t max_runs, max_queue;
     int64_t drain_ns;
-    bool replace; // take over from a service that does not end by itself
-    bool say;     // on standard error, for people
+    bool replace;               // take over from a service that does not end by itself
+    const char *metrics_listen; // address of GET /metrics; NULL: none
+    bool say;                   // on standard error, for people
 };
 
 int service_run(const struct service_options *options, struct err *err); // until it is asked to end

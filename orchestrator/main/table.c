@@ -40,6 +40,7 @@ static const struct cli_option SERVE[] = {{"max-runs", 0, "N", false, "runs at w
                                           {"max-queue", 0, "N", false, "runs that may wait for a place; more are refused (default: 1000)"},
                                           {"drain", 0, "SECONDS", false, "how long stages at work may go on after SIGTERM (default: 60)"},
                                           {"replace", 0, NULL, false, "take over from the service that is there: it drains, nobody is refused"},
+                                          {"metrics-listen", 0, "ADDRESS", false, "serve GET /metrics over HTTP: 127.0.0.1:9464, or a port alone for this machine"},
                                           {"log-format", 0, "FORMAT", false, "text or json, one object per line (default: text)"},
                                           {"log-level", 0, "LEVEL", false, "error, warn, info or debug (default: info, or BATON_LOG)"}, END};
 static const struct cli_option EXPORT[] = {{"output", 'o', "FILE", false, "where to write it (default: RUN.baton)"}, END};
@@ -97,6 +98,8 @@ const struct cli_command CLI_COMMANDS[] = {
      "(docs/files.md). Runs beyond --max-runs wait in a queue that survives any end of the service; the projects take turns. The first SIGTERM or ^C lets the stages at work end, the second ends at once; "
      "either way nothing finished is lost, and the next service goes on.",
      SERVE, EXAMPLES("baton serve", "baton serve --max-runs 8 --log-format json", "baton serve --replace", "systemctl --user start baton"), cmd_serve},
+    {"metrics", NULL, 0, 0, "what the service measures, in the text format of Prometheus", "For a collector, 'baton serve --metrics-listen 9464' serves the same as GET /metrics. The table is proto/tbl/metrics.def.",
+     JSON_ONLY, EXAMPLES("baton metrics", "baton metrics --json"), cmd_metrics},
     {"help", "[COMMAND]", 0, 2, "this text, or that of a command", NULL, HELP, EXAMPLES("baton help run"), cmd_help},
     {0},
 };

@@ -55,6 +55,7 @@ OWNERS = [
     (r"yaml\.h", ["proto/json/"]),
     (r"elfutils/.*|libelf\.h|gelf\.h|dwarf\.h", ["agents/performance/profile/"]),
     (r"curl/.*", ["agents/model/", "orchestrator/door/"]),
+    (r"microhttpd\.h", ["orchestrator/door/http_library.h"]),
     (r"cmocka\.h", ["tests/"]),
 ]
 INCLUDE = re.compile(r'^\s*#\s*include\s*(["<])([^">]+)[">]')
