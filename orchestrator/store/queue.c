@@ -1,4 +1,4 @@
-// Runs that wait to be admitted, and who else is at work: little of each, for many of them.
+// Runs that wait to be admitted (children begin with their parents and never wait), and who else is at work: little of each, for many of them.
 #include "store/sql.h"
 
 static const struct row_form QUEUE_FORM = {"runs", "id project caller created_ns:i", "id"};
@@ -9,7 +9,7 @@ json_t *store_queue_new(struct store *s, struct err *err)
     return sql_rows_new(s,
                         sql_bind(s, err, "read",
                                  "SELECT n, id, project, caller, created FROM runs WHERE finished IS NULL AND state = 'queued'"
-                                 " ORDER BY n LIMIT ?",
+                                 " AND parent IS NULL ORDER BY n LIMIT ?",
                                  "i", (int64_t)STORE_LIST_MAX),
                         &QUEUE_FORM, err);
 }
