@@ -96,10 +96,22 @@ function chain(steps, given) end
 function run_workflow(given) end
 
 ---Asks people.
----@param given string|{ question: string, expires?: Duration, about?: any }
+---@param given string|{ question: string, expires?: Duration, about?: any, who?: string|string[], subject?: string|table }
 ---@return boolean approved
----@return { approved: boolean, by?: string, note?: string } answer
+---@return { approved: boolean, by?: string, note?: string, subject?: string } answer
 function approve(given) end
+
+---Waits for `baton signal RUN NAME [JSON]`. Signals are kept until they are waited for; each is delivered once, in order.
+---@param name string
+---@param given? { timeout?: Duration }
+---@return any value nil when the time was over
+---@return boolean came
+function signal(name, given) end
+
+---Sets a value that `baton query RUN [NAME]` reads, now and after the end of the run.
+---@param name string
+---@param value any
+function publish(name, value) end
 
 ---@param duration Duration
 function sleep(duration) end

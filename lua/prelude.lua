@@ -331,14 +331,46 @@ end
 
 -- Other calls -----------------------------------------------------------------------------------
 
+local APPROVE_KEYS = { question = "string", expires = "number|string", about = true, who = "string|table", subject = "string|table" }
+
+-- What an answer is bound to: a text, the handoff of a result, or the hash of any other table.
+local function subject_text(value)
+  if type(value) ~= "table" then return value end
+  if value.agent and type(value.id) == "string" then return value.id end
+  return host.hash(value)
+end
+
+local function people(who)
+  if type(who) == "string" then who = { who } end
+  for _, name in ipairs(who or {}) do need_text("approve, who", name) end
+  if who and #who == 0 then fault("approve: 'who' names nobody") end
+  return who and host.list(who)
+end
+
 function approve(given)
   if type(given) == "string" then given = { question = given } end
-  check_keys("approve", given, { question = "string", expires = "number|string", about = true })
+  check_keys("approve", given, APPROVE_KEYS)
   local answer = ask("approve", {
-    question = need("approve", given, "question"), about = given.about,
-    expires_ms = given.expires and duration("approve, expires", given.expires),
+    question = need("approve", given, "question"), about = given.about, who = people(given.who),
+    subject = subject_text(given.subject), expires_ms = given.expires and duration("approve, expires", given.expires),
   })
   return answer.approved == true, answer
+end
+
+-- The value that came and true, or nil and false when the time was over.
+function signal(name, given)
+  need_text("signal", name)
+  given = given or {}
+  check_keys("signal", given, { timeout = "number|string" })
+  local answer = ask("signal", { name = name, timeout_ms = given.timeout and duration("signal, timeout", given.timeout) })
+  local value = answer.value
+  if value == null then value = nil end
+  return value, answer.came == true
+end
+
+function publish(name, value)
+  need_text("publish", name)
+  ask("publish", { name = name, value = value })
 end
 
 function sleep(seconds) ask("sleep", { ms = duration("sleep", seconds) }) end

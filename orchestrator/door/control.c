@@ -5,6 +5,7 @@
 #include "base/str.h"
 #include "base/vec.h"
 #include "door/metrics.h"
+#include "engine/letters.h"
 
 #include <string.h>
 #include <unistd.h>
@@ -187,6 +188,62 @@ static int workers(struct client *client, const json_t *request, json_t *answer,
     return 0;
 }
 
+static int need_run(const json_t *request, const char **ret, struct err *err)
+{
+    return json_need_str(request, "run", "the request", ret, err);
+}
+
+static int signal_run(struct client *client, const json_t *request, json_t *answer, struct err *err)
+{
+    const char *run = NULL, *name = NULL;
+    (void)answer;
+    int r = need_run(request, &run, err);
+    if (r == 0)
+        r = json_need_str(request, "name", "the request", &name, err);
+    if (r == 0)
+        r = letter_signal(client->control->options.store, run, name, json_object_get(request, "value"),
+                          json_str(request, "by", "control socket"), err);
+    return r == 0 ? engine_look(client->control->options.engine, run, err) : r;
+}
+
+static int query(struct client *client, const json_t *request, json_t *answer, struct err *err)
+{
+    const char *run = NULL;
+    int r = need_run(request, &run, err);
+    json_t *values = r == 0 ? store_published_new(client->control->options.store, run, err) : NULL;
+    if (values)
+        json_put(answer, "values", values);
+    return values ? 0 : -(int)err->code;
+}
+
+static int questions(struct client *client, const json_t *request, json_t *answer, struct err *err)
+{
+    const char *run = NULL;
+    int r = need_run(request, &run, err);
+    json_t *list = r == 0 ? letter_questions_new(client->control->options.store, run, err) : NULL;
+    if (list)
+        json_put(answer, "questions", list);
+    return list ? 0 : -(int)err->code;
+}
+
+static int approve(struct client *client, const json_t *request, json_t *answer, struct err *err)
+{
+    const char *run = NULL;
+    json_t *question = NULL;
+    int r = need_run(request, &run, err);
+    struct letter_answer a = {.approved = !json_flag(request, "deny", false),
+                              .by = json_str(request, "by", "control socket"),
+                              .note = json_str(request, "note", NULL),
+                              .question = json_str(request, "question", NULL),
+                              .subject = json_str(request, "for", NULL)};
+    if (r == 0)
+        r = letter_answer(client->control->options.store, run, &a, &question, err);
+    if (r < 0)
+        return r;
+    json_put(answer, "question", question);
+    return engine_look(client->control->options.engine, run, err);
+}
+
 static int replace(struct client *client, const json_t *request, json_t *answer, struct err *err)
 {
     struct control *c = client->control;
@@ -200,7 +257,8 @@ static int replace(struct client *client, const json_t *request, json_t *answer,
 static const struct {
     const char *name;
     int (*fn)(struct client *client, const json_t *request, json_t *answer, struct err *err);
-} OPS[] = {{"ping", ping}, {"start", start}, {"list", list}, {"cancel", cancel}, {"follow", follow}, {"metrics", metrics}, {"workers", workers}, {"replace", replace}};
+} OPS[] = {{"ping", ping}, {"start", start}, {"list", list}, {"cancel", cancel}, {"follow", follow}, {"metrics", metrics}, {"workers", workers}, {"replace", replace},
+          {"signal", signal_run}, {"query", query}, {"questions", questions}, {"approve", approve}};
 
 static int answer_request(struct client *client, const json_t *request, json_t *answer, struct err *err)
 {

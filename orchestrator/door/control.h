@@ -9,6 +9,10 @@
 //   {"op": "follow", "run"?}           -> {"ok": true}, then one line per event
 //   {"op": "metrics", "format"?} -> {"ok": true, "text": the text format of Prometheus}; with "format": "json", "metrics": [...]
 //   {"op": "workers"}     -> {"ok": true, "workers": [{"role", "program", "pid", "ready"}]}
+//   {"op": "signal", "run", "name", "value"?, "by"?} -> {"ok": true}
+//   {"op": "query", "run"}             -> {"ok": true, "values": {name: {"value", "at_ns"}}}
+//   {"op": "questions", "run"}         -> {"ok": true, "questions": [...]}, see engine/letters.h
+//   {"op": "approve", "run", "deny"?, "question"?, "for"?, "by"?, "note"?} -> {"ok": true, "question": {...}}
 //   {"op": "replace"}     -> {"ok": true, "pid"}: another service takes over; this one drains. The connection ends with the process.
 // A request that cannot be done: {"ok": false, "code": "not_found", "error": "…"}. With "retry": true it can be done in a moment: the
 // service is being replaced. Ask again on a new connection, a start with the same key.

@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "engine/letters.h"
 
 static json_t *approval_new(bool approved, const char *by, const char *note)
 {
@@ -46,18 +47,28 @@ static void approval_expired(void *user)
 }
 
 // The answer that an inbox record gives to a question, once; NULL when it gives none.
-// Inbox records of kind "approval": {approved, by, note, task?, n?}; without task and n the oldest question is meant.
-static json_t *answer_from_new(struct run *run, const json_t *item, const char *task, unsigned n, int64_t after)
+// Inbox records of kind "approval": {approved, by, note, subject, task?, n?}; without task and n the oldest question is
+// meant.
+static json_t *answer_from_new(struct run *run, const json_t *item, const struct call *c, int64_t after)
 {
     const json_t *body = json_obj(item, "body");
-    const char *wanted = json_str(body, "task", NULL);
+    const char *wanted = json_str(body, "task", NULL), *by = json_str(body, "by", "unknown");
     int64_t id = json_int(item, "id", 0);
+    struct err why;
     if (!str_eq(json_str(item, "kind", ""), "approval") || id <= after ||
-        (wanted && (!str_eq(wanted, task) || json_int(body, "n", -1) != (int64_t)n)) || inbox_is_taken(run, id))
+        (wanted && (!str_eq(wanted, c->task) || json_int(body, "n", -1) != (int64_t)c->n)) || inbox_is_taken(run, id))
         return NULL;
-    json_t *answer =
-        approval_new(json_flag(body, "approved", false), json_str(body, "by", "unknown"), json_str(body, "note", ""));
+    if (letter_may_answer(c->args, by, json_str(body, "subject", NULL), &why) < 0) {
+        json_t *refusal = json_object();
+        json_put_str(refusal, "by", by);
+        json_put_str(refusal, "why", why.text);
+        run_tell(run, EVENT_APPROVAL_REFUSED, refusal); // it is found again at every replay: not journaled
+        return NULL;
+    }
+    json_t *answer = approval_new(json_flag(body, "approved", false), by, json_str(body, "note", ""));
     json_put_int(answer, "inbox", id);
+    if (json_str(c->args, "subject", NULL))
+        json_put_str(answer, "subject", json_str(c->args, "subject", NULL));
     inbox_take(run, id);
     return answer;
 }
@@ -66,7 +77,8 @@ void approve_take(struct run *run, const json_t *item)
 {
     for (size_t k = 0; k < run->waitings.len; k++) {
         struct waiting *w = run->waitings.items[k];
-        json_t *answer = w->kind == WAIT_APPROVAL ? answer_from_new(run, item, w->task, w->n, w->after) : NULL;
+        const struct call c = waiting_call(w);
+        json_t *answer = w->kind == WAIT_APPROVAL ? answer_from_new(run, item, &c, w->after) : NULL;
         if (!answer)
             continue;
         decide(w, answer);
@@ -96,7 +108,7 @@ static json_t *answer_meanwhile_new(struct run *run, const struct call *c, int64
     json_t *item, *answer = NULL;
     json_array_foreach (inbox, i, item)
         if (!answer && json_int(item, "at_ns", 0) <= until_ns)
-            answer = answer_from_new(run, item, c->task, c->n, after);
+            answer = answer_from_new(run, item, c, after);
     return answer;
 }
 
@@ -125,7 +137,10 @@ static int ask(struct run *run, const struct call *c, struct err *err)
     json_put_int(body, "inbox", after);
     json_put_str(body, "task", c->task);
     json_put_int(body, "n", c->n);
-    run_note(run, EVENT_APPROVAL_ASKED, body);
+    if (asked)
+        run_tell(run, EVENT_APPROVAL_ASKED, body);
+    else
+        run_note(run, EVENT_APPROVAL_ASKED, body);
     return 0;
 }
 

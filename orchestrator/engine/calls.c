@@ -115,6 +115,12 @@ static int begin_sleep(struct run *run, const struct call *c, json_t **ret, stru
     return sleep_begin(run, c, err);
 }
 
+static int begin_signal(struct run *run, const struct call *c, json_t **ret, struct err *err)
+{
+    (void)ret;
+    return signal_begin(run, c, err);
+}
+
 static int begin_child(struct run *run, const struct call *c, json_t **ret, struct err *err)
 {
     (void)ret;
@@ -135,8 +141,9 @@ static const struct {
     const char *op;
     int (*begin)(struct run *run, const struct call *c, json_t **ret, struct err *err);
 } CALLS[] = {
-    {"stage", begin_stage}, {"gate", begin_gate}, {"approve", approve_begin}, {"sleep", begin_sleep},
-    {"child", begin_child}, {"now", begin_now},   {"random", begin_random},
+    {"stage", begin_stage},     {"gate", begin_gate},   {"approve", approve_begin},
+    {"sleep", begin_sleep},     {"child", begin_child}, {"signal", begin_signal},
+    {"publish", publish_begin}, {"now", begin_now},     {"random", begin_random},
 };
 
 int run_host_call(void *ctx, uint64_t call_id, const char *task, unsigned n, const char *op, const json_t *args,

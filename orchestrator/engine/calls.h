@@ -43,5 +43,11 @@ bool inbox_is_taken(struct run *run, int64_t id);
 void inbox_take(struct run *run, int64_t id);
 int64_t inbox_last(struct run *run); // of all that have come
 
+// --- signals.c ---
+int signal_begin(struct run *run, const struct call *c, struct err *err);
+// An inbox record of kind "signal": the call that has waited longest for it, if any, takes it.
+void signal_take(struct run *run, const json_t *item);
+int publish_begin(struct run *run, const struct call *c, json_t **ret, struct err *err);
+
 // --- children.c ---
 int child_begin(struct run *run, const struct call *c, struct err *err);

@@ -375,6 +375,18 @@ int engine_cancel(struct engine *e, const char *id, const char *reason, struct e
     return err_set(err, ERR_NOT_FOUND, "this process has no run '%s'", id);
 }
 
+int engine_look(struct engine *e, const char *id, struct err *err)
+{
+    int r = batch_flush(e->batch, err);
+    for (size_t i = 0; i < e->runs.len && r == 0; i++) {
+        if (str_eq(run_id(e->runs.items[i]), id)) {
+            run_look_around(e->runs.items[i]);
+            break;
+        }
+    }
+    return r;
+}
+
 // --- the queue ---
 
 // Runs that only wait have no worker and need no place. busy (may be NULL): project -> those that have one.

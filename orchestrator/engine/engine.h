@@ -55,6 +55,8 @@ int engine_release(struct engine *engine, struct err *err);
 // Takes up an unfinished run that no live process has.
 int engine_resume(struct engine *engine, const char *run, struct err *err);
 int engine_cancel(struct engine *engine, const char *run, const char *reason, struct err *err); // of this process
+// Something was put into the inbox of this run: it is on disk when this returns 0, and was looked at when this process has the run.
+int engine_look(struct engine *engine, const char *run, struct err *err);
 size_t engine_run_count(const struct engine *engine); // those at work and asleep, not those in the queue
 
 // --- the queue ---

@@ -51,5 +51,7 @@ void run_read_inbox(struct run *run)
         run->inbox_seen = json_int(item, "id", run->inbox_seen);
         if (str_eq(json_str(item, "kind", ""), "approval"))
             approve_take(run, item);
+        else if (str_eq(json_str(item, "kind", ""), "signal"))
+            signal_take(run, item);
     }
 }

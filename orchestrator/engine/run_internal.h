@@ -38,7 +38,7 @@ struct stage {
     enum stage_state ending_state;
 };
 
-enum wait_kind { WAIT_SLEEP, WAIT_APPROVAL, WAIT_CHILD };
+enum wait_kind { WAIT_SLEEP, WAIT_APPROVAL, WAIT_SIGNAL, WAIT_CHILD };
 
 struct waiting { // a script call that time, people or other runs answer
     struct run *run;
@@ -47,6 +47,7 @@ struct waiting { // a script call that time, people or other runs answer
     char *task, *op;
     unsigned n;
     int64_t wake_ns;        // of a sleep, wall clock
+    int64_t until_ns;       // of a signal, wall clock
     int64_t after;          // approval: inbox records up to this one came before the question
     char *child;            // run that is waited for
     bool foreign;           // another process has the child
@@ -94,6 +95,7 @@ struct run {
     int next_seq;                   // 0: not yet known
     int64_t last_id_ns;             // latest stamp of a handoff that was moved on because the second was taken
     int64_t inbox_seen;
+    int64_t signals_from;           // all signals up to this inbox record are taken
     json_t *inbox_taken;            // inbox records that have answered a question; NULL until somebody asks
     uint64_t waits_made;
     unsigned children;              // that it asked for

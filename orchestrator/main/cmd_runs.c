@@ -1,4 +1,4 @@
-// baton runs, show, cancel, approve, report: looking at runs of any process and telling their owners something.
+// baton runs, show, cancel, report: looking at runs of any process and telling their owners something.
 #include "main/commands.h"
 
 #include "base/clock.h"
@@ -12,7 +12,6 @@
 #include "main/shown.h"
 #include "main/summary.h"
 
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -241,30 +240,6 @@ int cmd_cancel(const struct cli *cli)
             usleep(CANCEL_LOOK_US);
     }
     printf("%s %s\n", o.run, is_final(o.store, o.run) ? "is cancelled" : "was asked to end; it is still closing down");
-    leave(&o);
-    return status;
-}
-
-int cmd_approve(const struct cli *cli)
-{
-    struct opened o;
-    struct err err;
-    if (enter(cli, &o, &err) < 0)
-        return cli_fail(&err);
-    AUTO_JSON json_t *body = json_object();
-    const char *user = getenv("USER");
-    json_put_flag(body, "approved", !cli_flag(cli, "deny"));
-    json_put_str(body, "by", user ? user : "command line");
-    json_put_str(body, "note", cli_value(cli, "note", ""));
-    int status = 0;
-    if (is_final(o.store, o.run)) {
-        err_set(&err, ERR_STATE, "run '%s' is finished: there is nothing to approve", o.run);
-        status = cli_fail(&err);
-    } else if (store_inbox_put(o.store, o.run, "approval", body, NULL, &err) < 0) {
-        status = cli_fail(&err);
-    } else {
-        printf("%s: %s\n", o.run, cli_flag(cli, "deny") ? "denied" : "approved");
-    }
     leave(&o);
     return status;
 }

@@ -18,6 +18,8 @@ int cmd_events(const struct cli *cli);
 int cmd_logs(const struct cli *cli);
 int cmd_cancel(const struct cli *cli);
 int cmd_approve(const struct cli *cli);
+int cmd_signal(const struct cli *cli);
+int cmd_query(const struct cli *cli);
 int cmd_apply(const struct cli *cli);
 int cmd_report(const struct cli *cli);
 int cmd_export(const struct cli *cli);

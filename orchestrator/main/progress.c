@@ -296,7 +296,12 @@ static void words(struct progress *p, const char *run, enum event_kind kind, con
     else if (kind == EVENT_CLAIM_UNGROUNDED)
         line = str_printf("! %s claims what its receipts do not show", json_str(body, "agent", "?"));
     else if (kind == EVENT_APPROVAL_ASKED)
-        line = str_printf("? %s  (answer with: baton approve %s, or baton approve %s --deny)", json_str(body, "question", ""), run, run);
+        line = str_printf("? %s  (answer with: baton approve %s%s%s, or with --deny)", json_str(body, "question", ""), run,
+                          json_str(body, "subject", NULL) ? " --for " : "", json_str(body, "subject", ""));
+    else if (kind == EVENT_APPROVAL_REFUSED)
+        line = str_printf("! an answer does not count: %s", json_str(body, "why", "?"));
+    else if (kind == EVENT_SIGNAL_TAKEN)
+        line = str_printf("  signal '%s' of %s", json_str(body, "name", "?"), json_str(body, "by", "?"));
     else if (kind == EVENT_CHILD_STARTED)
         line = str_printf("> run %s of '%s'", json_str(body, "child", "?"), json_str(body, "workflow", "?"));
     else if (kind == EVENT_CHILD_FINISHED)

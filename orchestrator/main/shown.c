@@ -3,11 +3,13 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "engine/letters.h"
 #include "main/commands.h"
 
 #include <stdio.h>
 
-#define DEPTH_MAX 16 // of a tree of runs; the engine stops earlier
+#define PUBLISHED_SHOWN 160 // bytes of a value
+#define DEPTH_MAX       16  // of a tree of runs; the engine stops earlier
 
 // --- the tree of one run ---
 
@@ -39,11 +41,56 @@ static void print_children(const json_t *children, int depth)
     }
 }
 
+// --- what it waits for, what it says ---
+
+static void print_question(const char *run, const json_t *q)
+{
+    const char *subject = json_str(q, "subject", NULL);
+    printf("  %-6s %s\n", json_str(q, "id", ""), json_str(q, "question", ""));
+    if (subject)
+        printf("         about     %s\n", subject);
+    if (json_list(q, "who")) {
+        AUTO_FREE char *who = json_compact(json_list(q, "who"));
+        printf("         only      %s\n", who);
+    }
+    if (json_int(q, "expires_ns", 0)) {
+        char when[CLOCK_TEXT_MAX];
+        clock_iso(json_int(q, "expires_ns", 0), when);
+        printf("         until     %.19sZ\n", when);
+    }
+    if (json_flag(q, "answered", false))
+        printf("         an answer is on its way\n");
+    else
+        printf("         answer    baton approve %s --question %s%s%s   (or --deny)\n", run, json_str(q, "id", ""),
+               subject ? " --for " : "", subject ? subject : "");
+}
+
+static void print_letters(const json_t *model)
+{
+    size_t i;
+    json_t *q, *one;
+    const char *name;
+    json_array_foreach (json_list(model, "questions"), i, q) {
+        if (i == 0)
+            printf("waits for an answer\n");
+        print_question(json_str(model, "run", "?"), q);
+    }
+    if (json_object_size(json_obj(model, "published")) > 0)
+        printf("published\n");
+    json_object_foreach (json_obj(model, "published"), name, one) {
+        AUTO_FREE char *text = json_compact(json_object_get(one, "value"));
+        printf("  %-20s %.*s\n", name, (int)str_utf8_cut(text, PUBLISHED_SHOWN), text);
+    }
+}
+
 void shown_put(struct store *store, const char *run, json_t *model)
 {
     AUTO_JSON json_t *record = store_run_get_new(store, run, NULL);
     json_put_str(model, "parent", json_str(record, "parent", NULL));
     json_put(model, "children", children_new(store, run, 0));
+    json_t *questions = letter_questions_new(store, run, NULL), *published = store_published_new(store, run, NULL);
+    json_put(model, "questions", questions ? questions : json_array());
+    json_put(model, "published", published ? published : json_object());
 }
 
 void shown_print(const json_t *model)
@@ -53,6 +100,7 @@ void shown_print(const json_t *model)
     if (json_array_size(json_list(model, "children")) > 0)
         printf("runs below it\n");
     print_children(json_list(model, "children"), 0);
+    print_letters(model);
 }
 
 // --- lists ---

@@ -1,10 +1,11 @@
-// What people are shown of a run beside its report: the runs above and below it.
+// What people are shown of a run beside its report: the runs above and below it, what it waits for, what it says.
 #pragma once
 
 #include "store/store.h"
 #include "json/json.h"
 
-// Members for `baton show --json`: parent, children [{run, workflow, state, children}].
+// Members for `baton show --json`: parent, children [{run, workflow, state, children}], questions (engine/letters.h), published
+// {name: {value, at_ns}}.
 void shown_put(struct store *store, const char *run, json_t *model);
 void shown_print(const json_t *model);
 #define SHOWN_STATE_MAX 96

@@ -34,7 +34,11 @@ static const struct cli_option EVENTS[] = {{"follow", 'f', NULL, false, "wait fo
                                            {"since", 0, "ID", false, "only those behind this one; 'now': only those to come"},
                                            {"kind", 0, "KIND", true, "only of this kind: run_finished, 'stage_*'"}, JSON_OPTION, END};
 static const struct cli_option CANCEL[] = {{"reason", 0, "TEXT", false, "why, for the record"}, END};
-static const struct cli_option APPROVE[] = {{"deny", 0, NULL, false, "say no"}, {"note", 0, "TEXT", false, "why, for the record"}, END};
+static const struct cli_option APPROVE[] = {{"deny", 0, NULL, false, "say no"}, {"note", 0, "TEXT", false, "why, for the record"},
+                                            {"for", 0, "SUBJECT", false, "what you looked at: refused when the question is about something else"},
+                                            {"question", 0, "ID", false, "of several, the one that is meant ('baton show RUN' lists them)"},
+                                            {"by", 0, "NAME", false, "who answers (default: your user name)"}, END};
+static const struct cli_option SIGNAL[] = {{"by", 0, "NAME", false, "who sends it (default: your user name)"}, END};
 static const struct cli_option CHECK[] = {{"agents", 0, "DIR", true, "agent files of your own"}, JSON_OPTION, END};
 static const struct cli_option SERVE[] = {{"max-runs", 0, "N", false, "runs at work at the same time (default: 4)"},
                                           {"max-queue", 0, "N", false, "runs that may wait for a place; more are refused (default: 1000)"},
@@ -84,7 +88,14 @@ const struct cli_command CLI_COMMANDS[] = {
      EVENTS, EXAMPLES("baton events --since now --follow", "baton events last --kind 'stage_*'", "baton events --since 4711 --json"), cmd_events},
     {"logs", "[RUN]", 0, 1, "the events of a run", NULL, LOGS, EXAMPLES("baton logs last", "baton logs last --follow"), cmd_logs},
     {"cancel", "RUN", 1, 1, "end a run; no process, checkout or branch of it stays", NULL, CANCEL, EXAMPLES("baton cancel last --reason 'wrong project'"), cmd_cancel},
-    {"approve", "RUN", 1, 1, "answer the question a run waits with", NULL, APPROVE, EXAMPLES("baton approve last", "baton approve last --deny --note 'not today'"), cmd_approve},
+    {"approve", "RUN", 1, 1, "answer the question a run waits with",
+     "'baton show RUN' lists the open questions: their text, what they are about, who may answer, until when. Without --question the oldest is answered.",
+     APPROVE, EXAMPLES("baton approve last", "baton approve last --for 2026-11-22T21-30-00-review", "baton approve last --deny --note 'not today'"), cmd_approve},
+    {"signal", "RUN NAME [JSON]", 2, 3, "send a run something it waits for: signal(\"NAME\") in its script",
+     "A signal is kept until the script waits for it, also while no process has the run; each is delivered once, in order.", SIGNAL,
+     EXAMPLES("baton signal last go", "baton signal last limit '{\"rounds\": 3}'"), cmd_signal},
+    {"query", "RUN [NAME]", 1, 2, "what the script of a run has published, also when the run has ended", "With NAME the value alone, as JSON.", JSON_ONLY,
+     EXAMPLES("baton query last", "baton query last progress"), cmd_query},
     {"agent list", "[FILE|DIR...]", 0, 0, "list agent files", "Without arguments: the ones that ship.", JSON_ONLY, EXAMPLES("baton agent list", "baton agent list .claude/agents --json"), cmd_agent_list},
     {"agent show", "FILE|DIR...", 1, 0, "everything that was read from agent files", NULL, JSON_ONLY, EXAMPLES("baton agent show agents/rust-developer.md"), cmd_agent_show},
     {"agent lint", "FILE|DIR...", 1, 0, "what is wrong or doubtful in agent files, and between them", NULL, JSON_ONLY, EXAMPLES("baton agent lint .claude/agents"), cmd_agent_lint},

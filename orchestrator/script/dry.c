@@ -113,6 +113,9 @@ int dry_call(void *ctx, uint64_t call_id, const char *task, unsigned n, const ch
         *ret_answer = need(json_pack("{s:b, s:s, s:s}", "approved", d->approved, "by", "dry run", "note", ""));
     else if (str_eq(op, "child"))
         *ret_answer = child_new(d, call_id, args);
+    else if (str_eq(op, "signal"))
+        *ret_answer = need(json_pack("{s:b, s:o, s:s}", "came", d->approved, "value", d->approved ? json_object() : json_null(), "by",
+                                     "dry run"));
     else if (str_eq(op, "now"))
         *ret_answer = json_integer(1767225600 + d->calls);
     else if (str_eq(op, "random"))

@@ -1,6 +1,7 @@
 // What the prelude calls; these may raise.
 #include "script/script_internal.h"
 
+#include "base/id.h"
 #include "script/prelude.h"
 #include "script/value.h"
 
@@ -82,6 +83,20 @@ static int host_text(lua_State *L)
     return 1;
 }
 
+// hash(value): of its canonical JSON.
+static int host_hash(lua_State *L)
+{
+    struct err err = {0};
+    char hash[HASH_TEXT];
+    json_t *v = value_read_new(L, 1, &err);
+    if (!v)
+        return vm_raise(L, "%s", err.text);
+    json_hash(v, hash);
+    json_decref(v);
+    lua_pushstring(L, hash);
+    return 1;
+}
+
 // guard(make): the globals get the metatable make(globals) gives.
 static int host_guard(lua_State *L)
 {
@@ -99,7 +114,7 @@ void script_open_prelude(struct script *s, struct script_cache *cache)
 {
     static const luaL_Reg HOST[] = {
         {"call", host_call}, {"declare", host_declare}, {"log", host_log},   {"raise", host_raise}, {"line", host_line},
-        {"list", host_list}, {"regex", vm_regex},       {"text", host_text}, {"guard", host_guard}, {NULL, NULL},
+        {"list", host_list}, {"regex", vm_regex},       {"text", host_text}, {"guard", host_guard}, {"hash", host_hash}, {NULL, NULL},
     };
     lua_State *L = s->vm.L;
     value_open(L);

@@ -32,7 +32,9 @@ struct script_host {
     //   stage    {agent, task?, after: [handoff id], input: {}, mode?, timeout_ms?, retries?, reuse?, repeats?}
     //            -> {ok, id, agent, status, verdict, summary, output, artifacts, next_agent, next_task, key, stage}
     //   gate     {id, stage, verdict} (what is wanted, "approved")     -> {open: bool, reason: "…"}
-    //   approve  {question, expires_ms?, about?}                       -> {approved: bool, by, note}
+    //   approve  {question, expires_ms?, about?, who?: [name], subject?} -> {approved: bool, by, note, subject?}
+    //   signal   {name, timeout_ms?}                                   -> {came: bool, value, by}
+    //   publish  {name, value}                                         -> null
     //   sleep    {ms}                                                  -> null
     //   child    {workflow, params: {}, project?, key?, timeout_ms?}   -> {ok, outcome, reason, result: {}, run}
     //   now      {}                                                    -> seconds since 1970 (number)

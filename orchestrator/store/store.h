@@ -161,6 +161,9 @@ int store_call_put(struct store *s, const char *run, const char *task, unsigned 
 json_t *store_call_get_new(struct store *s, const char *run, const char *task, unsigned n, struct err *err);
 json_t *store_call_list_new(struct store *s, const char *run, struct err *err); // [{task, n, op, request_hash, answer}]
 
+// What the script published, name -> {value, at_ns}; the newest value of each name.
+json_t *store_published_new(struct store *s, const char *run, struct err *err);
+
 // --- handoffs: put by store_commit_stage, or alone (drafts by hand, imports). Immutable: ERR_EXISTS for another body.
 int store_handoff_put(struct store *s, const char *run, const char *id, int seq, const json_t *handoff,
                       struct err *err);

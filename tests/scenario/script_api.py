@@ -1,6 +1,10 @@
-"""What a script can ask for beside stages: child runs. kill -9 at every wait: what was begun is begun once, and goes on."""
+"""What a script can ask for beside stages: child runs, signals, questions, published values. kill -9 at every wait: what was begun is begun once, and goes on."""
+import os
+import pwd
 import signal
+import time
 
+import service as doors
 import support
 from support import is_event, processes_of, wait_for
 
@@ -191,6 +195,165 @@ workflow "deep" {
         self.assertEqual(done.lines()[-1]["state"], "failed")
         self.assertIn("which is the limit", done.lines()[-1]["reason"])
         self.assertEqual(len(self.runs()), 9)
+
+
+SIGNALS = """
+workflow "signals" {
+  agents = { "echo" },
+  params = { wait = { default = "10m" } },
+  run = function(p)
+    publish("at", "begin")
+    local got = {}
+    for i = 1, 3 do got[i] = signal("go", { timeout = p.wait }) or "nothing" end
+    publish("at", { got = got })
+    local both = parallel {
+      function() return signal("left", { timeout = p.wait }) or "nothing" end,
+      function() return signal("right", { timeout = p.wait }) or "nothing" end,
+    }
+    publish("at", "end")
+    finish("accepted", { got = table.concat(got, " "), both = table.concat(both, " ") })
+  end,
+}
+"""
+ASK = """
+workflow "ask" {
+  agents = { "echo" },
+  params = { who = { type = "list" } },
+  run = function(p)
+    local result = stage { agent = "echo", input = { n = 1 } }
+    local one, first = approve { question = "keep it?", subject = result, who = p.who, expires = "1h" }
+    local two, second = approve { question = "and this?", subject = { deep = { 1, 2 } }, expires = "1h" }
+    finish("accepted", { one = one, by = first.by, subject = first.subject, two = two, note = second.note, id = result.id })
+  end,
+}
+"""
+
+
+class Signals(Api):
+    def setUp(self):
+        super().setUp()
+        self.flow = self.workflow("signals", SIGNALS)
+
+    def send(self, run, name, value, status=0):
+        return self.baton("signal", run, name, value, status=status)
+
+    def test_kept_until_waited_for_in_order_once(self):
+        run = self.killed_at(self.flow, is_event("value_published"))
+        self.send(run, "right", '"r1"')  # nobody waits for it yet, and no process has the run
+        for n in (1, 2):
+            self.send(run, "go", f'"g{n}"')
+        run_again = self.start("resume", run, "--json")
+        run_again.wait_event(is_event("signal_taken", name="go"), "the first signal")
+        wait_for(lambda: self.baton("query", run, "--json", status=0).json(), "it is published")
+        run_again.kill()  # before or after the second: both are delivered once
+        wait_for(lambda: not processes_of(self.root), "the workers end")
+        run_again = self.start("resume", run, "--json")
+        for name, value in (("go", '"g3"'), ("left", '"l1"')):  # now somebody waits for it
+            self.send(run, name, value)
+        self.assertEqual(run_again.end().status, 0)
+        result = self.finished(run)
+        self.assertEqual((result["got"], result["both"]), ("g1 g2 g3", "l1 r1"))
+        self.assertEqual(self.baton("query", run, "at", status=0).json(), "end")  # it has ended, and still says what it said
+        taken = [e["body"]["name"] for e in self.journal(run) if e["kind"] == "signal_taken"]
+        self.assertEqual(sorted(taken), ["go", "go", "go", "left", "right"])
+        self.replays(run)
+        self.check_nothing_left()
+
+    def test_killed_at_every_signal(self):
+        r = self.begin(self.flow)
+        run = r.wait_event(is_event("value_published"), "the beginning")["run"]
+        for name in ("go", "go", "go", "left", "right"):
+            r.kill()
+            wait_for(lambda: not processes_of(self.root), "the workers end")
+            taken = sum(e["kind"] == "signal_taken" for e in self.journal(run))
+            self.send(run, name, f'"{name}{taken}"')
+            r = self.start("resume", run, "--json")
+            wait_for(lambda n=taken: sum(e["kind"] == "signal_taken" for e in self.journal(run)) > n, "it is taken")
+        self.assertEqual(r.end().status, 0)
+        self.assertEqual(self.finished(run)["got"], "go0 go1 go2")
+        self.assertEqual(self.finished(run)["both"], "left3 right4")
+        self.replays(run)
+
+    def test_time_goes_on_while_nobody_has_the_run(self):
+        run = self.killed_at(self.flow, is_event("value_published"), "wait=700ms")
+        begun = self.record(run)["created_ns"]
+        wait_for(lambda: time.time_ns() > begun + 2 * 10**9, "the time of the first wait is over")
+        self.send(run, "go", '"late"')  # too late for the first wait, in time for the second
+        self.baton("resume", run, "-q", status=0)
+        self.assertEqual(self.finished(run)["got"], "nothing late nothing")
+        self.replays(run)
+
+    def test_what_is_refused(self):
+        run = self.killed_at(self.flow, is_event("value_published"))
+        self.assertIn("expected JSON", self.send(run, "go", "text", status=2).err)
+        self.assertIn("expected 1 to 64 letters", self.send(run, "no way", "1", status=2).err)
+        self.assertIn("has published no 'x'", self.baton("query", run, "x", status=2).err)
+        self.send(run, "go", '"' + "x" * 66000 + '"', status=5)
+        self.baton("cancel", run, status=0)
+        self.assertIn("is finished", self.send(run, "go", "1", status=2).err)
+        self.assertEqual(self.baton("query", run, "--json", status=0).json()["at"]["value"], "begin")
+
+    def test_over_the_socket(self):
+        service = self.start("serve")
+        service.wait_error("serving on")
+        client = doors.Client(self.state / "serve.sock")
+        self.addCleanup(client.close)
+        run = client.ask({"op": "start", "workflow": str(self.flow), "project": str(self.project)})["run"]
+        self.assertFalse(client.ask({"op": "signal", "run": run})["ok"])
+        for name, value in (("go", "1"), ("go", 2), ("go", "3"), ("left", "l"), ("right", "r")):
+            self.assertTrue(client.ask({"op": "signal", "run": run, "name": name, "value": value})["ok"])
+        wait_for(lambda: client.ask({"op": "query", "run": run})["values"]["at"]["value"] == "end", "the end")
+        wait_for(lambda: client.ask({"op": "ping"})["runs"] == 0, "the run is closed")
+        self.assertEqual(self.finished(run)["got"], "1 2 3")
+        ask = client.ask({"op": "start", "workflow": str(self.workflow("ask", ASK)), "project": str(self.project)})["run"]
+        for n in range(2):
+            question = wait_for(lambda: client.ask({"op": "questions", "run": ask})["questions"], "a question")[0]
+            self.assertEqual(client.ask({"op": "approve", "run": ask, "for": "something else"})["code"], "conflict")
+            self.assertTrue(client.ask({"op": "approve", "run": ask, "for": question["subject"], "by": f"p{n}"})["ok"])
+            wait_for(lambda q=question: q["id"] not in [x["id"] for x in client.ask({"op": "questions", "run": ask})["questions"]], "heard")
+        wait_for(lambda: client.ask({"op": "ping"})["runs"] == 0, "the run is closed")
+        self.assertEqual(self.finished(ask)["by"], "p0")
+        service.send(signal.SIGTERM)
+        self.assertEqual(service.end().status, 0)
+
+
+class Questions(Api):
+    def setUp(self):
+        super().setUp()
+        self.flow = self.workflow("ask", ASK)
+
+    def asked(self, run):
+        return self.result(run)["questions"]
+
+    def test_who_may_and_what_it_is_bound_to(self):
+        me = pwd.getpwuid(os.getuid()).pw_name
+        run = self.killed_at(self.flow, is_event("approval_asked"), f'who=["ann","{me}x"]')
+        question, = self.asked(run)
+        self.assertEqual((question["question"], question["who"], question["id"]), ("keep it?", ["ann", me + "x"], "0:1"))
+        self.assertGreater(question["expires_ns"], question["asked_ns"])
+        shown = self.baton("show", run, status=0).out
+        self.assertIn(f"baton approve {run} --question 0:1 --for {question['subject']}", shown)
+        refused = self.baton("approve", run, status=6).err
+        self.assertIn(f"'{me}' may not answer 'keep it?': only ann, {me}x may", refused)
+        self.assertIn("look at it again", self.baton("approve", run, "--by", "ann", "--for", "0" * 64, status=5).err)
+        self.assertIn("waits with no question '0:7'", self.baton("approve", run, "--question", "0:7", status=2).err)
+        self.baton("approve", run, "--by", "ann", "--for", question["subject"], "--question", "0:1", status=0)
+        self.assertTrue(self.asked(run)[0]["answered"])
+        self.assertIn("no question", self.baton("approve", run, "--by", "ann", status=2).err)  # it has its answer
+        r = self.start("resume", run, "--json")
+        second = wait_for(lambda: [q for q in self.asked(run) if q["question"] == "and this?"], "the second question")[0]
+        r.kill()
+        self.assertEqual(len(second["subject"]), 64)
+        self.assertIn("is about", self.baton("approve", run, "--for", question["subject"], status=5).err)
+        self.baton("approve", run, "--deny", "--note", "no", "--for", second["subject"][:12], status=0)
+        self.baton("resume", run, "-q", status=0)
+        result = self.finished(run)
+        self.assertEqual((result["one"], result["by"], result["two"], result["note"]), (True, "ann", False, "no"))
+        self.assertEqual(result["subject"], result["id"])
+        given = [e["body"] for e in self.journal(run) if e["kind"] == "approval_given"]
+        self.assertEqual([(g["by"], g["approved"]) for g in given], [("ann", True), (me, False)])
+        self.replays(run)
+        self.assertIn("is finished", self.baton("approve", run, status=2).err)
 
 
 if __name__ == "__main__":

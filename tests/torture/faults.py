@@ -249,7 +249,7 @@ def questions(place):
     p.wait()
     (begun,), = place.rows("SELECT max(at) FROM events WHERE kind = 'approval_asked'")
     wait_for(lambda: time.time_ns() > begun + 2 * 10**9, "nobody answers the last one in time")
-    place.baton("approve", run, "--note", "late")
+    need("has expired" in place.baton("approve", run, "--note", "late", status=2), "the question is still answered")
     place.baton("resume", run)
     result = json.loads(place.rows("SELECT result FROM runs")[0][0])
     need(sorted(result["answers"]) == ["no second", "yes first", "yes third"], f"the answers are {result['answers']}")
