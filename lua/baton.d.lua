@@ -41,6 +41,7 @@
 ---@field mode? string overrules the agent's focus table
 ---@field timeout? Duration
 ---@field retries? integer
+---@field limits? { money?: number|string, tokens?: integer|string, processes?: integer } what it may use at most; set aside before it begins
 ---@field repeats? boolean it is meant to be asked the same again: no loop is stopped here
 ---@field reuse? boolean a finished stage of another run with the same key may answer
 

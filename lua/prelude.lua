@@ -254,7 +254,7 @@ end
 
 local STAGE_KEYS = {
   agent = "string", task = "string", after = "table|string", input = "table", mode = "string",
-  timeout = "number|string", retries = "number", reuse = "boolean", repeats = "boolean",
+  timeout = "number|string", retries = "number", reuse = "boolean", repeats = "boolean", limits = "table",
 }
 
 local RESULT = "a result of stage"
@@ -301,7 +301,7 @@ function stage(given)
   return complete_result(ask("stage", {
     agent = agent, task = given.task, after = parents(given.after), input = plain(given.input), mode = given.mode,
     timeout_ms = given.timeout and duration("stage, timeout", given.timeout), retries = retries and floor(retries),
-    reuse = given.reuse, repeats = given.repeats,
+    reuse = given.reuse, repeats = given.repeats, limits = given.limits,
   }), agent)
 end
 

@@ -1,11 +1,13 @@
-// baton-exec PROGRAM ARGV0 [ARG...]: runs one tool so that nothing of it outlives the call. Started by exec_run with its standard
-// streams, working directory and environment in place and the control socket as descriptor 3; not meant for hands.
+// baton-exec [--processes=N] PROGRAM ARGV0 [ARG...]: runs one tool so that nothing of it outlives the call. Started by
+// exec_run with its standard streams, working directory and environment in place and the control socket as descriptor
+// 3; not meant for hands.
 //
 // Three processes where the host permits it:
 //   supervisor (this) - init (process 1 of a new PID namespace) - tool
-// Killing the init kills the whole namespace at once, whatever its processes did (setsid, double fork, ignored signals).
-// Without namespaces the supervisor is the subreaper of everything below the tool: orphans become its children, and it kills until
-// it has none. The tool's end, EXEC_KILL, the end of the control connection and SIGTERM all lead there.
+// Killing the init kills the whole namespace at once, whatever its processes did (setsid, double fork, ignored
+// signals). Without namespaces the supervisor is the subreaper of everything below the tool: orphans become its
+// children, and it kills until it has none. The tool's end, EXEC_KILL, the end of the control connection and SIGTERM
+// all lead there.
 #include "confine.h"
 #include "report.h"
 
@@ -24,11 +26,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum note_kind { NOTE_START_FAILED = 1, NOTE_EXITED, NOTE_NOT_CONFINED };
+enum note_kind { NOTE_START_FAILED = 1, NOTE_EXITED, NOTE_NOT_CONFINED, NOTE_NO_WALL, NOTE_TASKS };
 
 struct note { // tool or init -> supervisor, over a pipe
     enum note_kind kind;
-    int value; // errno, or wait status
+    int value; // errno, wait status, or number of tasks
 };
 
 static void send_note(int fd, enum note_kind kind, int value)
@@ -60,10 +62,14 @@ static pid_t fork_tool(char **command, int notes)
 }
 
 // Process 1 of the namespace. Its end is the end of everything in it.
-static void be_init(char **command, int release_fd, int notes) // does not return
+static void be_init(char **command, int release_fd, int notes, long processes) // does not return
 {
     if (!confine_enter(release_fd)) {
         send_note(notes, NOTE_NOT_CONFINED, errno);
+        _exit(0);
+    }
+    if (processes && !confine_wall(processes)) {
+        send_note(notes, NOTE_NO_WALL, 0);
         _exit(0);
     }
     pid_t tool = fork_tool(command, notes);
@@ -73,6 +79,8 @@ static void be_init(char **command, int release_fd, int notes) // does not retur
         int status;
         pid_t pid = waitpid(-1, &status, 0);
         if (pid == tool) {
+            if (!processes) // with a wall the numbers are used again
+                send_note(notes, NOTE_TASKS, confine_tasks());
             send_note(notes, NOTE_EXITED, status);
             kill(-1, SIGKILL); // everybody but us; reaped below, so that their time is counted
         } else if (pid < 0 && errno != EINTR) {
@@ -87,6 +95,7 @@ struct call {
     int signals;  // signalfd: SIGCHLD and the signals that end us
     pid_t child;  // init, or the tool itself; 0 when reaped
     bool confined, killed;
+    long processes; // at the same time; 0: no limit
     struct exec_report report;
 };
 
@@ -100,6 +109,12 @@ static void drain_notes(struct call *c, bool *ret_not_confined)
             break;
         case NOTE_EXITED:
             c->report.wait_status = note.value;
+            break;
+        case NOTE_NO_WALL:
+            c->report.no_wall = 1;
+            break;
+        case NOTE_TASKS:
+            c->report.tasks = note.value;
             break;
         case NOTE_NOT_CONFINED:
             *ret_not_confined = true;
@@ -229,6 +244,10 @@ static void supervise(struct call *c)
 static void start_plain(struct call *c)
 {
     c->confined = false;
+    if (c->processes) { // only a namespace of its own can count its processes
+        send_note(c->notes[1], NOTE_NO_WALL, 0);
+        return;
+    }
     pid_t pid = fork();
     if (pid == 0) {
         prctl(PR_SET_PDEATHSIG, SIGKILL); // if we are killed, at least the tool itself goes
@@ -244,7 +263,7 @@ static void start_confined(struct call *c)
     int release_fd = -1;
     pid_t pid = confine_fork(&release_fd);
     if (pid == 0)
-        be_init(c->command, release_fd, c->notes[1]);
+        be_init(c->command, release_fd, c->notes[1], c->processes);
     c->child = pid > 0 ? pid : 0;
     c->confined = pid > 0;
     if (pid > 0)
@@ -295,11 +314,19 @@ static int open_signals(void)
 
 int main(int argc, char **argv)
 {
-    if (argc < 3 || fcntl(EXEC_CONTROL_FD, F_SETFD, FD_CLOEXEC) < 0) {
+    static const char PROCESSES[] = "--processes=";
+    long processes = 0;
+    if (argc > 1 && strncmp(argv[1], PROCESSES, strlen(PROCESSES)) == 0) {
+        processes = strtol(argv[1] + strlen(PROCESSES), NULL, 10);
+        argc--;
+        argv++;
+    }
+    if (argc < 3 || processes < 0 || fcntl(EXEC_CONTROL_FD, F_SETFD, FD_CLOEXEC) < 0) {
         fprintf(stderr, "baton-exec: started by Baton's workers only, with a control socket as descriptor %d\n", EXEC_CONTROL_FD);
         return 2;
     }
-    struct call c = {.command = argv + 1, .report = {.magic = EXEC_REPORT_MAGIC, .wait_status = SIGKILL}};
+    struct call c = {
+        .command = argv + 1, .processes = processes, .report = {.magic = EXEC_REPORT_MAGIC, .wait_status = SIGKILL}};
     prctl(PR_SET_PDEATHSIG, SIGTERM); // besides the control socket, should somebody else hold its other end
     prctl(PR_SET_CHILD_SUBREAPER, 1);
     c.signals = open_signals();

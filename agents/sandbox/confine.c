@@ -6,11 +6,14 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
+#include <sys/utsname.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 enum { OPEN_FILES_MAX = 16384 };
@@ -86,6 +89,74 @@ bool confine_enter(int release_fd)
     // Tools that look at /proc/<own pid> must find themselves: perf does.
     return mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
            mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) == 0;
+}
+
+static bool write_text(const char *path, const char *text)
+{
+    int fd = open(path, O_WRONLY | O_CLOEXEC);
+    bool written = fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text);
+    if (fd >= 0)
+        close(fd);
+    return written;
+}
+
+// Since Linux 6.14 a PID namespace has its own kernel.pid_max; before, writing it would change the whole machine's.
+static bool own_pid_max(void)
+{
+    struct utsname host;
+    int major = 0, minor = 0;
+    return uname(&host) == 0 && sscanf(host.release, "%d.%d", &major, &minor) == 2 &&
+           (major > 6 || (major == 6 && minor >= 14));
+}
+
+// The kernel gives numbers below this one only once; behind it there are as many as pid_max leaves.
+enum { RESERVED_PIDS = 300 };
+
+static bool skip_reserved(void)
+{
+    char text[16];
+    snprintf(text, sizeof(text), "%d", RESERVED_PIDS);
+    if (write_text("/proc/sys/kernel/ns_last_pid", text))
+        return true;
+    for (int i = 0; i < RESERVED_PIDS; i++) { // without checkpoint support in the kernel: use them up
+        pid_t pid = fork();
+        if (pid == 0)
+            _exit(0);
+        if (pid < 0 || waitpid(pid, NULL, 0) < 0)
+            return false;
+        if (pid >= RESERVED_PIDS)
+            return true;
+    }
+    return true;
+}
+
+bool confine_wall(long processes)
+{
+    char text[32];
+    snprintf(text, sizeof(text), "%ld",
+             RESERVED_PIDS + (processes < 1         ? 1
+                              : processes > 4000000 ? 4000000
+                                                    : processes));
+    if (own_pid_max())
+        return skip_reserved() && write_text("/proc/sys/kernel/pid_max", text);
+    if (!in_user_namespace)
+        return false;
+    // Counted per user and user namespace, and this one is new: we and the tools.
+    const struct rlimit most = {(rlim_t)processes + 1, (rlim_t)processes + 1};
+    return geteuid() != 0 && setrlimit(RLIMIT_NPROC, &most) == 0;
+}
+
+int confine_tasks(void)
+{
+    char text[128];
+    int fd = open("/proc/loadavg", O_RDONLY | O_CLOEXEC);
+    ssize_t n = fd >= 0 ? read(fd, text, sizeof(text) - 1) : -1;
+    if (fd >= 0)
+        close(fd);
+    text[n > 0 ? n : 0] = '\0';
+    const char *last = strrchr(text, ' ');
+    long pid = last ? strtol(last, NULL, 10) : 0;
+    return pid > 1 ? (int)pid - 1 : 0;
 }
 
 static void cap_limit(int resource, rlim_t most)

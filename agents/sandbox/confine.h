@@ -11,5 +11,10 @@ pid_t confine_fork(int *ret_release_fd);
 void confine_release(pid_t child, int release_fd); // parent: maps the user, lets the child go on
 bool confine_enter(int release_fd);                // child: waits, then gives the namespace its own /proc
 
+// In the namespace, before the tool begins: the kernel keeps it from having more processes and threads than that at the
+// same time. False: this kernel cannot.
+bool confine_wall(long processes);
+int confine_tasks(void); // begun in the namespace so far, but for the caller; 0: not known
+
 // The last steps before exec, in the process that becomes the tool. 0 or an errno value.
 int confine_self(void);

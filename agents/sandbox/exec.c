@@ -13,6 +13,7 @@
 #include "policy/policy_cases.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdatomic.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -30,6 +31,7 @@ struct exec_context {
     char *workspace, *home, *helper;
     char **built, **own;
     bool prepared; // places made and resolved: done by the first call, a stage without calls costs nothing
+    int64_t processes; // of one call at the same time; 0: no limit
     int cancel_fd;
     atomic_bool cancelled;
     json_t *receipts;
@@ -127,6 +129,11 @@ void exec_cancel(struct exec_context *ctx)
 const json_t *exec_receipts(const struct exec_context *ctx)
 {
     return ctx->receipts;
+}
+
+void exec_limit_processes(struct exec_context *ctx, int64_t most)
+{
+    ctx->processes = most > 0 ? most : 0;
 }
 
 // --- deciding ---
@@ -281,6 +288,7 @@ static int run(const struct exec_context *ctx, const struct exec_call *call, con
         .err = &errs,
         .cancel_fd = ctx->cancel_fd,
         .wall_ns = call->wall_ns > 0 ? call->wall_ns : WALL_DEFAULT_NS,
+        .processes = ctx->processes,
     };
     struct spawn_result result;
     int r = spawn_run(&s, &result, err);
@@ -290,10 +298,18 @@ static int run(const struct exec_context *ctx, const struct exec_call *call, con
     capture_finish(&errs, err_hash, &ret->err);
     if (r < 0)
         return r;
+    if (result.report.no_wall)
+        return err_set(
+            err, ERR_UNSUPPORTED,
+            "'%s' was not started: its limit of %" PRId64
+            " processes cannot be kept here (it takes Linux 6.14, or user namespaces and another user than root)",
+            call->argv[0], ctx->processes);
     if (result.report.start_errno)
         return start_error(call->argv[0], result.report.start_errno, err);
     take_report(&result, ret);
     put_result(receipt, ret);
+    if (result.report.tasks > 0)
+        json_put_int(receipt, "processes", result.report.tasks);
     if (call->stdout_path)
         put_file_stream(receipt, "stdout", call->stdout_path);
     else

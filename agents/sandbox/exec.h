@@ -28,6 +28,9 @@ int exec_context_new(const struct policy *policy, const struct exec_places *plac
 void exec_context_free(struct exec_context *ctx);
 // Ends the running call (whole process tree) and refuses later ones with ERR_CANCELLED. Async-signal-safe.
 void exec_cancel(struct exec_context *ctx);
+// How many processes and threads one call may have at the same time, kept by the kernel; 0: no limit. Where it cannot
+// be kept, calls are refused with ERR_UNSUPPORTED. Not while a call runs.
+void exec_limit_processes(struct exec_context *ctx, int64_t most);
 // Receipts so far: array of receipt objects (proto/README.md); borrowed.
 const json_t *exec_receipts(const struct exec_context *ctx);
 

@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
@@ -98,7 +99,10 @@ static int start(struct running *r, struct err *err)
 {
     const struct spawn *s = r->spawn;
     VEC(char *) argv = {0};
+    AUTO_FREE char *processes = s->processes > 0 ? str_printf("--processes=%" PRId64, s->processes) : NULL;
     vec_push(&argv, mutable_text(s->helper));
+    if (processes)
+        vec_push(&argv, processes);
     vec_push(&argv, mutable_text(s->program));
     for (const char *const *a = s->argv; *a; a++)
         vec_push(&argv, mutable_text(*a));

@@ -19,6 +19,7 @@ struct spawn {
     struct capture *out, *err;
     int cancel_fd;      // readable: end the call
     int64_t wall_ns;    // limit
+    int64_t processes;  // at the same time; 0: no limit
 };
 
 struct spawn_result {

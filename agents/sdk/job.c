@@ -258,6 +258,7 @@ static int open_exec(struct job *job, const struct policy *policy, struct err *e
     int r = exec_context_new(policy, &places, &exec, err);
     if (r < 0)
         return r;
+    exec_limit_processes(exec, json_int(json_obj(job->assignment, "limits"), "processes", 0));
     pthread_mutex_lock(&job->lock);
     job->exec = exec;
     if (job->cancelled)

@@ -115,7 +115,8 @@ static int start(struct client *client, const json_t *request, json_t *answer, s
                                .operator_rules = allow,
                                .key = json_str(request, "key", NULL),
                                .caller = json_str(request, "caller", "control socket"),
-                               .wall_ms = json_int(request, "wall_ms", 0)};
+                               .wall_ms = json_int(request, "wall_ms", 0),
+                               .limits = json_obj(request, "limits")};
     char run[STORE_NAME_MAX];
     r = engine_start(c->options.engine, &q, run, err);
     if (r < 0)

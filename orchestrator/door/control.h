@@ -1,8 +1,10 @@
-// The control door of `baton serve`: a unix socket on which one JSON object per line asks and one or more lines answer. For the
-// owner of the state folder only (socket mode 0600, and the peer's user is checked).
+// The control door of `baton serve`: a unix socket on which one JSON object per line asks and one or more lines answer.
+// For the owner of the state folder only (socket mode 0600, and the peer's user is checked).
 //
-//   {"op": "ping"}        -> {"ok": true, "pid", "version", "runs" (at work or asleep), "queued", "max_runs", "stages", "draining"}
-//   {"op": "start", "workflow", "project", "params"?, "params_from_text"?, "key"?, "agents"?, "allow"?, "wall_ms"?, "caller"?}
+//   {"op": "ping"}        -> {"ok": true, "pid", "version", "runs" (at work or asleep), "queued", "max_runs", "stages",
+//   "draining"}
+//   {"op": "start", "workflow", "project", "params"?, "params_from_text"?, "key"?, "agents"?, "allow"?, "wall_ms"?,
+//   "limits"?: {name: number or text}, "caller"?}
 //                         -> {"ok": true, "run", "existing": bool, "position": 0 at work, 1 the next of the queue, …}
 //   {"op": "list"}        -> {"ok": true, "runs": [...]}; those in the queue have "position"
 //   {"op": "cancel", "run", "reason"?} -> {"ok": true}

@@ -40,6 +40,7 @@ struct engine_request {
     const char *key;                  // idempotency key, may be NULL
     const char *caller;               // who asks, may be NULL
     int64_t wall_ms;                  // from its admission on; 0: no limit
+    const json_t *limits;             // {name: number or text} (tbl/budgets.def), NULL: those of the workflow alone
 };
 
 int engine_new(const struct engine_options *options, struct engine **ret, struct err *err);

@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "budget/budget.h"
 #include "engine/run_internal.h"
 #include "handoff/handoff_md.h"
 #include "report/report.h"
@@ -381,7 +382,9 @@ static void start_script(struct run *run, void *arg)
 static void on_wall(void *user)
 {
     struct run *run = user;
-    run_end(run, RUN_TIMED_OUT, NULL, "the run took longer than its wall-clock limit");
+    AUTO_FREE char *limit = budget_text(BUDGET_WALL, json_int(json_obj(run->record, "options"), "wall_ms", 0));
+    AUTO_FREE char *reason = str_printf("the run took longer than its wall-clock limit of %s", limit);
+    run_end(run, RUN_TIMED_OUT, NULL, reason);
 }
 
 void run_begin(struct run *run)
@@ -570,6 +573,7 @@ struct run *run_free(struct run *run)
     json_decref(run->keys);
     json_decref(run->contents);
     loops_free(run->loops);
+    stage_accounts_free(run);
     json_decref(run->ungrounded);
     json_decref(run->record);
     json_decref(run->end_result);

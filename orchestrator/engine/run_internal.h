@@ -10,7 +10,6 @@
 #include "script/script.h"
 
 #define STAGE_ATTEMPTS_MAX 2 // a lost worker's stage is dispatched once more
-#define STAGES_MAX         10000
 #define STAGE_WALL_NS      (2 * INT64_C(3600) * NS_PER_SEC)
 #define CANCEL_GRACE_NS    (700 * NS_PER_MS) // a worker that has not answered to a cancel by then is killed
 
@@ -66,6 +65,11 @@ struct note { // an event of the turn under way: passed on when the turn is on d
     json_t *body;
 };
 
+struct account {
+    char *run;
+    json_t *limits;
+};
+
 struct run {
     struct run_env env;
     VEC(struct note) notes;
@@ -89,6 +93,8 @@ struct run {
     json_t *handoffs;               // id -> handoff object
     json_t *keys;                   // handoff id -> what it is worth as a parent of a key
     json_t *contents;               // handoff id -> hash of what it says
+    VEC(struct account) accounts;   // budgets that its stages draw on: its own and those of the runs above it
+    bool accounts_known;
     struct loops *loops;            // NULL before the first stage
     json_t *ungrounded;             // handoff id -> claims its receipts do not show
     VEC(struct reply) replies;      // latest first
@@ -129,6 +135,9 @@ void run_answer(struct run *run, uint64_t call, const json_t *answer, const stru
 // The same for an answer that came at `rank` (wall clock). While a resumed run replays, answers are given in the order of their ranks,
 // each when the script has asked for all it asks before: tasks that share a variable see the others come by as they did before.
 void run_reply(struct run *run, int64_t rank, uint64_t call, json_t *answer_consumed);
+// --- stage_budget.c ---
+void stage_accounts_free(struct run *run);
+bool run_affords_child(struct run *run);              // false: a wall stands there, the run ends
 void run_hear(struct run *run, const json_t *answer); // stage_loops.c: the script is about to hear it
 
 // --- run_checkouts.c ---

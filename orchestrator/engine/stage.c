@@ -193,10 +193,6 @@ static int highest_seq(struct run *run)
 
 static int reserve(struct run *run, struct stage *s, struct err *err)
 {
-    if (!run->next_seq) // a replay may come here before it has come by all stages of the journal
-        run->next_seq = highest_seq(run) + 1;
-    if (run->next_seq > STAGES_MAX)
-        return err_set(err, ERR_LIMIT, "the run has used its %d stages", STAGES_MAX);
     s->seq = run->next_seq++;
     s->attempt = 1;
     s->lease = pool_lease(run->env.pool);
@@ -293,6 +289,10 @@ static int place(struct run *run, struct stage *s, struct err *err)
         return 0;
     }
     AUTO_JSON json_t *elsewhere = record ? NULL : stage_reusable_new(s);
+    if (!run->next_seq) // a replay may come here before it has come by all stages of the journal
+        run->next_seq = highest_seq(run) + 1;
+    if (!record && !elsewhere && !stage_affords(s))
+        return 0;
     r = record ? take_over(run, s, record, err) : reserve(run, s, err);
     if (r < 0)
         return r;
@@ -405,6 +405,12 @@ int stage_begin(struct run *run, uint64_t call, const char *task, unsigned n, co
     size_t parents = json_array_size(s->parents);
     const char *previous = parents ? json_str(json_array_get(s->parents, parents - 1), "agent_name", NULL) : NULL;
     focus_choose(agent->file, role, previous, s->parents, mode, &s->focus);
+    AUTO_JSON json_t *limits = NULL;
+    r = stage_read_limits(args, &limits, err);
+    if (r < 0) {
+        stage_free(s);
+        return r;
+    }
     if (json_flag(args, "reuse", false) && focus_mode_commits(role, s->focus.mode)) {
         err_set(err, ERR_INVALID,
                 "'reuse' is not for '%s' in mode '%s': its result is also commits on the branch of its run",

@@ -77,7 +77,7 @@ static void put_dirs(const struct run *run, const struct stage *s, json_t *assig
     json_put(assignment, "dirs", dirs);
 }
 
-static json_t *assignment_new(const struct run *run, const struct stage *s, int64_t wall_ns)
+static json_t *assignment_new(struct run *run, struct stage *s, int64_t wall_ns)
 {
     json_t *a = json_object();
     char lease[24];
@@ -112,6 +112,7 @@ static json_t *assignment_new(const struct run *run, const struct stage *s, int6
     json_put(a, "operator_rules", rules ? json_incref((json_t *)(uintptr_t)rules) : json_array());
     json_t *limits = json_object();
     json_put_int(limits, "wall_ms", wall_ns / NS_PER_MS);
+    stage_put_limits(s, limits);
     json_put(a, "limits", limits);
     return a;
 }

@@ -111,7 +111,8 @@ static int commit_result(struct stage *s, struct finish_arg *f, json_t *handoff,
                                   .handoff = handoff,
                                   .receipts = json_list(f->draft, "receipts"),
                                   .worker = f->worker};
-    return store_commit_stage(s->run->env.store, &result, NULL, 0, err);
+    int r = stage_settle(s, f->state, result.receipts, err);
+    return r < 0 ? r : store_commit_stage(s->run->env.store, &result, NULL, 0, err);
 }
 
 static enum stage_state state_of(const json_t *handoff)

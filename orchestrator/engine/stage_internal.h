@@ -19,6 +19,14 @@ void stage_placed(struct stage *s); // it has its number
 // Ends the run when this stage would only repeat what was done (tbl/events.def: loop_stopped). True: s is gone.
 bool stage_would_loop(struct stage *s);
 
+// --- stage_budget.c: in the turn of what they are for ---
+int stage_read_limits(const json_t *args, json_t **ret,
+                      struct err *err); // `limits` of the script's call as amounts; NULL: none
+// Sets aside what the stage may use. False: a wall stands there, the run ends with over_budget, s is gone.
+bool stage_affords(struct stage *s);
+int stage_settle(struct stage *s, enum stage_state state, const json_t *receipts, struct err *err);
+void stage_put_limits(struct stage *s, json_t *limits); // what its worker and its sandbox keep
+
 // --- stage_reuse.c ---
 // A completed stage of another run with the same key, when the script wants it; new reference or NULL.
 json_t *stage_reusable_new(const struct stage *s);

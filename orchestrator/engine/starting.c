@@ -4,6 +4,7 @@
 #include "base/id.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "budget/budget.h"
 #include "engine/catalog.h"
 #include "roles/roles.h"
 
@@ -48,6 +49,27 @@ int parts_script(const struct starting *s, const char *workflow, const json_t *p
     else
         *ret_declaration = declaration;
     return r;
+}
+
+int parts_limits(struct parts *p, const json_t *declaration, const json_t *given, int64_t wall_ms, struct err *err)
+{
+    const char *wall = budget_name(BUDGET_WALL);
+    AUTO_JSON json_t *limits = budget_limits_new(json_obj(declaration, "limits"), err);
+    if (!limits)
+        return err_wrap(err, "limits of the workflow '%s'", p->name);
+    AUTO_JSON json_t *more = budget_limits_new(given, err);
+    if (!more)
+        return -(int)err->code;
+    budget_limits_narrow(limits, more);
+    if (wall_ms > 0) {
+        AUTO_JSON json_t *time = json_object();
+        json_put_int(time, wall, wall_ms);
+        budget_limits_narrow(limits, time);
+    }
+    json_put_int(p->options, "wall_ms", json_int(limits, wall, 0));
+    if (json_object_size(limits) > 0)
+        json_put(p->options, "limits", json_incref(limits));
+    return 0;
 }
 
 int parts_journal(const struct starting *s, const struct parts *p, const char *key, const char *caller,
@@ -101,7 +123,7 @@ static int child_agents(const json_t *parent, const json_t *needed, const char *
     return 0;
 }
 
-static int child_options(const json_t *parent, const json_t *wanted, struct parts *p, struct err *err)
+static int child_options(const json_t *parent, struct parts *p, struct err *err)
 {
     const json_t *above = json_obj(parent, "options"), *rules = json_list(above, "operator_rules");
     int64_t depth = json_int(above, "depth", 0) + 1;
@@ -110,7 +132,6 @@ static int child_options(const json_t *parent, const json_t *wanted, struct part
                        json_str(parent, "id", "?"), CHILD_DEPTH_MAX);
     p->options = json_object();
     json_put(p->options, "operator_rules", rules ? json_deep_copy(rules) : json_array());
-    json_put_int(p->options, "wall_ms", json_int(wanted, "timeout_ms", 0));
     json_put_int(p->options, "depth", depth);
     json_put_str(p->options, "folder", p->folder);
     return 0;
@@ -146,7 +167,9 @@ int starting_child(const struct starting *s, const json_t *parent, const json_t 
     if (r == 0)
         r = child_agents(parent, json_list(declaration, "agents"), p.name, &p.agents, err);
     if (r == 0)
-        r = child_options(parent, wanted, &p, err);
+        r = child_options(parent, &p, err);
+    if (r == 0)
+        r = parts_limits(&p, declaration, NULL, json_int(wanted, "timeout_ms", 0), err);
     if (r == 0)
         r = parts_journal(s, &p, json_str(wanted, "key", NULL), json_str(parent, "caller", NULL),
                           json_str(parent, "id", NULL), ret_id, err);

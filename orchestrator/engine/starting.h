@@ -29,6 +29,9 @@ void parts_free(struct parts *p);
 // Script, name, params. *ret_declaration is a new reference.
 int parts_script(const struct starting *s, const char *workflow, const json_t *params, bool from_text, struct parts *p,
                  json_t **ret_declaration, struct err *err);
+// Puts the limits into the options: those that the script declares and those that the caller gives ({name: number or
+// text}, NULL: none), the smaller of two; wall_ms (0: none) is the caller's wall limit.
+int parts_limits(struct parts *p, const json_t *declaration, const json_t *given, int64_t wall_ms, struct err *err);
 // Journals the run under a fresh id. 1: its idempotency key is known, ret_id is the run that has it.
 int parts_journal(const struct starting *s, const struct parts *p, const char *key, const char *caller,
                   const char *parent, char ret_id[STORE_NAME_MAX], struct err *err);

@@ -151,6 +151,7 @@ int cmd_show(const struct cli *cli)
         printf("run      %s (%s)\nstate    %s%s%s\nproject  %s\n", o.run, json_str(model, "workflow", ""), state,
                json_str(model, "reason", NULL) ? ": " : "", json_str(model, "reason", ""), json_str(model, "project", ""));
         shown_print(model);
+        shown_print_budget(model);
         print_stages(model);
         json_decref(model);
         if (summary_print(o.store, o.run, stdout, &err) < 0)

@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "base/vec.h"
+#include "budget/budget.h"
 #include "policy/policy.h"
 
 #include <string.h>
@@ -117,13 +118,37 @@ static int64_t wall_of(const struct cli *cli, struct err *err)
     return minutes * 60 * 1000;
 }
 
+// --limit NAME=VALUE, checked here so that nothing begins with a wrong one; --max-rounds is one, too.
+static json_t *limits_of(const struct cli *cli, struct err *err)
+{
+    json_t *limits = json_object();
+    int r = 0;
+    for (const char *const *p = cli_values(cli, "limit"); *p && r == 0; p++) {
+        const char *equals = strchr(*p, '=');
+        AUTO_JSON json_t *one = json_object(), *amount = NULL;
+        AUTO_FREE char *name = equals ? str_ndup(*p, (size_t)(equals - *p)) : str_dup(*p);
+        json_put_str(one, name, equals ? equals + 1 : "");
+        amount = budget_limits_new(one, err);
+        r = amount ? 0 : err_wrap(err, "--limit '%s'", *p);
+        json_put_str(limits, name, equals ? equals + 1 : "");
+    }
+    if (cli_value(cli, "max-rounds", NULL) && !json_object_get(limits, budget_name(BUDGET_FIX_ROUNDS)))
+        json_put_str(limits, budget_name(BUDGET_FIX_ROUNDS), cli_value(cli, "max-rounds", NULL));
+    if (r == 0)
+        return limits;
+    json_decref(limits);
+    return NULL;
+}
+
 int run_request_read(const struct cli *cli, const char *workflow, const char *project, struct run_request *ret,
                      struct err *err)
 {
     *ret = (struct run_request){0};
     int64_t wall = wall_of(cli, err);
-    if (wall < 0 || !(ret->params = params_of(cli, err)))
+    if (wall < 0 || !(ret->params = params_of(cli, err)) || !(ret->limits = limits_of(cli, err))) {
+        json_decref(ret->params);
         return -(int)err->code;
+    }
     ret->rules = rules_of(cli, &ret->bench_rule);
     ret->request = (struct engine_request){.workflow = workflow,
                                            .project = project,
@@ -133,7 +158,8 @@ int run_request_read(const struct cli *cli, const char *workflow, const char *pr
                                            .operator_rules = ret->rules,
                                            .key = cli_value(cli, "key", NULL),
                                            .caller = "command line",
-                                           .wall_ms = wall};
+                                           .wall_ms = wall,
+                                           .limits = ret->limits};
     return 0;
 }
 
@@ -142,6 +168,7 @@ void run_request_clear(struct run_request *q)
     json_decref(q->params);
     mem_free(q->rules);
     mem_free(q->bench_rule);
+    json_decref(q->limits);
     *q = (struct run_request){0};
 }
 
@@ -176,6 +203,8 @@ json_t *run_request_message_new(const struct run_request *request, struct err *e
     json_put(message, "allow", allow);
     if (q->key)
         json_put_str(message, "key", q->key);
+    if (json_object_size(request->limits) > 0)
+        json_put(message, "limits", json_incref(request->limits));
     if (q->wall_ms > 0)
         json_put_int(message, "wall_ms", q->wall_ms);
     json_put_str(message, "caller", q->caller ? q->caller : "command line");

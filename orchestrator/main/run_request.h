@@ -10,6 +10,7 @@ struct run_request {
     json_t *params;
     const char **rules;
     char *bench_rule;
+    json_t *limits;
 };
 
 // ERR_INVALID names the option. On success run_request_clear is due.

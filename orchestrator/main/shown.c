@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "budget/budget.h"
 #include "engine/letters.h"
 #include "main/commands.h"
 
@@ -101,6 +102,33 @@ void shown_print(const json_t *model)
         printf("runs below it\n");
     print_children(json_list(model, "children"), 0);
     print_letters(model);
+}
+
+void shown_print_budget(const json_t *model)
+{
+    const char *name;
+    json_t *row;
+    bool first = true;
+    json_object_foreach (json_obj(model, "budget"), name, row) {
+        enum budget_kind kind;
+        if (!budget_kind_from_name(name, &kind))
+            continue;
+        bool limited = json_is_integer(json_object_get(row, "limit"));
+        AUTO_FREE char *used = budget_text(kind, json_int(row, "used", 0)),
+                       *limit = budget_text(kind, json_int(row, "limit", 0));
+        AUTO_FREE char *set_aside = budget_text(kind, json_int(row, "reserved", 0));
+        bool sum = budget_is_sum(kind) || kind == BUDGET_WALL;
+        printf("%-9s%s %s%s%s", first ? "limits" : "", name, sum ? used : "at most ", sum && limited ? " of " : "",
+               limited ? limit : "");
+        printf(json_int(row, "reserved", 0) ? ", %s set aside\n" : "\n", set_aside);
+        first = false;
+    }
+    const json_t *spent = json_obj(model, "spent");
+    char cpu[CLOCK_TEXT_MAX];
+    clock_human(json_int(spent, "cpu_ms", 0) * NS_PER_MS, cpu);
+    if (json_int(spent, "calls", 0) > 0)
+        printf("tools    %d calls, %d processes, %s CPU\n", (int)json_int(spent, "calls", 0),
+               (int)json_int(spent, "processes", 0), cpu);
 }
 
 // --- lists ---

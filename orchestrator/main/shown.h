@@ -8,6 +8,7 @@
 // {name: {value, at_ns}}.
 void shown_put(struct store *store, const char *run, json_t *model);
 void shown_print(const json_t *model);
+void shown_print_budget(const json_t *model); // limits with what is used of them, and what tools took
 #define SHOWN_STATE_MAX 96
 void shown_state(const char *state, int64_t position,
                  char out[SHOWN_STATE_MAX]); // "queued, 3rd"; position 0: not in the queue

@@ -4,16 +4,19 @@
 #define END {0}
 #define JSON_OPTION {"json", 0, NULL, false, "print JSON, for machines"}
 
-#define REQUEST_OPTIONS                                                                                                    \
+#define REQUEST_OPTIONS                                                                                                \
     {"focus", 0, "WHAT", false, "what to make faster: runtime, build or all (default: all)"},                          \
         {"bench", 0, "CMD", false, "what to run and measure, as words: 'PROGRAM ARGS' (no shell)"},                    \
-        {"budget", 0, "MINUTES", false, "time for measuring changes (default: 20)"},                                  \
-        {"max-rounds", 0, "N", false, "rounds of review and fixing before people must decide (default: 2)"},          \
+        {"budget", 0, "MINUTES", false, "time for measuring changes (default: 20)"},                                   \
+        {"max-rounds", 0, "N", false, "rounds of review and fixing before people must decide (default: 2)"},           \
         {"agents", 0, "DIR", true, "agent files of your own (file or folder), before the ones that ship"},             \
         {"allow", 0, "RULE", true, "grant a rule beside the agent files, e.g. 'Bash(./gen.sh *)'"},                    \
         {"param", 0, "NAME=VALUE", true, "any parameter of the workflow"},                                             \
         {"key", 0, "KEY", false, "idempotency key: a second call with it starts nothing"},                             \
-        {"timeout", 0, "MINUTES", false, "end the run after that time"}
+        {"timeout", 0, "MINUTES", false, "end the run after that time"},                                               \
+    {                                                                                                                  \
+        "limit", 0, "NAME=VALUE", true, "a wall: stages=20, fix_rounds=3, money=2.50, tokens=200k, processes=64 …"   \
+    }
 
 #define RUN_OPTIONS                                                                                                    \
     REQUEST_OPTIONS, {"quiet", 'q', NULL, false, "no progress, only the result"},                                      \

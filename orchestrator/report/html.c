@@ -370,6 +370,7 @@ void report_html(const json_t *m, const char *flame, struct buf *out)
     html_tests(m, out);
     html_limits(m, out);
     html_stages(m, out);
+    html_budget(m, out);
     html_commands(m, out);
     html_host(m, out);
     html_reproduce(m, out);

@@ -19,6 +19,7 @@ void html_build(const json_t *m, struct buf *out);
 void html_tests(const json_t *m, struct buf *out);
 
 void html_limits(const json_t *m, struct buf *out);
+void html_budget(const json_t *m, struct buf *out);
 void html_stages(const json_t *m, struct buf *out);
 void html_commands(const json_t *m, struct buf *out);
 void html_host(const json_t *m, struct buf *out);

@@ -26,6 +26,25 @@ static const char *state_tone(const char *state)
                                                : "bad";
 }
 
+void html_budget(const json_t *m, struct buf *out)
+{
+    const char *name;
+    json_t *row;
+    if (!json_object_size(json_obj(m, "budget")))
+        return;
+    buf_str_add(out,
+                "<section><h2>Limits</h2><div class=\"scroll\"><table><tr><th>limit of</th><th class=\"n\">used</th>"
+                "<th class=\"n\">set aside</th><th class=\"n\">limit</th></tr>");
+    json_object_foreach (json_obj(m, "budget"), name, row) {
+        AUTO_FREE char *used = text_budget_new(name, json_object_get(row, "used")),
+                       *set_aside = text_budget_new(name, json_object_get(row, "reserved"));
+        AUTO_FREE char *limit = text_budget_new(name, json_object_get(row, "limit"));
+        html_put(out, "<tr><td>%s</td><td class=\"n\">%s</td><td class=\"n\">%s</td><td class=\"n\">%s</td></tr>", name,
+                 used, set_aside, limit);
+    }
+    buf_str_add(out, "</table></div></section>\n");
+}
+
 void html_stages(const json_t *m, struct buf *out)
 {
     size_t i;

@@ -200,6 +200,7 @@ void report_markdown(const json_t *m, const char *flame, struct buf *out)
     markdown_tests(m, out);
     markdown_limits(m, out);
     markdown_stages(m, out);
+    markdown_budget(m, out);
     markdown_commands(m, out);
     markdown_host(m, out);
     markdown_reproduce(m, out);

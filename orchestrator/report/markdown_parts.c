@@ -233,6 +233,29 @@ void markdown_limits(const json_t *m, struct buf *out)
     buf_str_add(out, n ? "\n" : "");
 }
 
+void markdown_budget(const json_t *m, struct buf *out)
+{
+    struct md_table t = {.columns = 4, .right = 1u << 1 | 1u << 2 | 1u << 3};
+    static const char *const HEAD[] = {"limit of", "used", "set aside", "limit"};
+    const char *name;
+    json_t *row;
+    if (!json_object_size(json_obj(m, "budget")))
+        return;
+    buf_str_add(out, "## Limits\n\n");
+    for (size_t i = 0; i < ARRAY_LEN(HEAD); i++)
+        md_cell(&t, "%s", HEAD[i]);
+    json_object_foreach (json_obj(m, "budget"), name, row) {
+        AUTO_FREE char *used = text_budget_new(name, json_object_get(row, "used")),
+                       *set_aside = text_budget_new(name, json_object_get(row, "reserved"));
+        AUTO_FREE char *limit = text_budget_new(name, json_object_get(row, "limit"));
+        md_cell(&t, "%s", name);
+        md_cell(&t, "%s", used);
+        md_cell(&t, "%s", set_aside);
+        md_cell(&t, "%s", limit);
+    }
+    md_table_write(&t, out);
+}
+
 void markdown_stages(const json_t *m, struct buf *out)
 {
     struct md_table t = {.columns = 6, .right = 1u << 0 | 1u << 4};

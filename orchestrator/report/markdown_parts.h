@@ -13,6 +13,7 @@ void markdown_findings(const json_t *m, struct buf *out);
 void markdown_build(const json_t *m, struct buf *out);
 void markdown_tests(const json_t *m, struct buf *out);
 void markdown_limits(const json_t *m, struct buf *out);
+void markdown_budget(const json_t *m, struct buf *out);
 void markdown_stages(const json_t *m, struct buf *out);
 void markdown_commands(const json_t *m, struct buf *out);
 void markdown_host(const json_t *m, struct buf *out);

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "budget/budget.h"
 #include "handoff/handoff.h"
 #include "report/model_say.h"
 
@@ -92,6 +93,38 @@ static void add_commands(json_t *commands, const json_t *stage)
     }
 }
 
+// limits: as the run was started with them.
+static void add_budget(struct model *m, const json_t *limits, int64_t wall_ms)
+{
+    AUTO_JSON json_t *ledger = store_ledger_new(m->store, m->run, NULL);
+    struct budget b;
+    budget_load(&b, limits, ledger);
+    if (b.limited[BUDGET_WALL])
+        b.used.of[BUDGET_WALL] = wall_ms;
+    json_put(m->out, "budget", budget_report_new(&b));
+}
+
+// What the calls of tools took, by their receipts.
+static void add_spent(struct model *m, const json_t *stages)
+{
+    int64_t calls = 0, processes = 0, cpu_ns = 0;
+    size_t i, k;
+    json_t *stage, *receipt, *spent = json_object();
+    json_array_foreach (stages, i, stage) {
+        if (json_str(stage, "reused_from", NULL)) // paid by another run
+            continue;
+        json_array_foreach (json_list(stage, "receipts"), k, receipt) {
+            calls += !json_is_null(json_object_get(receipt, "wall_ns")) && json_object_get(receipt, "wall_ns");
+            processes += json_int(receipt, "processes", 0);
+            cpu_ns += json_int(receipt, "user_ns", 0) + json_int(receipt, "sys_ns", 0);
+        }
+    }
+    json_put_int(spent, "calls", calls);
+    json_put_int(spent, "processes", processes);
+    json_put_int(spent, "cpu_ms", cpu_ns / NS_PER_MS);
+    json_put(m->out, "spent", spent);
+}
+
 static void add_stages(struct model *m)
 {
     AUTO_JSON json_t *list = store_stage_list_new(m->store, m->run, true, NULL);
@@ -114,6 +147,7 @@ static void add_stages(struct model *m)
         add_commands(commands, stage);
         note_output(m, stage);
     }
+    add_spent(m, list);
     json_put(m->out, "stages", rows);
     json_put(m->out, "commands", commands);
 }
@@ -281,6 +315,9 @@ json_t *report_model_new(struct store *store, const char *run, struct err *err)
     put_time(m.out, "finished", json_object_get(record, "finished_ns"));
     int64_t start = json_int(record, "created_ns", 0), end = json_int(record, "finished_ns", 0);
     json_put_int(m.out, "duration_ms", end > start ? (end - start) / NS_PER_MS : 0);
+    int64_t begun = json_int(record, "started_ns", start);
+    add_budget(&m, json_obj(json_obj(record, "options"), "limits"),
+               ((end ? end : clock_wall_ns()) - begun) / NS_PER_MS);
     add_stages(&m);
     if (json_obj(m.out, "git"))
         copy(json_obj(m.out, "git"), m.verify, "head", NULL);

@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/str.h"
+#include "budget/budget.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -241,4 +242,11 @@ void text_place(const json_t *row, struct buf *out)
 bool text_is_hot(const json_t *finding)
 {
     return json_num(finding, "share_pct", 0) >= HOT_SHARE_PCT;
+}
+
+char *text_budget_new(const char *name, const json_t *amount)
+{
+    enum budget_kind kind;
+    return json_is_integer(amount) && budget_kind_from_name(name, &kind) ? budget_text(kind, json_integer_value(amount))
+                                                                         : str_dup("–");
 }

@@ -34,3 +34,5 @@ const char *text_when(const char *iso, char out[TEXT_NUMBER]);      // "2026-11-
 // "src/lib.rs:12" of an object with file and line (hot_line preferred); "" when there is no file.
 void text_place(const json_t *row, struct buf *out);
 bool text_is_hot(const json_t *finding); // enough samples lie in its function
+// An amount of a budget by its name, "–" for none; owned by the caller.
+char *text_budget_new(const char *name, const json_t *amount);

@@ -5,6 +5,7 @@
 #include "base/buf.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "budget/budget.h"
 #include "script/dry.h"
 #include "script/script.h"
 
@@ -303,6 +304,15 @@ static void check_agents(struct check *c, const json_t *declaration)
     }
 }
 
+static void check_limits(struct check *c, const json_t *declaration)
+{
+    struct err err;
+    json_t *limits = budget_limits_new(json_obj(declaration, "limits"), &err);
+    if (!limits)
+        report(c, line_of_text(c, "limits"), "error", "limits: %s", err.text);
+    json_decref(limits);
+}
+
 static void check_ends(struct check *c)
 {
     report_unreached(c);
@@ -334,6 +344,7 @@ json_t *script_check_new(const char *text, size_t len, const char *name, const s
         json_put(out, "params", json_incref(json_object_get(d, "params")));
         run_params(&c, d);
         check_agents(&c, d);
+        check_limits(&c, d);
         check_ends(&c);
     }
     json_t *agents = json_array(), *line;

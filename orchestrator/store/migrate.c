@@ -95,6 +95,9 @@ static const char *const STEPS[] = {
     "e.run;",
     // 3: when a run left the queue
     "ALTER TABLE runs ADD COLUMN started INTEGER",
+    // budgets
+    "CREATE TABLE ledger (id INTEGER PRIMARY KEY, run INTEGER NOT NULL, kind TEXT NOT NULL, reserved INTEGER NOT NULL,"
+    " used INTEGER NOT NULL, UNIQUE (run, kind)) STRICT",
 };
 
 static int pragma_int(struct store *s, const char *sql, int64_t *ret, struct err *err)

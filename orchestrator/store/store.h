@@ -152,6 +152,12 @@ int store_stage_last(struct store *s, const char *run); // highest seq of the ru
 // By seq. Without bodies: request, handoff and receipts are left out.
 json_t *store_stage_list_new(struct store *s, const char *run, bool bodies, struct err *err);
 
+// --- budgets: what a run has set aside and used up ---
+// Adds to both (they may be negative); inside the batch of the stage it is for.
+int store_ledger_add(struct store *s, const char *run, const char *kind, int64_t reserved, int64_t used,
+                     struct err *err);
+json_t *store_ledger_new(struct store *s, const char *run, struct err *err); // {kind: {kind, reserved, used}}
+
 // --- journal of script calls (now, random, sleep, approve, …) ---
 // 0: written. 1: the same call with the same op and request hash is there (its answer stays). ERR_CONFLICT: another
 // op or

@@ -237,6 +237,60 @@ static void test_exec_limits_are_set_and_descriptors_closed(void **state)
     finish(&f);
 }
 
+// Each of the processes says that it is there, and they stay until all have been started.
+static const char FORKS[] = "i=0; while [ $i -lt 40 ]; do sleep 7103 & i=$((i+1)); done; echo all";
+
+static void test_exec_wall_of_processes(void **state)
+{
+    (void)state;
+    struct fixture f;
+    struct exec_result r;
+    struct err err;
+    begin(&f, SHELL);
+    exec_limit_processes(f.ctx, 50);
+    if (run_sh(&f, "true", 0, 0, &r, &err) == -ERR_UNSUPPORTED) {
+        exec_result_free(&r);
+        finish(&f);
+        skip();
+    }
+    exec_result_free(&r);
+    assert_ok(run_sh(&f, FORKS, 0, 0, &r, &err), &err); // what fits runs
+    assert_string_equal(buf_str(&r.out), "all\n");
+    exec_result_free(&r);
+    for (int round = 0; round < 2; round++) { // also when the numbers of processes have come round
+        exec_limit_processes(f.ctx, 20);
+        assert_ok(run_sh(&f, round ? "i=0; while [ $i -lt 600 ]; do (:); i=$((i+1)); done; . ./forks.sh" : FORKS, 0, 0,
+                         &r, &err),
+                  &err);
+        assert_null(strstr(buf_str(&r.out), "all"));
+        assert_true(r.exit_code != 0);
+        assert_false(someone_runs("7103"));
+        exec_result_free(&r);
+        AUTO_FREE char *forks = path_join(f.workspace, "forks.sh");
+        assert_ok(file_write(forks, FORKS, strlen(FORKS), false, &err), &err);
+    }
+    exec_limit_processes(f.ctx, 1); // the tool itself is one
+    assert_ok(run_sh(&f, "echo alone", 0, 0, &r, &err), &err);
+    assert_string_equal(buf_str(&r.out), "alone\n");
+    exec_result_free(&r);
+    finish(&f);
+}
+
+static void test_exec_receipt_counts_processes(void **state)
+{
+    (void)state;
+    struct fixture f;
+    struct exec_result r;
+    struct err err;
+    begin(&f, SHELL);
+    assert_ok(run_sh(&f, "(:); (:); (:)", 0, 0, &r, &err), &err);
+    const json_t *receipt = json_array_get(exec_receipts(f.ctx), r.receipt);
+    int64_t begun = json_int(receipt, "processes", 0);
+    assert_true(begun == 0 || begun == 4); // 0: no namespaces on this machine
+    exec_result_free(&r);
+    finish(&f);
+}
+
 static void test_exec_timeout_ends_grandchildren(void **state)
 {
     (void)state;
@@ -417,6 +471,8 @@ int main(void)
         cmocka_unit_test(test_exec_missing_program),
         cmocka_unit_test(test_exec_environment_is_constructed),
         cmocka_unit_test(test_exec_limits_are_set_and_descriptors_closed),
+        cmocka_unit_test(test_exec_wall_of_processes),
+        cmocka_unit_test(test_exec_receipt_counts_processes),
         cmocka_unit_test(test_exec_timeout_ends_grandchildren),
         cmocka_unit_test(test_exec_daemons_do_not_outlive_the_call),
         cmocka_unit_test(test_exec_output_is_capped_at_both_ends),

@@ -358,7 +358,7 @@ static void test_script_messages_name_the_place_and_what_is_known(void **state)
     }
     static const char *const RUNS[][2] = {
         {"stage { agnet = 'x' }",
-         "t.lua:2: stage: unknown key 'agnet'; known keys: after, agent, input, mode, repeats, retries, reuse, "
+         "t.lua:2: stage: unknown key 'agnet'; known keys: after, agent, input, limits, mode, repeats, retries, reuse, "
          "task, timeout"},
         {"stage {}", "t.lua:2: stage: 'agent' is missing"},
         {"stage 'x'", "t.lua:2: stage: expected a table, got string"},

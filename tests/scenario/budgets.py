@@ -1,0 +1,174 @@
+"""Budgets are walls: set aside before they are spent, for the run and the runs above it, by the script, the command line, or both."""
+import support
+from support import is_event
+
+STEPS = """
+workflow "steps" {
+  agents = { "echo" },
+  params = { n = { default = 5 }, tokens = { default = 0 }, wait_ms = { default = 0 }, wide = { default = false } },
+  limits = { stages = 4 },
+  run = function(p)
+    local function step(i, after)
+      return stage { agent = "echo", after = after, input = { mark = "marks", i = i, sleep_ms = p.wait_ms },
+                     limits = p.tokens > 0 and { tokens = p.tokens } or nil }
+    end
+    if p.wide then
+      local items = {}
+      for i = 1, p.n do items[i] = i end
+      parallel(items, function(i) return step(i).ok end)
+    else
+      local last
+      for i = 1, p.n do
+        pcall(function() last = step(i, last) end)
+      end
+    end
+    finish("accepted", { n = p.n })
+  end,
+}
+"""
+FORKS = """
+workflow "forks" {
+  agents = { "echo", "rust-developer" },
+  params = { n = { default = 10 } },
+  run = function(p)
+    stage { agent = "rust-developer" } -- finds nothing to do, but makes the run have checkouts
+    local r = stage { agent = "echo", input = { exec = { "sh", "work/forks.sh", tostring(p.n) } } }
+    finish("accepted", { ok = r.ok, out = r.output.stdout, why = r.summary })
+  end,
+}
+"""
+FORKS_SH = "i=0; while [ $i -lt $1 ]; do sleep 60 & i=$((i+1)); done; echo all\n"
+TREE = """
+workflow "tree" {
+  agents = { "echo" },
+  limits = { stages = 5 },
+  run = function(p)
+    local seen = {}
+    for i = 1, 3 do
+      stage { agent = "echo", input = { mark = "marks", own = i } }
+      local child = run_workflow { workflow = "./steps.lua", params = { n = 2 } }
+      seen[i] = child.outcome
+    end
+    finish("accepted", { seen = seen })
+  end,
+}
+"""
+
+
+class Budgets(support.Scenario):
+    def setUp(self):
+        super().setUp()
+        self.project = self.root / "project"
+        self.project.mkdir()
+        (self.project / "README").write_text("something\n")
+        support.make_repository(self.project)
+        self.steps = self.workflow("steps", STEPS)
+
+    def go(self, script, *more, status=None, **params):
+        words = [w for k, v in params.items() for w in ("--param", f"{k}={str(v).lower() if isinstance(v, bool) else v}")]
+        return self.baton("run", script, "--project", self.project, "--json", *words, *more, status=status).lines()[-1]
+
+    def executed(self, run):
+        marks = self.state / "runs" / run / "marks"
+        return marks.read_text().count("begin") if marks.exists() else 0
+
+    def shown(self, run):
+        return self.baton("show", run, "--json", status=0).json()["budget"]
+
+    def test_stages_by_script_and_command_line(self):
+        for limits, most in (((), 4), (("--limit", "stages=2"), 2), (("--limit", "stages=9"), 4)):
+            with self.subTest(limits=limits):
+                done = self.go(self.steps, *limits, status=5)
+                run = done["run"]
+                self.assertEqual((done["state"], self.executed(run)), ("over_budget", most))
+                self.assertIn(f"the limit stages={most} stands in the way: asked 1, used {most}, set aside 0, left 0", done["reason"])
+                wall, = [e["body"] for e in self.journal(run) if e["kind"] == "budget_exceeded"]
+                self.assertEqual({k: wall[k] for k in ("wall", "limit", "asked", "used", "left")},
+                                 {"wall": "stages", "limit": most, "asked": 1, "used": most, "left": 0})
+                self.assertEqual(self.record(run)["result"]["budget"], wall)
+                self.assertEqual(len([e for e in self.journal(run) if e["kind"] == "budget_reserved"]), most)
+                self.assertEqual(self.shown(run)["stages"], {"limit": most, "used": most, "reserved": 0})
+                self.assertRegex(self.baton("show", run, status=0).out, rf"limits +stages {most} of {most}\n")
+        self.assertEqual(self.go(self.steps, n=4, status=0)["state"], "accepted")  # what fits is not hindered
+        file = self.root / "run.baton"
+        self.baton("export", run, "-o", file, status=0)
+        self.assertTrue(self.baton("replay", file, "--json", status=0).json()["same"])
+        self.check_nothing_left(self.project)
+
+    def test_what_is_set_aside_counts(self):
+        """Side by side, each stage with its own share: the third does not fit while two are at work, and none of them is told to stop
+        in the middle of what it may do."""
+        done = self.go(self.steps, "--limit", "tokens=100", n=3, tokens=40, wait_ms=300, wide=True, status=5)
+        self.assertIn("the limit tokens=100 stands in the way: asked 40, used 0, set aside 80, left 20", done["reason"])
+        # One after the other there is room: what was set aside and not used is there again.
+        done = self.go(self.steps, "--limit", "tokens=100", n=3, tokens=40, status=0)
+        self.assertEqual(self.shown(done["run"])["tokens"], {"limit": 100, "used": 0, "reserved": 0})
+
+    def test_killed_runs_count_nothing_twice(self):
+        r = self.start("run", self.steps, "--project", self.project, "--json", "--param", "n=4", "--param", "wait_ms=300",
+                       "--param", "tokens=25", "--limit", "tokens=100")
+        run = None
+        for stage in (1, 2, 4):
+            run = r.wait_event(is_event("stage_progress", stage=stage), f"stage {stage} at work")["run"]
+            r.kill()
+            self.assertEqual(self.shown(run)["stages"], {"limit": 4, "used": stage - 1, "reserved": 1})
+            self.assertEqual(self.shown(run)["tokens"], {"limit": 100, "used": 0, "reserved": 25})
+            r = self.start("resume", run, "--json")
+        self.assertEqual(r.end().status, 0)
+        self.assertEqual(self.shown(run)["stages"], {"limit": 4, "used": 4, "reserved": 0})
+        self.check_paid_once(run, 4)
+
+    def test_a_tree_has_one_budget(self):
+        tree = self.workflow("tree", TREE)
+        done = self.go(tree, status=5)
+        self.assertEqual(done["state"], "over_budget")
+        runs = self.baton("runs", "--json", status=0).json()
+        executed = sum(self.executed(r["id"]) for r in runs)
+        self.assertEqual(executed, 5)  # 1 + 2 + 1, and one of the second child
+        self.assertEqual(self.shown(done["run"])["stages"], {"limit": 5, "used": 5, "reserved": 0})
+        child = next(r for r in runs if r["parent"] and r["state"] == "over_budget")
+        self.assertIn(f"the limit stages=5 of run '{done['run']}' above it", child["result"]["reason"])
+        self.assertEqual(self.shown(child["id"])["stages"], {"limit": 4, "used": 1, "reserved": 0})
+        done = self.go(tree, "--limit", "delegations=1", status=5)
+        self.assertIn("the limit delegations=1 stands in the way: asked 1, used 1", done["reason"])
+
+    def test_wall_of_processes(self):
+        script = self.workflow("forks", FORKS)
+        (self.project / "forks.sh").write_text(FORKS_SH)
+        support.git(self.project, "add", "forks.sh")
+        support.git(self.project, "commit", "-q", "-m", "A tool")
+
+        def attack(n, *more):
+            done = self.baton("run", script, "--project", self.project, "--json", "--allow", "Bash(sh work/forks.sh *)",
+                              "--param", f"n={n}", *more, status=0).lines()[-1]
+            return self.record(done["run"])["result"]
+        free = attack(40)
+        self.assertEqual((free["ok"], free.get("out")), (True, "all\n"), free)
+        held = attack(40, "--limit", "processes=60")
+        if "cannot be kept here" in held["why"]:
+            self.skipTest(held["why"])
+        self.assertEqual((held["ok"], held.get("out")), (True, "all\n"), held)
+        self.assertIn("processes at most 60", self.baton("show", "last", status=0).out)
+        caught = attack(4000, "--limit", "processes=60")
+        self.assertFalse(caught["ok"], caught)
+        self.check_nothing_left(self.project)
+
+    def test_wall_clock(self):
+        done = self.go(self.steps, "--limit", "wall=1s", n=1, wait_ms=60000, status=7)
+        self.assertEqual(done["state"], "timed_out")
+        self.assertIn("wall-clock limit of 1", done["reason"])
+        self.check_nothing_left(self.project)
+
+    def test_wrong_limits_begin_nothing(self):
+        for words in (["stages"], ["stages="], ["stages=x"], ["money=2.50k"], ["nothing=1"], ["=1"], ["stages=-1"]):
+            with self.subTest(words=words):
+                done = self.baton("run", self.steps, "--project", self.project, "--limit", *words, status=2)
+                self.assertIn(f"--limit '{words[0]}'", done.err)
+        bad = self.workflow("bad", STEPS.replace("stages = 4", "stage = 4"))
+        self.assertIn("no limit 'stage'", self.baton("run", bad, "--project", self.project, status=2).err)
+        self.assertIn("no limit 'stage'", self.baton("workflow", "check", bad, status=1).out)
+        self.assertEqual(self.baton("runs", "--json", status=0).json(), [])
+
+
+if __name__ == "__main__":
+    support.main()

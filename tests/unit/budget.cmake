@@ -1,0 +1,1 @@
+baton_test(budget unit SOURCES test_budget.c LINK base json budget)

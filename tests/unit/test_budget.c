@@ -1,0 +1,151 @@
+// proto/budget: amounts as people write them, and walls.
+#include "support/support.h"
+
+#include "base/mem.h"
+#include "base/str.h"
+#include "budget/budget.h"
+
+#include <string.h>
+
+static void parses(enum budget_kind kind, const char *text, int64_t amount)
+{
+    int64_t got = -1;
+    struct err err;
+    assert_ok(budget_parse(kind, text, &got, &err), &err);
+    assert_int_equal(got, amount);
+}
+
+static void refuses(enum budget_kind kind, const char *text)
+{
+    int64_t got = -1;
+    struct err err;
+    if (budget_parse(kind, text, &got, &err) != -ERR_INVALID)
+        fail_msg("'%s' was read as %lld", text, (long long)got);
+    assert_non_null(strstr(err.text, "expected"));
+    assert_int_equal(got, -1);
+}
+
+static void test_amounts(void **state)
+{
+    (void)state;
+    parses(BUDGET_STAGES, "20", 20);
+    parses(BUDGET_STAGES, "0", 0);
+    parses(BUDGET_TOKENS, "200k", 200000);
+    parses(BUDGET_TOKENS, "1.5M", 1500000);
+    parses(BUDGET_MONEY, "2.50", 2500000);
+    parses(BUDGET_MONEY, "0.000001$", 1);
+    parses(BUDGET_WALL, "90", 90000);
+    parses(BUDGET_WALL, "1.5h", 5400000);
+    parses(BUDGET_WALL, "250ms", 250);
+    static const char *const BAD[] = {
+        "", "-1", "x", "1x", "1.5", "1,5", " 1", "1 ", "k", "9999999999999", "999999999999M", "1.0000001"};
+    for (size_t i = 0; i < ARRAY_LEN(BAD); i++)
+        refuses(BUDGET_STAGES, BAD[i]);
+    refuses(BUDGET_MONEY, "2.50k");
+    refuses(BUDGET_WALL, "20k");
+}
+
+static void says(enum budget_kind kind, int64_t amount, const char *text)
+{
+    AUTO_FREE char *got = budget_text(kind, amount);
+    assert_string_equal(got, text);
+}
+
+static void test_amounts_for_people(void **state)
+{
+    (void)state;
+    says(BUDGET_STAGES, 20, "20");
+    says(BUDGET_MONEY, 2500000, "2.50 $");
+    says(BUDGET_MONEY, 1, "0.000001 $");
+    says(BUDGET_MONEY, 0, "0.00 $");
+}
+
+static void test_limits_as_written(void **state)
+{
+    (void)state;
+    struct err err;
+    AUTO_JSON json_t *written =
+        json_pack("{s:i, s:f, s:s, s:s}", "stages", 20, "money", 2.5, "tokens", "200k", "wall", "20m");
+    AUTO_JSON json_t *limits = budget_limits_new(written, &err);
+    AUTO_FREE char *text = json_compact(limits);
+    assert_string_equal(text, "{\"stages\":20,\"money\":2500000,\"tokens\":200000,\"wall\":1200000}");
+    AUTO_JSON json_t *more = json_pack("{s:i, s:i, s:i}", "stages", 30, "money", 1, "fix_rounds", 2);
+    budget_limits_narrow(limits, more);
+    AUTO_FREE char *narrowed = json_compact(limits);
+    assert_string_equal(narrowed, "{\"stages\":20,\"money\":1,\"tokens\":200000,\"wall\":1200000,\"fix_rounds\":2}");
+    AUTO_JSON json_t *unknown = json_pack("{s:i}", "stage", 1), *wrong = json_pack("{s:b}", "stages", 1);
+    assert_null(budget_limits_new(unknown, &err));
+    assert_non_null(strstr(err.text, "no limit 'stage'; there are wall, stages"));
+    assert_null(budget_limits_new(wrong, &err));
+    AUTO_JSON json_t *none = budget_limits_new(NULL, &err);
+    assert_int_equal(json_object_size(none), 0);
+}
+
+static void test_walls(void **state)
+{
+    (void)state;
+    struct budget b;
+    enum budget_kind kind = BUDGET_KIND_COUNT_;
+    AUTO_JSON json_t *limits = json_pack("{s:i, s:i, s:i}", "stages", 3, "tokens", 100, "processes", 5);
+    budget_load(&b, limits, NULL);
+    const struct budget_amounts one = {.of = {[BUDGET_STAGES] = 1, [BUDGET_TOKENS] = 60, [BUDGET_FIX_ROUNDS] = 1}};
+    assert_true(budget_fits(&b, &one, &kind));
+    budget_reserve(&b, &one);
+    assert_int_equal(budget_left(&b, BUDGET_TOKENS), 40);
+    assert_int_equal(budget_left(&b, BUDGET_FIX_ROUNDS), INT64_MAX); // no limit
+    assert_false(budget_fits(&b, &one, &kind));                      // what is only set aside counts
+    assert_int_equal(kind, BUDGET_TOKENS);
+    const struct budget_amounts used = {.of = {[BUDGET_STAGES] = 1, [BUDGET_TOKENS] = 10, [BUDGET_FIX_ROUNDS] = 1}};
+    budget_settle(&b, &one, &used);
+    assert_true(budget_fits(&b, &one, &kind)); // what was not used is there again
+    assert_int_equal(b.reserved.of[BUDGET_STAGES], 0);
+    assert_int_equal(b.used.of[BUDGET_STAGES], 1);
+    const struct budget_amounts three = {.of = {[BUDGET_STAGES] = 3}};
+    assert_false(budget_fits(&b, &three, &kind));
+    assert_int_equal(kind, BUDGET_STAGES);
+}
+
+static void test_a_broken_wall_stays_shut(void **state)
+{
+    (void)state;
+    struct budget b;
+    enum budget_kind kind = BUDGET_KIND_COUNT_;
+    AUTO_JSON json_t *limits = json_pack("{s:i}", "tokens", 100);
+    AUTO_JSON json_t *ledger =
+        json_pack("{s:{s:i, s:i}}", "tokens", "reserved", 0, "used", 101); // a worker took more than it was given
+    budget_load(&b, limits, ledger);
+    const struct budget_amounts stage = {.of = {[BUDGET_STAGES] = 1}};
+    assert_false(budget_fits(&b, &stage, &kind));
+    assert_int_equal(kind, BUDGET_TOKENS);
+    assert_int_equal(budget_left(&b, BUDGET_TOKENS), 0);
+    AUTO_JSON json_t *report = budget_report_new(&b);
+    AUTO_FREE char *text = json_compact(report);
+    assert_string_equal(text, "{\"tokens\":{\"limit\":100,\"used\":101,\"reserved\":0}}");
+}
+
+static void test_every_kind_has_its_words(void **state)
+{
+    (void)state;
+    for (int i = 0; i < BUDGET_KIND_COUNT_; i++) {
+        enum budget_kind kind;
+        assert_true(budget_kind_from_name(budget_name((enum budget_kind)i), &kind));
+        assert_int_equal(kind, i);
+        assert_true(*budget_meaning(kind));
+    }
+    assert_false(budget_kind_from_name("nothing", &(enum budget_kind){0}));
+    assert_int_equal(budget_default(BUDGET_STAGES), 10000);
+    assert_false(budget_is_sum(BUDGET_PROCESSES));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_amounts),
+        cmocka_unit_test(test_amounts_for_people),
+        cmocka_unit_test(test_limits_as_written),
+        cmocka_unit_test(test_walls),
+        cmocka_unit_test(test_a_broken_wall_stays_shut),
+        cmocka_unit_test(test_every_kind_has_its_words),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
