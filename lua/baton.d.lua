@@ -33,14 +33,27 @@
 ---@field key? string
 ---@field stage? integer
 
+---@class Timeouts
+---@field queue? Duration until a worker has it
+---@field start? Duration until that worker begins
+---@field run? Duration from then on
+---@field heartbeat? Duration between two signs of progress
+
+---@class Retries
+---@field attempts integer in all, the first one included
+---@field backoff? Duration before the second attempt, default "1s"
+---@field factor? number of the wait from attempt to attempt, default 2
+---@field max? Duration longest wait, default "1m"
+---@field on? ("lost"|"unavailable"|"timeout"|"io"|"tool"|"limit"|"conflict"|"blocked")[]
+
 ---@class Stage
 ---@field agent string name of an agent file
 ---@field task? string what it shall do, one line
 ---@field after? Result|string|(Result|string|nil)[] results whose handoffs it gets
 ---@field input? table
 ---@field mode? string overrules the agent's focus table
----@field timeout? Duration
----@field retries? integer
+---@field timeout? Duration|Timeouts
+---@field retries? integer|Retries
 ---@field limits? { money?: number|string, tokens?: integer|string, processes?: integer } what it may use at most; set aside before it begins
 ---@field repeats? boolean it is meant to be asked the same again: no loop is stopped here
 ---@field reuse? boolean a finished stage of another run with the same key may answer

@@ -254,7 +254,7 @@ end
 
 local STAGE_KEYS = {
   agent = "string", task = "string", after = "table|string", input = "table", mode = "string",
-  timeout = "number|string", retries = "number", reuse = "boolean", repeats = "boolean", limits = "table",
+  timeout = "number|string|table", retries = "number|table", reuse = "boolean", repeats = "boolean", limits = "table",
 }
 
 local RESULT = "a result of stage"
@@ -291,16 +291,56 @@ local function plain(input)
   return out
 end
 
+local SPAN = "number|string"
+local TIMEOUT_KEYS = { queue = SPAN, start = SPAN, run = SPAN, heartbeat = SPAN }
+local RETRY_KEYS = { attempts = "number", backoff = SPAN, factor = "number", max = SPAN, on = "table" }
+
+local function whole(what, value, from, to)
+  if type(value) ~= "number" or value < from or value > to or value ~= floor(value) then
+    fault("%s must be a whole number from %d to %d, not %s", what, from, to, tostring(value))
+  end
+  return floor(value)
+end
+
+-- timeout = 90, "20m" or { queue =, start =, run =, heartbeat = }: milliseconds, or a table of them.
+local function spans(value)
+  if type(value) ~= "table" then return value and duration("stage, timeout", value) end
+  check_keys("stage, timeout", value, TIMEOUT_KEYS)
+  local out = {}
+  for key, span in pairs(value) do
+    local ms = duration("stage, timeout." .. key, span)
+    if ms == 0 then fault("stage, timeout.%s: must be more than 0", key) end
+    out[key .. "_ms"] = ms
+  end
+  return nil, out
+end
+
+-- retries = 3 or { attempts =, backoff =, factor =, max =, on = }: a number, or a table.
+local function attempts(value)
+  if type(value) ~= "table" then return value and whole("stage: 'retries'", value, 0, 100) end
+  check_keys("stage, retries", value, RETRY_KEYS)
+  local factor = value.factor or 2
+  if not (factor >= 1 and factor <= 100) then fault("stage, retries: 'factor' must be from 1 to 100") end
+  for _, class in ipairs(value.on or {}) do
+    if not host.failures[class] then
+      fault("stage, retries: unknown failure '%s'; there are: %s", tostring(class), names(host.failures))
+    end
+  end
+  return nil, {
+    attempts = whole("stage, retries: 'attempts'", need("stage, retries", value, "attempts"), 1, 100), factor = factor,
+    backoff_ms = duration("stage, retries.backoff", value.backoff or "1s"),
+    max_ms = duration("stage, retries.max", value.max or "1m"), on = value.on and host.list(value.on),
+  }
+end
+
 function stage(given)
   check_keys("stage", given, STAGE_KEYS)
   local agent = need("stage", given, "agent")
-  local retries = given.retries
-  if retries and (retries < 0 or retries > 100 or retries ~= floor(retries)) then
-    fault("stage: 'retries' must be a whole number from 0 to 100, not %s", tostring(retries))
-  end
+  local timeout_ms, timeouts = spans(given.timeout)
+  local retries, retry = attempts(given.retries)
   return complete_result(ask("stage", {
     agent = agent, task = given.task, after = parents(given.after), input = plain(given.input), mode = given.mode,
-    timeout_ms = given.timeout and duration("stage, timeout", given.timeout), retries = retries and floor(retries),
+    timeout_ms = timeout_ms, timeouts = timeouts, retries = retries, retry = retry,
     reuse = given.reuse, repeats = given.repeats, limits = given.limits,
   }), agent)
 end
@@ -472,7 +512,7 @@ end
 -- chain("a -> b -> a", { input =, task =, max_rounds =, timeout = }): the results in order, and whether the last gate is open.
 function chain(steps, given)
   given = given or {}
-  check_keys("chain", given, { input = "table", task = "string", max_rounds = "number", timeout = "number|string" })
+  check_keys("chain", given, { input = "table", task = "string", max_rounds = "number", timeout = "number|string|table" })
   steps = chain_names("chain", steps)
   local results, at, rounds, open = {}, 1, 1, true
   while at <= #steps do

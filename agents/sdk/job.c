@@ -316,6 +316,8 @@ json_t *job_run_new(struct job *job, struct rules *rules)
     int r = rules_load(rules, job->assignment, &policy, &err);
     if (r == 0)
         r = open_exec(job, policy, &err);
+    if (r == 0 && json_flag(json_obj(job->assignment, "limits"), "sign", false))
+        job_progress(job, -1, "begun");
     if (r == 0)
         r = job->agent->run(job, draft, &err);
     if (r < 0)
@@ -326,5 +328,7 @@ json_t *job_run_new(struct job *job, struct rules *rules)
         block(draft, why);
     }
     finish_draft(draft, job->agent, job->exec ? exec_receipts(job->exec) : NULL);
+    if (r < 0) // the engine may try again, if the script wants it for such errors
+        json_put_str(json_obj(draft, "worker"), "error", err_name(err.code != ERR_OK ? err.code : (enum err_code) - r));
     return draft;
 }

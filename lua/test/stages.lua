@@ -12,6 +12,15 @@ workflow "test-stages" {
     assert(a.next_agent == nil and #a.artifacts == 0 and a.output.measurable)
     local b = stage { agent = "rust-developer", after = { a, nil, a.id } }
     assert(b.verdict == nil)
+    stage {
+      agent = "echo", timeout = { queue = "10m", start = 5, run = "1h", heartbeat = "30s" },
+      retries = { attempts = 3, backoff = "2s", on = { "lost", "tool" } },
+    }
+    for key, bad in pairs { timeout = { que = 1 }, retries = { attempts = 0 }, mode = 7 } do
+      assert(not pcall(stage, { agent = "echo", [key] = bad }), key)
+    end
+    local ok, why = pcall(stage, { agent = "echo", retries = { attempts = 2, on = { "luck" } } })
+    assert(not ok and text.find(why, "unknown failure 'luck'; there are: blocked, conflict"), why)
     assert(gate(a) == false)
     local open, reason = gate(a, { verdict = "approved" })
     assert(open and reason == "approved")

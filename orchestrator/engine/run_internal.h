@@ -33,6 +33,11 @@ struct stage {
     char *version;          // of the worker program
     int64_t started_ns;
     struct loop_timer *timer; // wall limit, then the grace after a cancel
+    int64_t dispatched_ns, begun_ns; // of this attempt: a worker has it; its last sign of progress
+    const char *limit;      // name of the limit that it reached, NULL
+    char *limit_text;
+    int failures;           // attempts that are made again (stage_retry.c)
+    bool backoff;           // the next attempt waits
     const char *ending;     // why it is being ended ("timed out"), NULL when it is not
     enum stage_state ending_state;
 };

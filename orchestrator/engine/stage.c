@@ -37,13 +37,14 @@ void stage_free(struct stage *s)
     json_decref(s->parents);
     mem_free(s->task);
     mem_free(s->version);
+    mem_free(s->limit_text);
     mem_free(s);
 }
 
 struct stage *stage_by_lease(struct run *run, uint64_t lease)
 {
     for (size_t i = 0; i < run->stages.len; i++)
-        if (run->stages.items[i]->lease == lease && lease)
+        if (run->stages.items[i]->lease == lease && lease && !run->stages.items[i]->backoff)
             return run->stages.items[i];
     return NULL;
 }
@@ -288,6 +289,10 @@ static int place(struct run *run, struct stage *s, struct err *err)
         reuse(run, s, record);
         return 0;
     }
+    if (record && stage_waits_again(s, record)) {
+        stage_placed(s);
+        return 0;
+    }
     AUTO_JSON json_t *elsewhere = record ? NULL : stage_reusable_new(s);
     if (!run->next_seq) // a replay may come here before it has come by all stages of the journal
         run->next_seq = highest_seq(run) + 1;
@@ -366,14 +371,19 @@ static void described(void *user, const char *version, const struct err *err)
 static void on_timer(void *user)
 {
     struct stage *s = user;
+    if (s->backoff && !s->ending) {
+        stage_backoff_over(s);
+        return;
+    }
     if (!s->ending) {
-        stage_stop(s, STAGE_TIMED_OUT, "it took longer than its limit");
+        stage_limit_reached(s);
         return;
     }
     // It did not answer to the cancel in time.
     pool_kill(s->run->env.pool, s->lease);
     AUTO_FREE char *reason = str_printf("%s; the worker was killed", s->ending);
-    stage_finish(s, handoff_blocked_draft_new(reason, NULL), s->ending_state, NULL);
+    if (s->ending_state != STAGE_TIMED_OUT || !stage_retry(s, "timeout", reason, false))
+        stage_finish(s, stage_timed_out_draft_new(s, handoff_blocked_draft_new(reason, NULL)), s->ending_state, NULL);
 }
 
 int stage_begin(struct run *run, uint64_t call, const char *task, unsigned n, const json_t *args, json_t **ret_answer,

@@ -113,6 +113,8 @@ static json_t *assignment_new(struct run *run, struct stage *s, int64_t wall_ns)
     json_t *limits = json_object();
     json_put_int(limits, "wall_ms", wall_ns / NS_PER_MS);
     stage_put_limits(s, limits);
+    if (stage_wants_signs(s))
+        json_put_flag(limits, "sign", true);
     json_put(a, "limits", limits);
     return a;
 }
@@ -124,11 +126,10 @@ void stage_dispatch_reserved(struct run *run)
             struct stage *s = run->stages.items[i];
             if ((uint64_t)s->seq != run->to_dispatch.items[k] || s->started_ns)
                 continue;
-            int64_t wall_ms = json_int(s->args, "timeout_ms", 0);
-            int64_t wall_ns = wall_ms > 0 ? wall_ms * NS_PER_MS : STAGE_WALL_NS;
-            AUTO_JSON json_t *assignment = assignment_new(run, s, wall_ns);
+            AUTO_JSON json_t *assignment = assignment_new(run, s, stage_wall_ns(s));
             s->started_ns = clock_mono_ns();
-            loop_timer_start(s->timer, wall_ns, 0);
+            s->dispatched_ns = s->begun_ns = 0;
+            stage_limits_set(s);
             pool_submit(run->env.pool, s->role, s->focus.mode, s->lease, assignment);
         }
     }
@@ -154,6 +155,7 @@ bool run_stage_dispatched(struct run *run, uint64_t lease, pid_t worker)
     if (!s)
         return false;
     json_t *body = stage_facts_new(s);
+    stage_sign(s, true);
     json_put_int(body, "worker", worker);
     json_put_str(body, "focus", s->focus.text);
     run_note_late(run, EVENT_STAGE_DISPATCHED, body);
@@ -171,6 +173,7 @@ bool run_stage_progress(struct run *run, uint64_t lease, double fraction, const 
     if (!s)
         return false;
     json_t *body = stage_facts_new(s);
+    stage_sign(s, false);
     json_put_str(body, "text", text);
     json_put_num(body, "fraction", fraction < 0 ? -1 : fraction);
     if (run->late.len == 0 || !run_turn(run, tell_progress, body)) // its dispatch is told first, and is on disk then
@@ -184,8 +187,13 @@ bool run_stage_result(struct run *run, uint64_t lease, const char *worker, json_
     if (!s)
         return false;
     enum stage_state state = s->ending ? s->ending_state : STAGE_COMPLETED;
+    bool late = state == STAGE_TIMED_OUT;
+    const char *class = late ? "timeout" : s->ending ? NULL : stage_class_of(draft);
+    AUTO_FREE char *why = class ? str_dup(late ? s->ending : json_str(draft, "blockers", "")) : NULL;
+    if (stage_retry(s, class, why, true))
+        return true;
     AUTO_FREE char *name = str_dup(worker);
-    stage_finish(s, json_incref(draft), state, name);
+    stage_finish(s, stage_timed_out_draft_new(s, json_incref(draft)), state, name);
     return true;
 }
 
@@ -220,9 +228,13 @@ bool run_stage_lost(struct run *run, uint64_t lease, const char *why)
     struct stage *s = stage_by_lease(run, lease);
     if (!s)
         return false;
+    bool late = s->ending && s->ending_state == STAGE_TIMED_OUT;
+    AUTO_FREE char *reached = str_dup(late ? s->ending : NULL);
+    if (late ? stage_retry(s, "timeout", reached, false) : !s->ending && stage_retry(s, "lost", why, false))
+        return true;
     if (s->ending) {
-        stage_finish(s, handoff_blocked_draft_new(s->ending, why), s->ending_state, NULL);
-    } else if (++s->losses < STAGE_ATTEMPTS_MAX + (int)json_int(s->args, "retries", 0)) {
+        stage_finish(s, stage_timed_out_draft_new(s, handoff_blocked_draft_new(s->ending, why)), s->ending_state, NULL);
+    } else if (!stage_retry_names(s, "lost") && ++s->losses < STAGE_ATTEMPTS_MAX + (int)json_int(s->args, "retries", 0)) {
         struct retry_arg a = {.s = s, .why = why};
         run_turn(run, retry_in_turn, &a);
     } else {
@@ -237,6 +249,7 @@ bool run_stage_failed(struct run *run, uint64_t lease, const struct err *err)
     struct stage *s = stage_by_lease(run, lease);
     if (!s)
         return false;
-    stage_finish(s, handoff_blocked_draft_new(err->text, NULL), STAGE_FAILED, NULL);
+    if (!stage_retry(s, err_name(err->code), err->text, false))
+        stage_finish(s, handoff_blocked_draft_new(err->text, NULL), STAGE_FAILED, NULL);
     return true;
 }

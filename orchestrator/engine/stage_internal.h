@@ -33,5 +33,23 @@ json_t *stage_reusable_new(const struct stage *s);
 // The reserved stage is over with the result of that one. s is gone afterwards, unless this fails.
 int stage_adopt(struct stage *s, const json_t *other, struct err *err);
 
+// --- stage_retry.c ---
+// Why the worker failed, from its draft; NULL when it did not, or for a reason that nothing can be done about.
+const char *stage_class_of(const json_t *draft);
+bool stage_retry_names(const struct stage *s, const char *class); // the script says what happens after such a failure
+// True: the attempt failed for a reason that the script names, and will be made again. acknowledge: its worker waits for an answer.
+bool stage_retry(struct stage *s, const char *class, const char *why, bool acknowledge);
+void stage_backoff_over(struct stage *s);
+// After a restart, with the stage's record: true when the wait for its next attempt goes on.
+bool stage_waits_again(struct stage *s, const json_t *record);
+
+// --- stage_limits.c ---
+int64_t stage_wall_ns(const struct stage *s);     // from its dispatch on
+bool stage_wants_signs(const struct stage *s);    // the worker shall say when it begins
+void stage_limits_set(struct stage *s);           // the timer, for the limit that ends first
+void stage_sign(struct stage *s, bool dispatched); // a worker has it, or it made progress
+void stage_limit_reached(struct stage *s);        // the timer of a stage that is not being ended
+json_t *stage_timed_out_draft_new(struct stage *s, json_t *draft); // says which limit it was; the same reference
+
 // The stage is over with this draft (consumed): handoff, journal, answer to the script. s is gone afterwards when a turn took it.
 void stage_finish(struct stage *s, json_t *draft_consumed, enum stage_state state, const char *worker);

@@ -287,6 +287,9 @@ static void words(struct progress *p, const char *run, enum event_kind kind, con
     else if (kind == EVENT_STAGE_LOST)
         line = str_printf("! stage %lld lost its worker (%s), it is dispatched once more", (long long)json_int(body, "stage", 0),
                           json_str(body, "why", ""));
+    else if (kind == EVENT_STAGE_BACKOFF)
+        line = str_printf("! stage %lld failed (%s: %s), it is tried again in %lld ms", (long long)json_int(body, "stage", 0),
+                          json_str(body, "class", "?"), json_str(body, "why", ""), (long long)json_int(body, "wait_ms", 0));
     else if (kind == EVENT_CONTEXT_MISSING)
         line = str_printf("! %s expects '%s' and no earlier stage has it", json_str(body, "agent", "?"), json_str(body, "expected", "?"));
     else if (kind == EVENT_GATE_CLOSED)

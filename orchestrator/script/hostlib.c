@@ -122,6 +122,11 @@ void script_open_prelude(struct script *s, struct script_cache *cache)
     luaL_newlib(L, HOST);
     lua_pushlightuserdata(L, NULL);
     lua_setfield(L, -2, "null");
+    lua_newtable(L);
+#define X(name, in_list, meaning) (lua_pushboolean(L, 1), lua_setfield(L, -2, name));
+#include "tbl/retry.def"
+#undef X
+    lua_setfield(L, -2, "failures");
     if (r == LUA_OK)
         r = lua_pcall(L, 1, 0, 0);
     if (r != LUA_OK)

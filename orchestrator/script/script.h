@@ -29,8 +29,8 @@ struct script_host {
     // A call the script waits for. `task` is the path of the coroutine ("0", "0.2", "0.2.1"), `n` the number of the
     // call in
     // that task (from 0): both are the same at every replay. Ops and their args and answers:
-    //   stage    {agent, task?, after: [handoff id], input: {}, mode?, timeout_ms?, retries?, reuse?, repeats?,
-    //   limits?}
+    //   stage    {agent, task?, after: [handoff id], input: {}, mode?, timeout_ms?, retries?, reuse?,
+    //            timeouts?: {queue_ms, start_ms, run_ms, heartbeat_ms}, retry?: {attempts, backoff_ms, factor, max_ms, on?: [name]}, repeats?, limits?}
     //            -> {ok, id, agent, status, verdict, summary, output, artifacts, next_agent, next_task, key, stage}
     //   gate     {id, stage, verdict} (what is wanted, "approved")     -> {open: bool, reason: "…"}
     //   approve  {question, expires_ms?, about?, who?: [name], subject?} -> {approved: bool, by, note, subject?}
