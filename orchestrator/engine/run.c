@@ -14,10 +14,7 @@
 #include "budget/budget.h"
 #include "engine/run_internal.h"
 #include "handoff/handoff_md.h"
-#include "report/report.h"
-#include "roles/roles.h"
 
-#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -73,138 +70,6 @@ static void end_notes(struct run *run, bool on_disk)
         json_decref(n->body);
     }
     run->notes.len = 0;
-}
-
-// --- the end ---
-
-static void ended(struct run *run, const struct err *why)
-{
-    json_t *result = run->end_result;
-    run->end_result = NULL;
-    run->env.ended(run->env.user, run, run->end_state, result, why);
-    json_decref(result);
-}
-
-void run_stop_here(struct run *run, const struct err *why)
-{
-    if (run->stopped)
-        return;
-    run->stopped = true;
-    run->end_state = RUN_RUNNING;
-    ended(run, why);
-}
-
-static json_t *final_result(const struct run *run)
-{
-    json_t *result =
-        run->end_result && json_is_object(run->end_result) ? json_deep_copy(run->end_result) : json_object();
-    if (run->end_result && !json_is_object(run->end_result))
-        json_put(result, "value", json_deep_copy(run->end_result));
-    json_put_str(result, "outcome", run_state_name(run->end_state));
-    if (*run->end_reason)
-        json_put_str(result, "reason", run->end_reason);
-    if (run->facts) {
-        json_t *git = json_object();
-        json_put_str(git, "repository", run->facts->repository);
-        json_put_str(git, "prefix", run->facts->prefix);
-        json_put_str(git, "base", run->facts->base);
-        json_put_str(git, "branch", run->facts->branch);
-        json_put_flag(git, "own_copy", run->facts->own_copy);
-        json_put(result, "git", git);
-    }
-    return result;
-}
-
-static bool keeps_branch(const struct run *run)
-{
-    return run->end_state == RUN_ACCEPTED || run->end_state == RUN_NEEDS_DISCUSSION;
-}
-
-static void put_end(struct run *run, void *arg)
-{
-    (void)arg;
-    json_t *result = final_result(run);
-    json_decref(run->end_result);
-    run->end_result = result;
-    run->closing = true;
-    AUTO_FREE char *spool = path_join(run->dir, "spool");
-    file_remove_tree(spool, NULL);
-    err_clear(&run->failure);
-    if (store_run_set_state(run->env.store, run->id, run->end_state, result, &run->failure) < 0)
-        return;
-    json_t *body = json_object();
-    json_put_str(body, "state", run_state_name(run->end_state));
-    json_put_str(body, "reason", *run->end_reason ? run->end_reason : NULL);
-    run_note(run, EVENT_RUN_FINISHED, body);
-}
-
-// The final state is on disk.
-static void after_end(struct run *run)
-{
-    struct err err;
-    if (run->failure.code != ERR_OK) {
-        run_stop_here(run, &run->failure);
-        return;
-    }
-    // Without a project there is nothing measured; `baton report` writes one all the same, whenever it is asked for.
-    if (run->workspace && report_write(run->env.store, run->id, run->dir, &err) < 0)
-        log_fact(LOG_WARN, "report_not_written", "run", run->id, "why", err.text, NULL);
-    AUTO_FREE char *origin = path_join(run->dir, "origin");
-    if (!keeps_branch(run))
-        file_remove_tree(origin, NULL);
-    run->stopped = run->final = true;
-    ended(run, NULL);
-}
-
-static void removed_checkouts(void *user, const struct workspace_facts *facts, const struct err *err)
-{
-    struct run *run = user;
-    (void)facts;
-    if (err)
-        log_fact(LOG_WARN, "checkouts_left_behind", "run", run->id, "why", err->text, NULL);
-    run_turn(run, put_end, NULL);
-}
-
-// All stages have ended: remove the checkouts, journal the final state, write the report. In this order: when the
-// process dies in between, the run is not finished and its next owner comes here again.
-static void close_run(struct run *run)
-{
-    run->script = script_free(run->script);
-    if (run_has_old_checkouts(run)) { // find them, to remove them
-        run_prepare_checkouts(run);
-        loop_timer_start(run->end_timer, 20 * NS_PER_MS, 0);
-        return;
-    }
-    if (run->workspace && run->facts)
-        workspace_remove(run->workspace, keeps_branch(run), removed_checkouts, run);
-    else
-        removed_checkouts(run, NULL, NULL);
-}
-
-static void end_later(void *user)
-{
-    struct run *run = user;
-    if (run->closing || run->stopped)
-        return;
-    if (run->stages.len == 0 && !run->preparing && children_gone(run))
-        close_run(run);
-    else // a stage's process, git or a child has not gone yet: its end is noticed within milliseconds
-        loop_timer_start(run->end_timer, 20 * NS_PER_MS, 0);
-}
-
-void run_end(struct run *run, enum run_state state, const json_t *result, const char *reason)
-{
-    if (run->ending)
-        return;
-    run->ending = true;
-    run->end_state = state;
-    run->end_result = result ? json_deep_copy(result) : NULL;
-    snprintf(run->end_reason, sizeof(run->end_reason), "%s", reason ? reason : "");
-    while (run->waitings.len)
-        waiting_free(run->waitings.items[0]);
-    for (size_t i = 0; i < run->stages.len; i++)
-        stage_stop(run->stages.items[i], STAGE_CANCELLED, "the run ended");
-    loop_timer_start(run->end_timer, 0, 0);
 }
 
 // --- turns ---
@@ -304,7 +169,7 @@ static void settled(void *user, const struct err *why)
         err_wrap(&err, "run '%s' stops here and can be resumed", run->id);
         run_stop_here(run, &err);
     } else if (run->closing) {
-        after_end(run);
+        run_after_end(run);
     } else {
         stage_dispatch_reserved(run);
         children_take_up(run);
@@ -338,7 +203,7 @@ bool run_turn(struct run *run, void (*fn)(struct run *run, void *arg), void *arg
     give_replies(run);
     look_at_script(run);
     if (ends_at_once(run))
-        put_end(run, NULL);
+        run_put_end(run, NULL);
     run->in_turn = false;
     return true;
 }
@@ -464,7 +329,7 @@ int run_new(const struct run_env *env, const char *id, struct store_lock *lock_t
     run->contents = json_object();
     run->ungrounded = json_object();
     run->cache_lock = -1;
-    run->end_timer = loop_timer_new(env->loop, end_later, run);
+    run->end_timer = loop_timer_new(env->loop, run_end_later, run);
     run->wall_timer = loop_timer_new(env->loop, on_wall, run);
     run->late_timer = loop_timer_new(env->loop, late_is_due, run);
     run->woken = lock_take != NULL;

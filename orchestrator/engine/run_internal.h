@@ -145,6 +145,11 @@ void stage_accounts_free(struct run *run);
 bool run_affords_child(struct run *run);              // false: a wall stands there, the run ends
 void run_hear(struct run *run, const json_t *answer); // stage_loops.c: the script is about to hear it
 
+// --- run_end.c ---
+void run_end_later(void *user);                 // the end timer: is everything gone?
+void run_put_end(struct run *run, void *arg);   // in a turn: the final state
+void run_after_end(struct run *run);            // it is on disk
+
 // --- run_checkouts.c ---
 void run_need_checkouts(struct run *run); // stage_prepared() is called when they are there
 void run_prepare_checkouts(struct run *run);
