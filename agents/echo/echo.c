@@ -105,7 +105,7 @@ static int echo_run(struct job *job, json_t *draft, struct err *err)
 }
 
 static const char *const MODES[] = {"echo", NULL};
-static const struct agent ECHO = {.role = "echo", .version = "0.1.0", .modes = MODES, .run = echo_run};
+static const struct agent ECHO = {.role = "echo", .version = "0.1.0", .modes = MODES, .run = echo_run, .jobs = 64};
 
 int main(int argc, char **argv)
 {

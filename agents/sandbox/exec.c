@@ -85,6 +85,9 @@ static int prepare(struct exec_context *ctx, struct err *err)
     int r = make_home(ctx->home, err);
     if (r < 0)
         return err_wrap(err, "tools have no home");
+    r = file_make_dirs(ctx->workspace, err); // a run without a project has no folder until a tool is to work in it
+    if (r < 0)
+        return err_wrap(err, "tools have no place to work in");
     char *workspace = path_real(ctx->workspace, err);
     char *home = workspace ? path_real(ctx->home, err) : NULL;
     r = home ? spawn_find_helper(&ctx->helper, err) : -(int)ERR_NOT_FOUND;
@@ -203,7 +206,8 @@ static json_t *env_json(const char *const *env)
     return out;
 }
 
-static json_t *receipt_new(const struct exec_context *ctx, const struct exec_call *call, const struct decision *decision)
+static json_t *receipt_new(const struct exec_context *ctx, const struct exec_call *call,
+                           const struct decision *decision)
 {
     char started[CLOCK_TEXT_MAX];
     clock_iso(clock_wall_ns(), started);
@@ -263,12 +267,13 @@ static void take_report(const struct spawn_result *from, struct exec_result *r)
 static int start_error(const char *name, int start_errno, struct err *err)
 {
     if (start_errno == ENOENT || start_errno == ENOEXEC)
-        return err_set(err, ERR_NOT_FOUND, "cannot start '%s': its interpreter is missing, or it is not a program", name);
+        return err_set(err, ERR_NOT_FOUND, "cannot start '%s': its interpreter is missing, or it is not a program",
+                       name);
     return err_sys(err, start_errno, "cannot start '%s'", name);
 }
 
-static int run(const struct exec_context *ctx, const struct exec_call *call, const char *program, char *const *environment,
-               json_t *receipt, struct exec_result *ret, struct err *err)
+static int run(const struct exec_context *ctx, const struct exec_call *call, const char *program,
+               char *const *environment, json_t *receipt, struct exec_result *ret, struct err *err)
 {
     size_t max = call->output_max ? call->output_max : OUTPUT_MAX_DEFAULT;
     max = max > OUTPUT_MAX ? OUTPUT_MAX : max < 2 ? 2 : max;

@@ -245,12 +245,6 @@ static int open_exec(struct job *job, const struct policy *policy, struct err *e
             return r;
         spool = job->temporary;
     }
-    const char *run = job_dir(job, "run"); // tools run in it; a run without a project has none until then
-    if (run && policy_list_count(policy) > 0) {
-        int r = file_make_dirs(run, err);
-        if (r < 0)
-            return r;
-    }
     AUTO_FREE char *home = path_join(spool ? spool : "/nonexistent", "tools");
     const char *built[] = {job_dir(job, "cache"), NULL}, *own[] = {spool, NULL};
     const struct exec_places places = {.workspace = first_dir(job), .built = built, .own = own, .home = home};

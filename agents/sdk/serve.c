@@ -1,8 +1,13 @@
-// The bus thread (main) and the work thread. Rules that the code does not show:
-// - Only the bus thread touches the link. The work thread takes jobs from `todo` and puts drafts into their slots, under the lock,
-//   and wakes the bus thread through an event descriptor.
+// The work thread and the watch thread (main). Rules that the code does not show:
+// - Both use the link, one at a time: under the lock, or as the one who sits at it (`seated`) while it waits for
+// messages.
+// - The work thread sits at the link between jobs, so that a short job costs no change of threads. When a job takes
+// longer than
+//   LONG_JOB_NS, the watch thread takes over: it answers heartbeats, passes progress on and hears of cancels until the
+//   job is over.
 // - A result is sent again until it is acknowledged or refused: the engine may be busy writing, or our queue was full.
-// - When the engine is gone (silent for ENGINE_LOST_NS, or it refuses us without naming a lease) the work is worth nothing: tools are
+// - When the engine is gone (silent for ENGINE_LOST_NS, or it refuses us without naming a lease) the work is worth
+// nothing: tools are
 //   ended and the process exits; the engine starts another one.
 #include "serve.h"
 
@@ -28,15 +33,17 @@ static const int64_t ENGINE_LOST_NS = 10 * NS_PER_SEC;
 static const int64_t RESEND_NS = 2 * NS_PER_SEC;
 static const int64_t PROGRESS_NS = 100 * NS_PER_MS;
 static const int64_t WORK_END_NS = 5 * NS_PER_SEC; // for the running job to notice that it was cancelled
+static const int64_t LONG_JOB_NS = 10 * NS_PER_MS;
 enum { JOBS_MAX = 64, TAKE_MAX = 64 };
 
 struct slot {
     uint64_t lease;
     struct job *job;
-    json_t *draft;          // set when done
-    int64_t sent_ns;        // when the result was last sent; 0: not yet
-    int64_t progress_ns;    // when progress was last sent
-    bool dropped;           // refused meanwhile: nobody wants the result
+    json_t *draft;       // set when done
+    int64_t sent_ns;     // when the result was last sent; 0: not yet
+    int64_t progress_ns; // when progress was last sent
+    int64_t took_ns;
+    bool dropped; // refused meanwhile: nobody wants the result
 };
 
 struct worker {
@@ -47,14 +54,16 @@ struct worker {
     bool welcome, ending;
     struct err why; // of the end, code OK for an ordinary one
 
-    pthread_mutex_t lock; // guards what follows
-    pthread_cond_t todo;
+    pthread_mutex_t lock;     // guards everything here
     VEC(struct slot *) slots; // in order of dispatch
-    bool stopping, stopped;   // work thread: asked to end; has ended
-    pthread_cond_t ended;
+    struct slot *running;
+    int64_t running_ns;     // since when
+    bool seated;            // somebody waits at the link, without the lock
+    bool stopping, stopped; // work thread: asked to end; has ended
+    bool asleep;            // the watch thread waits without an end
+    unsigned begun;         // jobs so far
+    pthread_cond_t free_seat, watch, ended;
 };
-
-// --- work thread ---
 
 static void wake(void *user)
 {
@@ -64,6 +73,8 @@ static void wake(void *user)
     (void)ignored;
 }
 
+// --- slots ---
+
 static struct slot *next_slot(const struct worker *w)
 {
     for (size_t i = 0; i < w->slots.len; i++) {
@@ -72,32 +83,6 @@ static struct slot *next_slot(const struct worker *w)
     }
     return NULL;
 }
-
-static void *work(void *user)
-{
-    struct worker *w = user;
-    struct rules rules = {0};
-    pthread_mutex_lock(&w->lock);
-    while (!w->stopping) {
-        struct slot *slot = next_slot(w);
-        if (!slot) {
-            pthread_cond_wait(&w->todo, &w->lock);
-            continue;
-        }
-        pthread_mutex_unlock(&w->lock);
-        json_t *draft = job_run_new(slot->job, &rules);
-        pthread_mutex_lock(&w->lock);
-        slot->draft = draft; // from here on the bus thread may free the slot
-        wake(w);
-    }
-    w->stopped = true;
-    pthread_cond_signal(&w->ended);
-    pthread_mutex_unlock(&w->lock);
-    rules_free(&rules);
-    return NULL;
-}
-
-// --- slots (bus thread, lock held) ---
 
 static struct slot *slot_of(const struct worker *w, uint64_t lease)
 {
@@ -126,7 +111,7 @@ static void slot_remove(struct worker *w, struct slot *slot)
     slot_free(slot);
 }
 
-// --- sending (bus thread) ---
+// --- sending (with the lock) ---
 
 static void end(struct worker *w, enum err_code code, const char *why)
 {
@@ -143,6 +128,7 @@ static void send_result(struct worker *w, struct slot *slot, int64_t now)
     struct err err;
     json_t *body = json_object();
     json_put(body, "draft", json_incref(slot->draft));
+    json_put_int(body, "took_us", slot->took_ns / 1000);
     int r = link_send(w->link, WIRE_RESULT, slot->lease, body, &err);
     if (r == -ERR_LIMIT || r == -ERR_INVALID) { // it can never be sent: say so instead
         json_decref(slot->draft);
@@ -164,27 +150,26 @@ static void send_progress(struct worker *w, struct slot *slot, int64_t now)
     json_put(body, "text", json_text_new(text, strlen(text)));
     if (fraction >= 0)
         json_put_num(body, "fraction", fraction);
-    link_send(w->link, WIRE_PROGRESS, slot->lease, body, NULL); // lost when the queue is full: the next one will say more
+    link_send(w->link, WIRE_PROGRESS, slot->lease, body,
+              NULL); // lost when the queue is full: the next one will say more
     slot->progress_ns = now;
 }
 
 static void flush(struct worker *w)
 {
-    int64_t now = clock_mono_ns();
-    pthread_mutex_lock(&w->lock);
+    int64_t now = w->slots.len ? clock_mono_ns() : 0;
     for (size_t i = 0; i < w->slots.len;) {
         struct slot *slot = w->slots.items[i];
         if (slot->draft && slot->dropped) {
             slot_remove(w, slot);
             continue;
         }
-        if (!slot->draft)
+        if (slot == w->running)
             send_progress(w, slot, now);
-        else if (!slot->sent_ns || now - slot->sent_ns >= RESEND_NS)
+        else if (slot->draft && (!slot->sent_ns || now - slot->sent_ns >= RESEND_NS))
             send_result(w, slot, now);
         i++;
     }
-    pthread_mutex_unlock(&w->lock);
 }
 
 static void beat(struct worker *w)
@@ -195,7 +180,8 @@ static void beat(struct worker *w)
         w->beat_ns = now;
     }
     if (now - w->heard_ns > ENGINE_LOST_NS)
-        end(w, ERR_TIMEOUT, w->welcome ? "the engine has been silent for 10 s" : "the engine did not answer hello within 10 s");
+        end(w, ERR_TIMEOUT,
+            w->welcome ? "the engine has been silent for 10 s" : "the engine did not answer hello within 10 s");
 }
 
 static int send_hello(struct worker *w, const char *token, struct err *err)
@@ -213,42 +199,44 @@ static int send_hello(struct worker *w, const char *token, struct err *err)
     return link_send(w->link, WIRE_HELLO, 0, body, err);
 }
 
-// --- receiving (bus thread) ---
+// --- receiving (with the lock) ---
 
 static void on_dispatch(struct worker *w, const struct wire_message *m)
 {
-    pthread_mutex_lock(&w->lock);
-    if (!slot_of(w, m->lease) && w->slots.len < JOBS_MAX) {
-        struct slot *slot = mem_alloc(sizeof(*slot));
-        slot->lease = m->lease;
-        slot->job = job_new(w->agent, json_incref(json_obj(m->body, "assignment")));
-        slot->job->on_progress = wake;
-        slot->job->user = w;
-        vec_push(&w->slots, slot);
-        pthread_cond_signal(&w->todo);
-    }
-    pthread_mutex_unlock(&w->lock);
+    if (slot_of(w, m->lease) || w->slots.len >= JOBS_MAX)
+        return;
+    struct slot *slot = mem_alloc(sizeof(*slot));
+    slot->lease = m->lease;
+    slot->job = job_new(w->agent, json_incref(json_obj(m->body, "assignment")));
+    slot->job->on_progress = wake;
+    slot->job->user = w;
+    vec_push(&w->slots, slot);
 }
 
 static void on_cancel(struct worker *w, uint64_t lease, const char *reason, bool drop)
 {
-    pthread_mutex_lock(&w->lock);
     struct slot *slot = slot_of(w, lease);
-    if (slot) {
-        slot->dropped = slot->dropped || drop;
-        if (!slot->draft)
-            job_cancel(slot->job, reason);
-    }
-    pthread_mutex_unlock(&w->lock);
+    if (!slot)
+        return;
+    slot->dropped = slot->dropped || drop;
+    if (!slot->draft)
+        job_cancel(slot->job, reason);
 }
 
 static void on_ack(struct worker *w, uint64_t lease)
 {
-    pthread_mutex_lock(&w->lock);
     struct slot *slot = slot_of(w, lease);
     if (slot && slot->draft)
         slot_remove(w, slot);
-    pthread_mutex_unlock(&w->lock);
+}
+
+// Results of ours that are on disk at the engine.
+static void on_done(struct worker *w, const json_t *leases)
+{
+    size_t i;
+    json_t *lease;
+    json_array_foreach (leases, i, lease)
+        on_ack(w, wire_lease_read(json_string_value(lease)));
 }
 
 static void on_message(struct worker *w, const struct wire_message *m)
@@ -265,10 +253,12 @@ static void on_message(struct worker *w, const struct wire_message *m)
             end(w, ERR_DENIED, json_str(m->body, "text", "refused"));
         break;
     case WIRE_DISPATCH:
+        on_done(w, json_list(m->body, "done"));
         on_dispatch(w, m);
         break;
     case WIRE_RESULT_ACK:
         on_ack(w, m->lease);
+        on_done(w, json_list(m->body, "done"));
         break;
     case WIRE_CANCEL:
         on_cancel(w, m->lease, json_str(m->body, "reason", ""), false);
@@ -315,55 +305,126 @@ static void drain(int fd)
 }
 
 // With a job: until more progress may be sent. Without: until the next heartbeat.
-static long pause_ms(struct worker *w)
+static long pause_ms(const struct worker *w)
 {
-    pthread_mutex_lock(&w->lock);
-    bool busy = w->slots.len > 0;
-    pthread_mutex_unlock(&w->lock);
     int64_t ns = w->beat_ns + w->heartbeat_ns - clock_mono_ns();
-    if ((busy && ns > PROGRESS_NS) || !w->welcome)
+    if ((w->slots.len > 0 && ns > PROGRESS_NS) || !w->welcome)
         ns = PROGRESS_NS;
     return ns > 0 ? (long)((ns + NS_PER_MS - 1) / NS_PER_MS) : 0;
 }
 
-static void turn(struct worker *w)
+static void tend(struct worker *w)
+{
+    take_messages(w);
+    flush(w);
+    beat(w);
+}
+
+// Waits at the link for messages, a word of the other thread, or a signal. The lock is free meanwhile.
+static void sit(struct worker *w)
 {
     zmq_pollitem_t items[] = {
         {link_socket(w->link), 0, ZMQ_POLLIN, 0},
         {NULL, w->wake_fd, ZMQ_POLLIN, 0},
         {NULL, w->signal_fd, ZMQ_POLLIN, 0},
     };
-    zmq_poll(items, 3, pause_ms(w));
+    long pause = pause_ms(w);
+    w->seated = true;
+    pthread_mutex_unlock(&w->lock);
+    zmq_poll(items, 3, pause);
+    pthread_mutex_lock(&w->lock);
+    w->seated = false;
+    pthread_cond_signal(&w->free_seat);
     if (items[1].revents)
         drain(w->wake_fd);
     if (items[2].revents) {
         drain(w->signal_fd);
         end(w, ERR_OK, NULL);
     }
-    take_messages(w);
-    flush(w);
-    beat(w);
+}
+
+static void do_job(struct worker *w, struct slot *slot, struct rules *rules)
+{
+    w->running = slot;
+    w->running_ns = clock_mono_ns();
+    w->begun++;
+    if (w->asleep)
+        pthread_cond_signal(&w->watch);
+    pthread_mutex_unlock(&w->lock);
+    json_t *draft = job_run_new(slot->job, rules);
+    pthread_mutex_lock(&w->lock);
+    slot->draft = draft;
+    slot->took_ns = clock_mono_ns() - w->running_ns;
+    w->running = NULL;
+    while (w->seated) {
+        wake(w);
+        pthread_cond_wait(&w->free_seat, &w->lock);
+    }
+}
+
+static void *work(void *user)
+{
+    struct worker *w = user;
+    struct rules rules = {0};
+    pthread_mutex_lock(&w->lock);
+    while (!w->stopping && !w->ending) {
+        tend(w);
+        struct slot *slot = next_slot(w);
+        if (slot && !w->ending)
+            do_job(w, slot, &rules);
+        else if (!w->ending)
+            sit(w);
+    }
+    w->stopped = true;
+    pthread_cond_signal(&w->ended);
+    pthread_cond_signal(&w->watch);
+    pthread_mutex_unlock(&w->lock);
+    rules_free(&rules);
+    return NULL;
+}
+
+static void wait_until(pthread_cond_t *cond, struct worker *w, int64_t ns)
+{
+    const struct timespec until = {.tv_sec = (time_t)(ns / NS_PER_SEC), .tv_nsec = (long)(ns % NS_PER_SEC)};
+    pthread_cond_timedwait(cond, &w->lock, &until);
+}
+
+// Sleeps while there is nothing to do; looks twice before it sleeps without an end, so that short jobs need not wake
+// it.
+static void watch(struct worker *w)
+{
+    unsigned begun = w->begun;
+    pthread_mutex_lock(&w->lock);
+    while (!w->stopped && !w->ending) {
+        int64_t now = clock_mono_ns();
+        if (w->running && now - w->running_ns >= LONG_JOB_NS) {
+            tend(w);
+            if (w->running && !w->ending)
+                sit(w);
+        } else if (w->running || w->begun != begun) {
+            begun = w->begun;
+            wait_until(&w->watch, w, now + LONG_JOB_NS);
+        } else {
+            w->asleep = true;
+            pthread_cond_wait(&w->watch, &w->lock);
+            w->asleep = false;
+        }
+    }
+    pthread_mutex_unlock(&w->lock);
 }
 
 // Ends the work thread; false when it does not notice in time that it was cancelled.
 static bool stop_work(struct worker *w)
 {
-    struct timespec until;
-    clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_sec += (time_t)(WORK_END_NS / NS_PER_SEC);
-    pthread_mutex_lock(&w->lock);
+    int64_t until = clock_mono_ns() + WORK_END_NS;
     w->stopping = true;
     for (size_t i = 0; i < w->slots.len; i++) {
         if (!w->slots.items[i]->draft)
             job_cancel(w->slots.items[i]->job, "the worker ends");
     }
-    pthread_cond_signal(&w->todo);
-    int r = 0;
-    while (!w->stopped && r == 0)
-        r = pthread_cond_timedwait(&w->ended, &w->lock, &until);
-    bool stopped = w->stopped;
-    pthread_mutex_unlock(&w->lock);
-    return stopped;
+    while (!w->stopped && clock_mono_ns() < until)
+        wait_until(&w->ended, w, until);
+    return w->stopped;
 }
 
 static int open_signals(struct err *err)
@@ -407,17 +468,28 @@ static void worker_close(struct worker *w)
         close(w->wake_fd);
     if (w->signal_fd >= 0)
         close(w->signal_fd);
-    pthread_cond_destroy(&w->todo);
+    pthread_cond_destroy(&w->free_seat);
+    pthread_cond_destroy(&w->watch);
     pthread_cond_destroy(&w->ended);
     pthread_mutex_destroy(&w->lock);
+}
+
+static void init_locks(struct worker *w)
+{
+    pthread_condattr_t attributes;
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_mutex_init(&w->lock, NULL);
+    pthread_cond_init(&w->free_seat, &attributes);
+    pthread_cond_init(&w->watch, &attributes);
+    pthread_cond_init(&w->ended, &attributes);
+    pthread_condattr_destroy(&attributes);
 }
 
 int serve(const struct agent *agent, const char *endpoint, const char *token, struct err *err)
 {
     struct worker w = {.agent = agent, .wake_fd = -1, .signal_fd = -1, .heartbeat_ns = NS_PER_SEC};
-    pthread_mutex_init(&w.lock, NULL);
-    pthread_cond_init(&w.todo, NULL);
-    pthread_cond_init(&w.ended, NULL);
+    init_locks(&w);
     w.heard_ns = clock_mono_ns();
     pthread_t thread;
     int r = start(&w, endpoint, token, &thread, err);
@@ -425,14 +497,16 @@ int serve(const struct agent *agent, const char *endpoint, const char *token, st
         worker_close(&w);
         return r;
     }
-    while (!w.ending)
-        turn(&w);
+    watch(&w);
+    pthread_mutex_lock(&w.lock);
     if (w.welcome) {
         json_t *body = json_object();
         json_put_str(body, "reason", w.why.code == ERR_OK ? "asked to end" : "gives up");
         link_send(w.link, WIRE_BYE, 0, body, NULL);
     }
-    if (!stop_work(&w))
+    bool stopped = stop_work(&w);
+    pthread_mutex_unlock(&w.lock);
+    if (!stopped)
         _exit(err_exit_status(ERR_TIMEOUT)); // run() does not come back; whatever it started dies with us
     pthread_join(thread, NULL);
     worker_close(&w);

@@ -18,7 +18,8 @@
 #include <sys/stat.h>
 #include <zmq.h>
 
-// Sequence numbers for those who are no peers (any more) start here: above all that was ever sent to a peer, which would drop lower ones.
+// Sequence numbers for those who are no peers (any more) start here: above all that was ever sent to a peer, which
+// would drop lower ones.
 #define STRANGER_SEQUENCE (UINT64_C(1) << 62)
 
 enum { TAKE_MAX = 256, LINGER_MS = 200, REASON_MAX = 1000 };
@@ -91,8 +92,8 @@ static json_t *reason_body(const char *key, const char *text)
     return body;
 }
 
-static void send_refusal(struct bus *bus, const struct sender *to, struct peer *peer, uint64_t lease, enum err_code code,
-                         const char *why)
+static void send_refusal(struct bus *bus, const struct sender *to, struct peer *peer, uint64_t lease,
+                         enum err_code code, const char *why)
 {
     json_t *body = reason_body("text", why);
     json_put_str(body, "code", err_name(code));
@@ -166,8 +167,10 @@ static void on_hello(struct bus *bus, const struct sender *from, struct peer *kn
     uint64_t invite = peers_invite_of_token(&bus->peers, json_str(m->body, "token", ""));
     int r = 0;
     if (!invite)
-        r = err_set(&err, ERR_DENIED, "the token is not one this engine gave: workers are started by the engine, with the "
-                                      "token in %s", BUS_TOKEN_ENV);
+        r = err_set(&err, ERR_DENIED,
+                    "the token is not one this engine gave: workers are started by the engine, with the "
+                    "token in %s",
+                    BUS_TOKEN_ENV);
     else if (peers_by_invite(&bus->peers, invite))
         r = err_set(&err, ERR_CONFLICT, "the token is in use by another worker");
     else if (bus->peers.list.len >= BUS_PEERS_MAX)
@@ -198,11 +201,13 @@ static void on_result(struct bus *bus, const struct sender *from, struct peer *p
     if (!job && peer_job_done(peer, m->lease)) { // the acknowledgement and the repetition crossed
         send_peer(bus, peer, WIRE_RESULT_ACK, m->lease, json_object(), NULL);
     } else if (!job) {
-        turn_away(bus, from, peer, m->lease, ERR_CONFLICT, "the result is late: its lease is not running on this worker");
+        turn_away(bus, from, peer, m->lease, ERR_CONFLICT,
+                  "the result is late: its lease is not running on this worker");
     } else if (!job->answered) {
         job->answered = true;
         if (bus->events.result)
-            bus->events.result(bus->user, peer->public.id, m->lease, json_obj(m->body, "draft"));
+            bus->events.result(bus->user, peer->public.id, m->lease, json_obj(m->body, "draft"),
+                               json_int(m->body, "took_us", -1));
     }
 }
 
@@ -284,7 +289,8 @@ static void on_message(struct bus *bus, const struct sender *from, struct peer *
 
 enum { FRAMES = 3 };
 
-// Receives one whole message. Returns the number of its frames, of which the first FRAMES are in frames[]; 0: none waits.
+// Receives one whole message. Returns the number of its frames, of which the first FRAMES are in frames[]; 0: none
+// waits.
 static size_t receive(struct bus *bus, zmq_msg_t frames[FRAMES])
 {
     size_t count = 0;
@@ -373,8 +379,9 @@ static int open_socket(struct bus *bus, struct err *err)
     zmq_setsockopt(bus->socket, ZMQ_LINGER, &LINGER, sizeof(LINGER));
     zmq_setsockopt(bus->socket, ZMQ_SNDHWM, &QUEUE, sizeof(QUEUE));
     zmq_setsockopt(bus->socket, ZMQ_RCVHWM, &QUEUE, sizeof(QUEUE));
-    zmq_setsockopt(bus->socket, ZMQ_MAXMSGSIZE, &MESSAGE_MAX, sizeof(MESSAGE_MAX)); // larger: ZeroMQ cuts the connection
-    mode_t old = umask(0177); // the socket file is made here and now; only its owner may connect
+    zmq_setsockopt(bus->socket, ZMQ_MAXMSGSIZE, &MESSAGE_MAX,
+                   sizeof(MESSAGE_MAX)); // larger: ZeroMQ cuts the connection
+    mode_t old = umask(0177);            // the socket file is made here and now; only its owner may connect
     int r = zmq_bind(bus->socket, bus->endpoint);
     int e = zmq_errno();
     umask(old);
@@ -462,15 +469,19 @@ static bool has_mode(const struct bus_peer *peer, const char *mode)
     return false;
 }
 
-uint64_t bus_find(const struct bus *bus, const char *role, const char *mode)
+uint64_t bus_find(const struct bus *bus, const char *role, const char *mode, unsigned most, unsigned width)
 {
-    for (size_t i = 0; i < bus->peers.list.len; i++) {
+    const struct peer *best = NULL;
+    for (size_t i = 0; i < bus->peers.list.len && width > 0; i++) {
         const struct peer *peer = bus->peers.list.items[i];
-        if (!peer->doom && peer->public.busy < peer->public.credit && str_eq(peer->role, role) &&
-            (!mode || has_mode(&peer->public, mode)))
-            return peer->public.id;
+        if (peer->doom || !str_eq(peer->role, role) || (mode && !has_mode(&peer->public, mode)))
+            continue;
+        width--;
+        if (peer->public.busy < peer->public.credit && peer->public.busy < most &&
+            (!best || peer->public.busy < best->public.busy))
+            best = peer;
     }
-    return 0;
+    return best ? best->public.id : 0;
 }
 
 static struct peer *need_peer(struct bus *bus, uint64_t id, struct err *err)
@@ -479,6 +490,35 @@ static struct peer *need_peer(struct bus *bus, uint64_t id, struct err *err)
     if (!peer)
         err_set(err, ERR_NOT_FOUND, "there is no peer %llu (any more)", (unsigned long long)id);
     return peer;
+}
+
+// Leases that the worker is to be told of, as text, without the first `from` ones.
+static json_t *acks_new(const struct peer *peer, size_t from)
+{
+    json_t *list = json_array();
+    for (size_t i = from; i < peer->n_acks; i++) {
+        char text[WIRE_LEASE_TEXT];
+        wire_lease_text(peer->acks[i], text);
+        json_add_str(list, text);
+    }
+    return list;
+}
+
+static void tell_done(struct bus *bus, struct peer *peer)
+{
+    if (!peer->n_acks)
+        return;
+    json_t *body = json_object();
+    if (peer->n_acks > 1)
+        json_put(body, "done", acks_new(peer, 1));
+    send_peer(bus, peer, WIRE_RESULT_ACK, peer->acks[0], body, NULL); // when it is lost, the worker asks again
+    peer->n_acks = 0;
+}
+
+void bus_flush(struct bus *bus)
+{
+    for (size_t i = 0; i < bus->peers.list.len; i++)
+        tell_done(bus, bus->peers.list.items[i]);
 }
 
 int bus_dispatch(struct bus *bus, uint64_t peer, uint64_t lease, const json_t *assignment, struct err *err)
@@ -494,47 +534,51 @@ int bus_dispatch(struct bus *bus, uint64_t peer, uint64_t lease, const json_t *a
         return err_set(err, ERR_EXISTS, "lease %llu was given to this peer already", (unsigned long long)lease);
     json_t *body = json_object();
     json_put(body, "assignment", json_incref((json_t *)(uintptr_t)assignment)); // read only
+    if (p->n_acks)
+        json_put(body, "done", acks_new(p, 0));
     int r = send_peer(bus, p, WIRE_DISPATCH, lease, body, err);
-    if (r == 0)
+    if (r == 0) {
         peer_job_add(p, lease);
+        p->n_acks = 0;
+    }
     return r;
 }
 
-static int need_job(struct bus *bus, uint64_t peer, uint64_t lease, struct peer **ret, struct err *err)
+// The peer, when the lease runs on it; else NULL with ERR_NOT_FOUND.
+static struct peer *need_job(struct bus *bus, uint64_t peer, uint64_t lease, struct err *err)
 {
     struct peer *p = need_peer(bus, peer, err);
-    if (!p)
-        return -ERR_NOT_FOUND;
-    if (!peer_job(p, lease))
-        return err_set(err, ERR_NOT_FOUND, "lease %llu does not run on peer %s (pid %d)", (unsigned long long)lease,
-                       p->role, (int)p->public.pid);
-    *ret = p;
-    return 0;
+    if (p && !peer_job(p, lease)) {
+        err_set(err, ERR_NOT_FOUND, "lease %llu does not run on peer %s (pid %d)", (unsigned long long)lease, p->role,
+                (int)p->public.pid);
+        return NULL;
+    }
+    return p;
 }
 
 int bus_cancel(struct bus *bus, uint64_t peer, uint64_t lease, const char *reason, struct err *err)
 {
-    struct peer *p = NULL;
-    int r = need_job(bus, peer, lease, &p, err);
-    return r < 0 ? r : send_peer(bus, p, WIRE_CANCEL, lease, reason_body("reason", reason), err);
+    struct peer *p = need_job(bus, peer, lease, err);
+    return !p ? -ERR_NOT_FOUND : send_peer(bus, p, WIRE_CANCEL, lease, reason_body("reason", reason), err);
 }
 
 int bus_result_done(struct bus *bus, uint64_t peer, uint64_t lease, struct err *err)
 {
-    struct peer *p = NULL;
-    int r = need_job(bus, peer, lease, &p, err);
-    if (r < 0)
-        return r;
+    struct peer *p = need_job(bus, peer, lease, err);
+    if (!p)
+        return -ERR_NOT_FOUND;
     peer_job_end(p, lease, true);
-    return send_peer(bus, p, WIRE_RESULT_ACK, lease, json_object(), err);
+    if (p->n_acks == BUS_CREDIT_MAX)
+        tell_done(bus, p);
+    p->acks[p->n_acks++] = lease;
+    return 0;
 }
 
 int bus_result_refuse(struct bus *bus, uint64_t peer, uint64_t lease, const char *why, struct err *err)
 {
-    struct peer *p = NULL;
-    int r = need_job(bus, peer, lease, &p, err);
-    if (r < 0)
-        return r;
+    struct peer *p = need_job(bus, peer, lease, err);
+    if (!p)
+        return -ERR_NOT_FOUND;
     peer_job_end(p, lease, false);
     send_refusal(bus, NULL, p, lease, ERR_CONFLICT, why);
     return 0;

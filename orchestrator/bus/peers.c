@@ -157,7 +157,8 @@ void peer_job_end(struct peer *peer, uint64_t lease, bool acknowledged)
     struct job *job = peer_job(peer, lease);
     if (!job)
         return;
-    *job = peer->jobs[--peer->public.busy];
+    size_t behind = (size_t)(&peer->jobs[--peer->public.busy] - job);
+    memmove(job, job + 1, behind * sizeof(*job)); // the order of dispatch is kept
     if (acknowledged)
         peer->done[peer->done_next++ % BUS_DONE_KEPT] = lease;
 }

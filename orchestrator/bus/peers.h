@@ -4,7 +4,7 @@
 #include "base/vec.h"
 #include "bus/bus.h"
 
-#define BUS_DONE_KEPT 64     // leases of finished jobs a peer may still ask about (a result that was sent twice)
+#define BUS_DONE_KEPT    64  // leases of finished jobs a peer may still ask about (a result that was sent twice)
 #define BUS_IDENTITY_MAX 255 // ZeroMQ's own limit
 
 struct job {
@@ -23,6 +23,8 @@ struct peer {
     struct job jobs[BUS_CREDIT_MAX]; // the first public.busy ones
     uint64_t done[BUS_DONE_KEPT];    // ring of acknowledged leases
     unsigned done_next;
+    uint64_t acks[BUS_CREDIT_MAX]; // acknowledged, and not told yet
+    unsigned n_acks;
     const char *doom; // why it is to be lost in the next turn (static text), or NULL
 };
 

@@ -8,7 +8,8 @@
 
 struct batch;
 
-struct batch *batch_new(struct loop *loop, struct store *store);
+// after: called behind the callbacks of each batch; may be NULL.
+struct batch *batch_new(struct loop *loop, struct store *store, void (*after)(void *user), void *user);
 // Commits what is open; nobody is told. NULL allowed; returns NULL.
 struct batch *batch_free(struct batch *batch);
 

@@ -10,6 +10,7 @@
 #include "engine/agents.h"
 #include "engine/batch.h"
 #include "engine/catalog.h"
+#include "engine/deliver.h"
 #include "engine/parking.h"
 #include "engine/pool.h"
 #include "engine/run.h"
@@ -36,68 +37,14 @@ struct engine {
     struct starting starting;
     struct loop_timer *look_timer, *bury_timer, *admit_timer;
     struct admission *admission;
-    bool admits;   // the queue of the journal was taken up: before, new runs are behind those in it
+    bool admits; // the queue of the journal was taken up: before, new runs are behind those in it
     bool draining;
     bool held; // starts wait for engine_release to be on disk
     VEC(struct run *) runs;
+    struct deliver deliver;
+    uint64_t last_serial;
     VEC(struct run *) ended; // to be freed when nobody is inside them any more
 };
-
-// --- pool events: to the run that waits for the lease ---
-
-static void on_dispatched(void *user, uint64_t lease, pid_t worker)
-{
-    struct engine *e = user;
-    for (size_t i = 0; i < e->runs.len; i++)
-        if (run_stage_dispatched(e->runs.items[i], lease, worker))
-            return;
-}
-
-static void on_progress(void *user, uint64_t lease, double fraction, const char *text)
-{
-    struct engine *e = user;
-    for (size_t i = 0; i < e->runs.len; i++)
-        if (run_stage_progress(e->runs.items[i], lease, fraction, text))
-            return;
-}
-
-static void on_result(void *user, uint64_t lease, const char *worker, json_t *draft)
-{
-    struct engine *e = user;
-    for (size_t i = 0; i < e->runs.len; i++)
-        if (run_stage_result(e->runs.items[i], lease, worker, draft))
-            return;
-    pool_done(e->pool, lease, false);
-}
-
-static void on_lost(void *user, uint64_t lease, const char *why)
-{
-    struct engine *e = user;
-    for (size_t i = 0; i < e->runs.len; i++)
-        if (run_stage_lost(e->runs.items[i], lease, why))
-            return;
-}
-
-static void on_failed(void *user, uint64_t lease, const struct err *err)
-{
-    struct engine *e = user;
-    for (size_t i = 0; i < e->runs.len; i++)
-        if (run_stage_failed(e->runs.items[i], lease, err))
-            return;
-}
-
-static void on_refused(void *user, uint64_t lease, const char *why)
-{
-    struct engine *e = user;
-    char text[24];
-    snprintf(text, sizeof(text), "%016llx", (unsigned long long)lease);
-    AUTO_JSON json_t *body = json_object();
-    json_put_str(body, "lease", text);
-    json_put_str(body, "why", why);
-    store_event_add(e->options.store, NULL, EVENT_STAGE_REFUSED, body, NULL, NULL);
-    metrics_event(e->options.metrics, EVENT_STAGE_REFUSED, body);
-    log_fact(LOG_WARN, "stage_refused", "lease", text, "why", why, NULL);
-}
 
 // --- run events ---
 
@@ -136,6 +83,7 @@ static void on_ended(void *user, struct run *run, enum run_state state, const js
     for (size_t i = 0; i < e->runs.len; i++)
         if (e->runs.items[i] == run)
             e->runs.items[i] = e->runs.items[--e->runs.len];
+    map_remove(&e->deliver.runs, run_serial(run));
     vec_push(&e->ended, run);
     loop_timer_start(e->bury_timer, 0, 0);
     if (e->runs.len == 0 && parking_count(e->parking) == 0) {
@@ -161,6 +109,7 @@ static void park_sleepers(struct engine *e)
         }
         AUTO_FREE char *id = str_dup(run_id(run));
         e->runs.items[i] = e->runs.items[--e->runs.len];
+        map_remove(&e->deliver.runs, run_serial(run));
         parking_add(e->parking, id, run_park(run), wake_ns);
     }
 }
@@ -193,6 +142,14 @@ static void on_commit(void *user, size_t turns, int64_t ns, bool failed)
 static void wake(void *user, const char *id, struct store_lock *lock_take);
 static void admit(void *user);
 
+// What was reserved is on disk: workers need not wait for the next turn of the loop.
+static void after_batch(void *user)
+{
+    struct engine *e = user;
+    if (e->pool)
+        pool_turn(e->pool);
+}
+
 int engine_new(const struct engine_options *options, struct engine **ret, struct err *err)
 {
     struct engine *e = mem_alloc(sizeof(*e));
@@ -204,26 +161,23 @@ int engine_new(const struct engine_options *options, struct engine **ret, struct
     e->admit_timer = loop_timer_new(options->loop, admit, e);
     e->admission = admission_new(options->store, options->most_running, options->most_queued);
     e->admits = options->most_running == 0;
-    e->batch = batch_new(options->loop, options->store);
+    e->batch = batch_new(options->loop, options->store, after_batch, e);
     if (options->metrics)
         batch_watch(e->batch, on_commit, options->metrics);
     e->parking = parking_new(options->loop, options->store, wake, e);
     e->agents = agents_new(options->store, options->data_dir);
     e->scripts = script_cache_new();
     e->starting = (struct starting){e->options.store, e->agents, e->scripts, e->data_dir};
-    static const struct pool_events EVENTS = {.dispatched = on_dispatched,
-                                              .progress = on_progress,
-                                              .result = on_result,
-                                              .lost = on_lost,
-                                              .failed = on_failed,
-                                              .refused = on_refused};
     AUTO_FREE char *runtime = path_join(store_dir(options->store), "run");
     struct pool_options pool = {.program_dir = e->program_dir, .runtime_dir = runtime};
-    int r = pool_new(options->loop, &pool, &EVENTS, e, &e->pool, err);
+    int r = pool_new(options->loop, &pool, &DELIVER_EVENTS, &e->deliver, &e->pool, err);
     if (r < 0) {
         engine_free(e);
         return r;
     }
+    e->deliver.pool = e->pool;
+    e->deliver.store = options->store;
+    e->deliver.metrics = options->metrics;
     *ret = e;
     return 0;
 }
@@ -236,6 +190,7 @@ struct engine *engine_free(struct engine *e)
     while (e->runs.len)
         run_free(e->runs.items[--e->runs.len]);
     vec_free(&e->runs);
+    map_free(&e->deliver.runs);
     vec_free(&e->ended);
     loop_timer_close(e->look_timer);
     loop_timer_close(e->bury_timer);
@@ -257,7 +212,8 @@ size_t engine_run_count(const struct engine *e)
     return e->runs.len + parking_count(e->parking);
 }
 
-static int family_create(void *user, const json_t *parent, const json_t *wanted, char ret_id[STORE_NAME_MAX], struct err *err)
+static int family_create(void *user, const json_t *parent, const json_t *wanted, char ret_id[STORE_NAME_MAX],
+                         struct err *err)
 {
     struct engine *e = user;
     return starting_child(&e->starting, parent, wanted, ret_id, err);
@@ -294,6 +250,7 @@ static int take_up(struct engine *e, const char *id, struct store_lock *lock_tak
                           .scripts = e->scripts,
                           .pool = e->pool,
                           .family = &FAMILY,
+                          .serial = ++e->last_serial,
                           .may_ask = e->options.may_ask,
                           .user = e,
                           .event = on_event,
@@ -304,6 +261,7 @@ static int take_up(struct engine *e, const char *id, struct store_lock *lock_tak
         return r;
     vec_push(&e->runs, run);
     admission_served(e->admission, run_project(run));
+    map_put(&e->deliver.runs, env.serial, run);
     if (!e->look_on)
         loop_timer_start(e->look_timer, LOOK_AROUND_NS, LOOK_AROUND_NS);
     e->look_on = true;
@@ -540,7 +498,8 @@ static int must_wait(struct engine *e, const struct engine_request *q, struct er
     return r < 0 ? r : 1;
 }
 
-// The run's first turn is part of the same transaction. One that cannot be begun is not left in the journal as if it waited.
+// The run's first turn is part of the same transaction. One that cannot be begun is not left in the journal as if it
+// waited.
 static int begin_at_once(struct engine *e, const char *run, struct err *err)
 {
     struct err why;
@@ -569,7 +528,7 @@ int engine_start(struct engine *e, const struct engine_request *q, char ret_run[
     if (r == 0 && !e->held)
         r = batch_flush(e->batch, err);
     if (r < 0)
-        metrics_add(e->options.metrics, METRIC_STARTS_REFUSED, err_name((enum err_code)-r), NULL, 1);
+        metrics_add(e->options.metrics, METRIC_STARTS_REFUSED, err_name((enum err_code) - r), NULL, 1);
     return r;
 }
 

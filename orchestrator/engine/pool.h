@@ -20,12 +20,13 @@ struct pool_options {
 };
 
 struct pool_events {
-    void (*dispatched)(void *user, uint64_t lease, pid_t worker);
-    void (*progress)(void *user, uint64_t lease, double fraction, const char *text);
-    void (*result)(void *user, uint64_t lease, const char *worker, json_t *draft); // borrowed; answer with pool_done
-    void (*lost)(void *user, uint64_t lease, const char *why);          // its worker is gone
-    void (*failed)(void *user, uint64_t lease, const struct err *err);  // no worker can be had for it
-    void (*refused)(void *user, uint64_t lease, const char *why);       // a late or second answer was turned away
+    void (*dispatched)(void *user, uint64_t owner, uint64_t lease, pid_t worker);
+    void (*progress)(void *user, uint64_t owner, uint64_t lease, double fraction, const char *text);
+    // The draft is borrowed; answer with pool_done.
+    void (*result)(void *user, uint64_t owner, uint64_t lease, const char *worker, json_t *draft);
+    void (*lost)(void *user, uint64_t owner, uint64_t lease, bool begun, const char *why); // its worker is gone
+    void (*failed)(void *user, uint64_t owner, uint64_t lease, const struct err *err);     // no worker can be had for it
+    void (*refused)(void *user, uint64_t lease, const char *why); // a late or second answer was turned away
 };
 
 int pool_new(struct loop *loop, const struct pool_options *options, const struct pool_events *events, void *user,
@@ -35,8 +36,10 @@ struct pool *pool_free(struct pool *pool);
 
 // A lease number that was never used before and is larger than all earlier ones, also those of earlier processes.
 uint64_t pool_lease(struct pool *pool);
-// Queues a job. The assignment is referenced.
-void pool_submit(struct pool *pool, const char *role, const char *mode, uint64_t lease, json_t *assignment);
+// Queues a job. The assignment is referenced; the owner is told with every event.
+void pool_submit(struct pool *pool, const char *role, uint64_t lease, uint64_t owner, json_t *assignment);
+// Gives what is queued to workers now instead of in the next turn of the loop.
+void pool_turn(struct pool *pool);
 // Asks for the end of a job; a queued one is dropped without a callback, a running one still sends its result.
 void pool_cancel(struct pool *pool, uint64_t lease, const char *reason);
 // Forgets a job: its worker may take the next one. accepted false: the result was not wanted.

@@ -25,6 +25,11 @@ const char *run_id(const struct run *run)
     return run->id;
 }
 
+uint64_t run_serial(const struct run *run)
+{
+    return run->env.serial;
+}
+
 void run_tell(struct run *run, enum event_kind kind, json_t *body_consumed)
 {
     if (run->in_turn) {

@@ -32,6 +32,7 @@ struct run_env {
     struct script_cache *scripts;
     struct pool *pool;
     const struct run_family *family;
+    uint64_t serial; // of this run in this process: the owner of its jobs
     bool may_ask; // somebody can answer an approval; if not, "ask" means "no"
     void *user;
     // Everything that happens, also what is too small to be journaled (progress). body is borrowed.
@@ -46,6 +47,7 @@ int run_new(const struct run_env *env, const char *id, struct store_lock *lock_t
 // Stops without a state change: stages are dropped, the run can be resumed. NULL allowed; returns NULL.
 struct run *run_free(struct run *run);
 const char *run_id(const struct run *run);
+uint64_t run_serial(const struct run *run);
 // Nothing but sleeps is under way: it may be parked (not inside its callbacks, and with nothing of it in an open batch).
 bool run_sleeps(const struct run *run, int64_t *ret_wake_ns);
 // Nothing of it is under way in this process: it waits for time, people or other runs.
@@ -65,5 +67,5 @@ bool run_child_ended(struct run *run, const char *child, const struct err *why);
 bool run_stage_dispatched(struct run *run, uint64_t lease, pid_t worker);
 bool run_stage_progress(struct run *run, uint64_t lease, double fraction, const char *text);
 bool run_stage_result(struct run *run, uint64_t lease, const char *worker, json_t *draft);
-bool run_stage_lost(struct run *run, uint64_t lease, const char *why);
+bool run_stage_lost(struct run *run, uint64_t lease, bool begun, const char *why);
 bool run_stage_failed(struct run *run, uint64_t lease, const struct err *err);

@@ -20,11 +20,6 @@
 #include <stdio.h>
 #include <string.h>
 
-void stage_lease_text(uint64_t lease, char out[LEASE_TEXT])
-{
-    snprintf(out, 24, "%016" PRIx64, lease);
-}
-
 void stage_free(struct stage *s)
 {
     struct run *run = s->run;
@@ -197,8 +192,8 @@ static int reserve(struct run *run, struct stage *s, struct err *err)
     s->seq = run->next_seq++;
     s->attempt = 1;
     s->lease = pool_lease(run->env.pool);
-    char lease[24];
-    stage_lease_text(s->lease, lease);
+    char lease[WIRE_LEASE_TEXT];
+    wire_lease_text(s->lease, lease);
     AUTO_JSON json_t *request = json_copy(s->args);
     json_put_str(request, "focus", s->focus.text);
     json_put_str(request, "mode", s->focus.mode);
@@ -223,8 +218,8 @@ static int take_over(struct run *run, struct stage *s, const json_t *record, str
 {
     s->seq = (int)json_int(record, "seq", 0);
     s->lease = pool_lease(run->env.pool);
-    char lease[24];
-    stage_lease_text(s->lease, lease);
+    char lease[WIRE_LEASE_TEXT];
+    wire_lease_text(s->lease, lease);
     int r = store_stage_lease(run->env.store, run->id, s->seq, NULL, lease, &s->attempt, err);
     if (r == 0)
         run_note(run, EVENT_STAGE_RETRIED, stage_facts_new(s));

@@ -44,7 +44,7 @@ static int load(struct run *run, const struct account *account, struct budget *r
 {
     AUTO_JSON json_t *ledger = store_ledger_new(run->env.store, account->run, err);
     if (!ledger)
-        return -(int)err->code;
+        return err ? -(int)err->code : -ERR_IO;
     budget_load(ret, account->limits, ledger);
     return 0;
 }

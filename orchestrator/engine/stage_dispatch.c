@@ -17,7 +17,8 @@
 
 static json_t *ancestor_new(const json_t *handoff)
 {
-    static const char *const KEYS[] = {"id", "parent", "agent", "status", "summary", "next_agent", "next_task", "output"};
+    static const char *const KEYS[] = {"id",      "parent",     "agent",     "status",
+                                       "summary", "next_agent", "next_task", "output"};
     json_t *entry = json_object();
     for (size_t k = 0; k < ARRAY_LEN(KEYS); k++) {
         json_t *value = json_object_get(handoff, KEYS[k]);
@@ -80,8 +81,8 @@ static void put_dirs(const struct run *run, const struct stage *s, json_t *assig
 static json_t *assignment_new(struct run *run, struct stage *s, int64_t wall_ns)
 {
     json_t *a = json_object();
-    char lease[24];
-    stage_lease_text(s->lease, lease);
+    char lease[WIRE_LEASE_TEXT];
+    wire_lease_text(s->lease, lease);
     json_put_str(a, "run", run->id);
     json_put_int(a, "stage", s->seq);
     json_put_int(a, "attempt", s->attempt);
@@ -130,7 +131,7 @@ void stage_dispatch_reserved(struct run *run)
             s->started_ns = clock_mono_ns();
             s->dispatched_ns = s->begun_ns = 0;
             stage_limits_set(s);
-            pool_submit(run->env.pool, s->role, s->focus.mode, s->lease, assignment);
+            pool_submit(run->env.pool, s->role, s->lease, run->env.serial, assignment);
         }
     }
     run->to_dispatch.len = 0;
@@ -207,13 +208,13 @@ static void retry_in_turn(struct run *run, void *arg)
     struct retry_arg *a = arg;
     struct stage *s = a->s;
     struct err err;
-    char before[24], after[24];
+    char before[WIRE_LEASE_TEXT], after[WIRE_LEASE_TEXT];
     json_t *body = stage_facts_new(s);
     json_put_str(body, "why", a->why);
     run_note(run, EVENT_STAGE_LOST, body);
-    stage_lease_text(s->lease, before);
+    wire_lease_text(s->lease, before);
     s->lease = pool_lease(run->env.pool);
-    stage_lease_text(s->lease, after);
+    wire_lease_text(s->lease, after);
     if (store_stage_lease(run->env.store, run->id, s->seq, before, after, &s->attempt, &err) < 0) {
         run_end(run, RUN_FAILED, NULL, err.text);
         return;
@@ -223,18 +224,19 @@ static void retry_in_turn(struct run *run, void *arg)
     vec_push(&run->to_dispatch, (uint64_t)s->seq);
 }
 
-bool run_stage_lost(struct run *run, uint64_t lease, const char *why)
+// One that only waited in the lost worker is simply given to another.
+bool run_stage_lost(struct run *run, uint64_t lease, bool begun, const char *why)
 {
     struct stage *s = stage_by_lease(run, lease);
     if (!s)
         return false;
     bool late = s->ending && s->ending_state == STAGE_TIMED_OUT;
     AUTO_FREE char *reached = str_dup(late ? s->ending : NULL);
-    if (late ? stage_retry(s, "timeout", reached, false) : !s->ending && stage_retry(s, "lost", why, false))
+    if (late ? stage_retry(s, "timeout", reached, false) : !s->ending && begun && stage_retry(s, "lost", why, false))
         return true;
     if (s->ending) {
         stage_finish(s, stage_timed_out_draft_new(s, handoff_blocked_draft_new(s->ending, why)), s->ending_state, NULL);
-    } else if (!stage_retry_names(s, "lost") && ++s->losses < STAGE_ATTEMPTS_MAX + (int)json_int(s->args, "retries", 0)) {
+    } else if (!begun || (!stage_retry_names(s, "lost") && ++s->losses < STAGE_ATTEMPTS_MAX + (int)json_int(s->args, "retries", 0))) {
         struct retry_arg a = {.s = s, .why = why};
         run_turn(run, retry_in_turn, &a);
     } else {

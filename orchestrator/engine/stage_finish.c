@@ -101,8 +101,8 @@ struct finish_arg {
 
 static int commit_result(struct stage *s, struct finish_arg *f, json_t *handoff, struct err *err)
 {
-    char lease[24];
-    stage_lease_text(s->lease, lease);
+    char lease[WIRE_LEASE_TEXT];
+    wire_lease_text(s->lease, lease);
     struct store_result result = {.run = s->run->id,
                                   .seq = s->seq,
                                   .lease = lease,

@@ -4,10 +4,8 @@
 
 #include "engine/run_internal.h"
 #include "handoff/handoff.h"
+#include "wire/wire.h"
 
-#define LEASE_TEXT 24
-
-void stage_lease_text(uint64_t lease, char out[LEASE_TEXT]);
 struct stage *stage_by_lease(struct run *run, uint64_t lease); // NULL: no open stage has it
 char *stage_spool_dir(const struct stage *s);                  // owned by the caller
 json_t *stage_facts_new(const struct stage *s);                // {stage, agent, mode, attempt} for events

@@ -80,10 +80,10 @@ static void lease_again(struct run *run, void *arg)
 {
     struct stage *s = arg;
     struct err err;
-    char lease[LEASE_TEXT];
+    char lease[WIRE_LEASE_TEXT];
     s->backoff = false;
     s->lease = pool_lease(run->env.pool);
-    stage_lease_text(s->lease, lease);
+    wire_lease_text(s->lease, lease);
     if (store_stage_lease(run->env.store, run->id, s->seq, NULL, lease, &s->attempt, &err) < 0) {
         run_end(run, RUN_FAILED, NULL, err.text);
         return;

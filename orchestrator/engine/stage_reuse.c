@@ -63,8 +63,8 @@ static int refer_artifacts(const struct stage *s, const json_t *handoff, struct 
 int stage_adopt(struct stage *s, const json_t *other, struct err *err)
 {
     struct run *run = s->run;
-    char lease[LEASE_TEXT];
-    stage_lease_text(s->lease, lease);
+    char lease[WIRE_LEASE_TEXT];
+    wire_lease_text(s->lease, lease);
     AUTO_JSON json_t *handoff = handoff_new(s, other);
     AUTO_FREE char *from = str_printf("%s/%" PRId64, json_str(other, "run", "?"), json_int(other, "seq", 0));
     struct store_result result = {.run = run->id,

@@ -279,7 +279,7 @@ static int configure(struct store *s, struct err *err)
     sqlite3_busy_timeout(s->db, STORE_BUSY_MS);
     return sql_text(s,
                     "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = OFF;"
-                    "PRAGMA cache_size = -2048; PRAGMA temp_store = MEMORY; PRAGMA trusted_schema = OFF",
+                    "PRAGMA cache_size = -16384; PRAGMA temp_store = MEMORY; PRAGMA trusted_schema = OFF",
                     "open", err);
 }
 

@@ -1,5 +1,6 @@
-// Encoder and decoder share check_body(), so that neither side can send what the other refuses. The rules of a body are the
-// words in tbl/messages.def; they are read anew for each message (a dozen bytes), which keeps one table and no set-up.
+// Encoder and decoder share check_body(), so that neither side can send what the other refuses. The rules of a body are
+// the words in tbl/messages.def; they are read anew for each message (a dozen bytes), which keeps one table and no
+// set-up.
 #include "wire/wire.h"
 
 #include "base/mem.h"
@@ -165,8 +166,9 @@ int wire_encode(enum wire_type type, uint64_t lease, uint64_t sequence, const js
     size_t len = strlen(text);
     if (len > WIRE_BODY_MAX) {
         mem_free(text);
-        return err_set(err, ERR_LIMIT, "message '%s' has %zu bytes, at most %zu can be sent; put large values into files",
-                       rule->name, len, WIRE_BODY_MAX);
+        return err_set(err, ERR_LIMIT,
+                       "message '%s' has %zu bytes, at most %zu can be sent; put large values into files", rule->name,
+                       len, WIRE_BODY_MAX);
     }
     memcpy(header, MAGIC, sizeof(MAGIC));
     put(header + 4, WIRE_VERSION, 2);
@@ -199,6 +201,24 @@ static int check_header(const unsigned char *h, size_t header_len, size_t body_l
         return err_set(err, ERR_INVALID, "the body has %zu bytes, its header says %u", body_len,
                        (unsigned)get(h + 12, 4));
     return 0;
+}
+
+void wire_lease_text(uint64_t lease, char out[WIRE_LEASE_TEXT])
+{
+    static const char DIGITS[] = "0123456789abcdef";
+    for (int i = 15; i >= 0; i--, lease >>= 4)
+        out[i] = DIGITS[lease & 15];
+    out[16] = '\0';
+}
+
+uint64_t wire_lease_read(const char *text)
+{
+    uint64_t lease = 0;
+    if (!text || strlen(text) != 16 || strspn(text, "0123456789abcdef") != 16)
+        return 0;
+    for (; *text; text++)
+        lease = lease << 4 | (uint64_t)(*text <= '9' ? *text - '0' : *text - 'a' + 10);
+    return lease;
 }
 
 int wire_decode(const void *header, size_t header_len, const void *body, size_t body_len, enum wire_sender sender,

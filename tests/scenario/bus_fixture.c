@@ -36,15 +36,18 @@ static void on_progress(void *user, uint64_t peer, uint64_t lease, double fracti
     buf_printf(&((struct fixture *)user)->progress, "%s|", text);
 }
 
-static void on_result(void *user, uint64_t peer, uint64_t lease, json_t *draft)
+static void on_result(void *user, uint64_t peer, uint64_t lease, json_t *draft, int64_t took_us)
 {
+    (void)took_us;
     struct fixture *f = user;
     f->results++;
     f->lease = lease;
     json_decref(f->draft);
     f->draft = json_incref(draft);
-    if (f->ack_at_once)
+    if (f->ack_at_once) {
         bus_result_done(f->bus, peer, lease, NULL);
+        bus_flush(f->bus);
+    }
 }
 
 static void on_refused(void *user, uint64_t peer, uint64_t lease, enum err_code code, const char *why)

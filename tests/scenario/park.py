@@ -1,7 +1,7 @@
 """Many runs that sleep: they leave the memory, wake up in time, can be cancelled, and pay for nothing twice."""
 import signal
 
-import serve
+import service as services
 import support
 from support import wait_for
 
@@ -34,7 +34,7 @@ class Park(support.Scenario):
     def test_sleepers_wake_up(self):
         service = self.start("serve", "--max-runs", "200")
         service.wait_error("serving on")
-        client = serve.Client(self.state / "serve.sock")
+        client = services.Client(self.state / "serve.sock")
         self.addCleanup(client.close)
         runs = [self.begin(client) for _ in range(RUNS)]
         wait_for(lambda: any(e["kind"] == "stage_finished" for e in self.journal(runs[-1])), "the last one sleeps")

@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/id.h"
+#include "base/map.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "json/json.h"
@@ -128,9 +129,45 @@ static void test_clock_left(void **state)
     (void)state;
     assert_int_equal(clock_left_ns(100, 40, 80), 60);
     assert_int_equal(clock_left_ns(100, 100, 80), 0);
-    assert_int_equal(clock_left_ns(100, 5000, 80), 0);  // the clock was set forward
+    assert_int_equal(clock_left_ns(100, 5000, 80), 0);   // the clock was set forward
     assert_int_equal(clock_left_ns(100, -5000, 80), 80); // the clock was set back
     assert_int_equal(clock_left_ns(INT64_MAX, 1, 80), 80);
+}
+
+// Against a plain table; the keys collide often and many are removed.
+static void test_map_puts_gets_and_removes(void **state)
+{
+    (void)state;
+    enum { KEYS = 2000 };
+    static uint64_t values[KEYS + 1]; // 0: not there
+    struct map map = {0};
+    size_t len = 0;
+    uint64_t random = 88172645463325252u;
+    for (int i = 0; i < 200000; i++) {
+        random ^= random << 13;
+        random ^= random >> 7;
+        random ^= random << 17; // xorshift64
+        uint64_t at = random % KEYS + 1, key = at << 20;
+        if (random >> 40 & 1) {
+            len += values[at] == 0;
+            values[at] = random | 1;
+            map_put(&map, key, &values[at]);
+        } else {
+            assert_ptr_equal(map_remove(&map, key), values[at] ? &values[at] : NULL);
+            len -= values[at] != 0;
+            values[at] = 0;
+        }
+        assert_int_equal(map.len, len);
+        uint64_t other = random >> 20 & 1023;
+        assert_ptr_equal(map_get(&map, other << 20), values[other] && other ? &values[other] : NULL);
+    }
+    size_t seen = 0, at = 0;
+    for (const uint64_t *value; (value = map_next(&map, &at)); seen++)
+        assert_true(*value != 0);
+    assert_int_equal(seen, len);
+    assert_null(map_get(&map, 0));
+    map_free(&map);
+    assert_null(map_get(&map, 1));
 }
 
 int main(void)
@@ -146,6 +183,7 @@ int main(void)
         cmocka_unit_test(test_json_text_replaces_bad_bytes),
         cmocka_unit_test(test_hash_and_ids),
         cmocka_unit_test(test_clock_left),
+        cmocka_unit_test(test_map_puts_gets_and_removes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
