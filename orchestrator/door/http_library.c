@@ -16,7 +16,7 @@ static int find(void *library, const char *name, void *ret_function, struct err 
 
 int http_library_load(struct http_library *ret, struct err *err)
 {
-    struct http_library found;
+    struct http_library found = {0};
     void *library = dlopen(BATON_MICROHTTPD, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
     if (!library)
         return err_set(err, ERR_UNAVAILABLE, "HTTP needs the library %s (Debian's package libmicrohttpd12): %s",

@@ -36,8 +36,8 @@ struct replay {
     json_t *handoffs, *ungrounded; // id -> handoff; id -> true
     json_t *contents;              // handoff id -> hash of what it says
     struct loops *loops;
-    json_t *stopped;               // why the engine ended the run here
-    json_t *keys;                  // handoff id -> what it is worth as a parent of a key
+    json_t *stopped; // why the engine ended the run here
+    json_t *keys;    // handoff id -> what it is worth as a parent of a key
     VEC(struct replay_agent) agents;
     VEC(struct replay_reply) replies; // latest first
     struct script *script;
@@ -46,8 +46,8 @@ struct replay {
     const char *base; // project state
 };
 
-static void differ(struct replay *r, const char *task, unsigned n, const char *op, const char *what, const char *journaled,
-                   const char *now)
+static void differ(struct replay *r, const char *task, unsigned n, const char *op, const char *what,
+                   const char *journaled, const char *now)
 {
     if (json_array_size(r->differences) >= DIFFERENCES_MAX)
         return;
@@ -171,13 +171,15 @@ static void decide_loop(struct replay *r, const char *task, unsigned n, const js
     json_decref(now);
 }
 
-static int answer_stage(struct replay *r, const char *task, unsigned n, const json_t *args, const json_t *call, json_t **ret)
+static int answer_stage(struct replay *r, const char *task, unsigned n, const json_t *args, const json_t *call,
+                        json_t **ret)
 {
     const json_t *journaled = json_obj(call, "answer");
     const char *before = json_str(journaled, "key", "");
     struct asked asked = {0};
     bool known = key_now(r, args, json_str(journaled, "worker", ""), &asked);
-    AUTO_JSON json_t *parents = asked.parents;
+    AUTO_JSON json_t *parents = asked.parents; // dropped at the end
+    (void)parents;
     if (!known)
         differ(r, task, n, "stage", "agent or parent", before, "not of this run");
     else if (!str_eq(asked.key, before))
@@ -255,9 +257,10 @@ static void give_replies(struct replay *r)
     }
 }
 
-// The answers that are not what stands at the call's own place. *ret stays NULL when the run ended before the answer came.
-static int answer_later(struct replay *r, const char *task, unsigned n, const char *op, const json_t *answer, json_t **ret,
-                        struct err *err)
+// The answers that are not what stands at the call's own place. *ret stays NULL when the run ended before the answer
+// came.
+static int answer_later(struct replay *r, const char *task, unsigned n, const char *op, const json_t *answer,
+                        json_t **ret, struct err *err)
 {
     const json_t *beside = find_beside(r, task, n);
     if (json_str(answer, "error", NULL))
@@ -274,7 +277,8 @@ static int decide_call(struct replay *r, const char *task, unsigned n, const cha
     const json_t *call = find_call(r, task, n);
     if (!call || !str_eq(json_str(call, "op", ""), op)) {
         differ(r, task, n, op, "call", call ? json_str(call, "op", "?") : "nothing", op);
-        return err_set(err, ERR_CANCELLED, "the script asks for '%s' where the journal has %s", op, call ? json_str(call, "op", "?") : "nothing");
+        return err_set(err, ERR_CANCELLED, "the script asks for '%s' where the journal has %s", op,
+                       call ? json_str(call, "op", "?") : "nothing");
     }
     r->answered++;
     if (str_eq(op, "stage"))
@@ -287,7 +291,8 @@ static int decide_call(struct replay *r, const char *task, unsigned n, const cha
     if (str_eq(op, "gate")) {
         const char *id = json_str(args, "id", "");
         bool open = json_flag(answer, "open", false);
-        AUTO_JSON json_t *now = answer_of_gate_new(args, json_object_get(r->handoffs, id), json_object_get(r->ungrounded, id) != NULL);
+        AUTO_JSON json_t *now =
+            answer_of_gate_new(args, json_object_get(r->handoffs, id), json_object_get(r->ungrounded, id) != NULL);
         if (open != json_flag(now, "open", false))
             differ(r, task, n, op, "gate", json_str(answer, "reason", ""), json_str(now, "reason", ""));
     }
@@ -353,7 +358,8 @@ static json_t *script_part_new(const json_t *result)
 
 static int load_agents(struct replay *r, struct err *err)
 {
-    for (void *at = json_object_iter(json_obj(r->run, "agents")); at; at = json_object_iter_next(json_obj(r->run, "agents"), at)) {
+    for (void *at = json_object_iter(json_obj(r->run, "agents")); at;
+         at = json_object_iter_next(json_obj(r->run, "agents"), at)) {
         struct replay_agent a = {.name = str_dup(json_object_iter_key(at))};
         char *text = NULL;
         size_t len = 0;
@@ -413,7 +419,8 @@ static void judge(struct replay *r, json_t *out)
     const char *state = json_str(r->run, "state", "?");
     const json_t *result = json_obj(r->run, "result");
     const struct err *failure = script_error(r->script);
-    const char *now = script_state(r->script) == SCRIPT_DONE ? json_str(script_result(r->script), "outcome", "accepted") : "failed";
+    const char *now =
+        script_state(r->script) == SCRIPT_DONE ? json_str(script_result(r->script), "outcome", "accepted") : "failed";
     AUTO_JSON json_t *journaled_part = script_part_new(result);
     AUTO_JSON json_t *now_part = script_part_new(json_object_get(script_result(r->script), "result"));
     if (failure && !json_str(now_part, "reason", NULL))
