@@ -68,11 +68,10 @@ static const char *const STEPS[] = {
 
      "CREATE TABLE handoff (id INTEGER PRIMARY KEY, name TEXT NOT NULL, body TEXT NOT NULL, created INTEGER NOT NULL) "
      "STRICT;"
-     "INSERT INTO handoff SELECT r.n * 1048576 + CASE WHEN h.seq > 0 THEN h.seq ELSE 524288 + h.rowid % 524288 END, "
-     "h.id, h.body,"
-     " h.created FROM handoffs h JOIN runs r ON r.id = h.run;"
+     "INSERT INTO handoff SELECT r.n * 1048576 + h.seq, h.id, h.body, h.created FROM handoffs h JOIN runs r ON r.id = "
+     "h.run"
+     " WHERE h.seq > 0;"
      "DROP TABLE handoffs;"
-     "CREATE INDEX handoff_name ON handoff (name);"
      "CREATE VIEW handoffs AS SELECT r.id AS run, h.name AS id, h.id % 1048576 AS seq, h.body, h.created"
      " FROM handoff h JOIN runs r ON r.n = h.id / 1048576;"
 

@@ -67,6 +67,15 @@ static int check_lease(struct store *s, const char *run, int seq, const char *le
     return r < 0 ? r : 0;
 }
 
+static int put_handoff(struct store *s, int64_t id, const struct store_result *result, struct err *err)
+{
+    int r = store_check_text(result->handoff_id, STORE_NAME_MAX, "the handoff id", err);
+    if (r >= 0)
+        r = sql_run(s, err, "write to", "INSERT INTO handoff (id, name, body, created) VALUES (?,?,?,?)", "isji", id,
+                    result->handoff_id, result->handoff, clock_wall_ns());
+    return r;
+}
+
 // One statement decides and writes; the reasons are looked for only when it did not.
 static int put_result(struct store *s, const struct store_result *result, struct err *err)
 {
@@ -94,7 +103,7 @@ static int put_result(struct store *s, const struct store_result *result, struct
                      : err_set(err, ERR_STATE, "stage %d of run '%s' cannot take a result", result->seq, result->run);
     }
     if (r >= 0 && result->handoff)
-        r = store_handoff_put(s, result->run, result->handoff_id, result->seq, result->handoff, err);
+        r = put_handoff(s, id, result, err);
     return r < 0 ? r : 0;
 }
 

@@ -170,10 +170,7 @@ json_t *store_call_list_new(struct store *s, const char *run, struct err *err); 
 // What the script published, name -> {value, at_ns}; the newest value of each name.
 json_t *store_published_new(struct store *s, const char *run, struct err *err);
 
-// --- handoffs: put by store_commit_stage, or alone (drafts by hand, imports). Immutable: ERR_EXISTS for another body.
-int store_handoff_put(struct store *s, const char *run, const char *id, int seq, const json_t *handoff,
-                      struct err *err);
-json_t *store_handoff_get_new(struct store *s, const char *run_or_null, const char *id, struct err *err);
+// --- handoffs: of the stages that have a result (store_commit_stage); never changed ---
 json_t *store_handoff_list_new(struct store *s, const char *run, struct err *err); // [{id, seq, handoff}] by seq
 
 // --- events ---
