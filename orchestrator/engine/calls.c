@@ -9,6 +9,20 @@
 
 // --- the journal of calls ---
 
+// Of a run that was taken up again: what the same task was answered to the same question before. It moves to its new
+// place.
+static json_t *answered_before_new(struct run *run, const struct call *c, const char *hash, struct err *err)
+{
+    json_t *answer = store_call_take_old_new(run->env.store, run->id, c->task, c->op, hash, err);
+    if (!answer && err->code == ERR_NOT_FOUND)
+        err_clear(err);
+    if (answer && store_call_put(run->env.store, run->id, c->task, c->n, c->op, hash, answer, err) < 0) {
+        json_decref(answer);
+        return NULL;
+    }
+    return answer;
+}
+
 json_t *call_journaled_new(struct run *run, const struct call *c, struct err *err)
 {
     char hash[HASH_TEXT];
@@ -18,7 +32,7 @@ json_t *call_journaled_new(struct run *run, const struct call *c, struct err *er
     if (!record) {
         if (err->code == ERR_NOT_FOUND)
             err_clear(err);
-        return NULL;
+        return err->code == ERR_OK && run->reopened ? answered_before_new(run, c, hash, err) : NULL;
     }
     json_t *answer = NULL;
     const char *op = json_str(record, "op", "?");

@@ -13,6 +13,7 @@
 #include "engine/deliver.h"
 #include "engine/parking.h"
 #include "engine/pool.h"
+#include "engine/reopen.h"
 #include "engine/run.h"
 #include "engine/starting.h"
 #include "script/script.h"
@@ -278,6 +279,16 @@ static void wake(void *user, const char *id, struct store_lock *lock_take)
     store_lock_release(lock_take);
     if (e->options.ended) // it can be resumed when what is missing is there again
         e->options.ended(e->options.user, id, RUN_RUNNING, NULL, &err);
+}
+
+json_t *engine_plan_new(struct engine *e, const char *id, const struct engine_reopen *how, struct err *err)
+{
+    return reopen_plan_new(&e->starting, id, how, err);
+}
+
+int engine_reopen(struct engine *e, const char *id, const struct engine_reopen *how, struct err *err)
+{
+    return reopen(&e->starting, id, how, err);
 }
 
 int engine_resume(struct engine *e, const char *id, struct err *err)

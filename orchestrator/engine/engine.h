@@ -53,6 +53,17 @@ int engine_start(struct engine *engine, const struct engine_request *request, ch
 // Runs that are started between these share one commit. Their ids are not to be told to anybody before engine_release returned 0.
 void engine_hold(struct engine *engine);
 int engine_release(struct engine *engine, struct err *err);
+// Another way to take up a run: with another script, other agent files, more room, or because it has ended. What it
+// finished is kept wherever its key is the same; what failed, was blocked, cancelled or timed out is executed again.
+struct engine_reopen {
+    const char *script;            // name or path; NULL: its own
+    const char *const *agent_dirs; // agent files instead of those it started with; may be NULL
+    const json_t *limits;          // {name: number or text} instead of those it has; may be NULL
+};
+// What would be reused and what would begin (engine/plan.h). Nothing changes. NULL with err.
+json_t *engine_plan_new(struct engine *engine, const char *run, const struct engine_reopen *how, struct err *err);
+int engine_reopen(struct engine *engine, const char *run, const struct engine_reopen *how,
+                  struct err *err); // then engine_resume
 // Takes up an unfinished run that no live process has.
 int engine_resume(struct engine *engine, const char *run, struct err *err);
 int engine_cancel(struct engine *engine, const char *run, const char *reason, struct err *err); // of this process

@@ -1,15 +1,11 @@
 #include "engine/replay.h"
 
-#include "agentfile/agentfile.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "base/vec.h"
 #include "engine/answer.h"
-#include "engine/focus.h"
-#include "engine/key.h"
 #include "engine/loops.h"
-#include "engine/pool.h"
-#include "roles/roles.h"
+#include "engine/past.h"
 #include "script/script.h"
 
 #include <inttypes.h>
@@ -17,12 +13,6 @@
 #include <string.h>
 
 #define DIFFERENCES_MAX 200
-
-struct replay_agent {
-    char *name;
-    char hash[HASH_TEXT];
-    struct agentfile *file;
-};
 
 struct replay_reply { // an answer that waits for its turn: when it came decides
     int64_t rank;
@@ -33,17 +23,14 @@ struct replay_reply { // an answer that waits for its turn: when it came decides
 struct replay {
     struct bundle *bundle;
     json_t *run, *stages, *calls;  // parts
-    json_t *handoffs, *ungrounded; // id -> handoff; id -> true
-    json_t *contents;              // handoff id -> hash of what it says
+    json_t *ungrounded;            // handoff id -> true
+    struct past past;
     struct loops *loops;
-    json_t *stopped; // why the engine ended the run here
-    json_t *keys;    // handoff id -> what it is worth as a parent of a key
-    VEC(struct replay_agent) agents;
+    json_t *stopped;                  // why the engine ended the run here
     VEC(struct replay_reply) replies; // latest first
     struct script *script;
     json_t *differences;
     size_t answered;
-    const char *base; // project state
 };
 
 static void differ(struct replay *r, const char *task, unsigned n, const char *op, const char *what,
@@ -81,75 +68,7 @@ static const json_t *find_stage(const struct replay *r, const char *key, int64_t
     return NULL;
 }
 
-static const struct replay_agent *find_agent(const struct replay *r, const char *name)
-{
-    for (size_t i = 0; i < r->agents.len; i++)
-        if (str_eq(r->agents.items[i].name, name))
-            return &r->agents.items[i];
-    for (size_t i = 0; i < r->agents.len; i++)
-        if (role_same_agent(r->agents.items[i].name, name))
-            return &r->agents.items[i];
-    return NULL;
-}
-
 // --- stages ---
-
-struct asked { // what a stage asks, as the code that is here now sees it
-    char key[HASH_TEXT], input[HASH_TEXT];
-    const char *agent;
-    json_t *parents; // handoffs
-    struct focus focus;
-};
-
-// False when an agent or parent is not of the run. asked->parents is the caller's.
-static bool key_now(struct replay *r, const json_t *args, const char *worker, struct asked *asked)
-{
-    struct focus *focus = &asked->focus;
-    const struct replay_agent *agent = find_agent(r, json_str(args, "agent", ""));
-    const char *role = agent ? role_of_agent(agent->name) : NULL;
-    AUTO_JSON json_t *hashes = json_array(), *contents = json_array();
-    json_t *parents = asked->parents = json_array();
-    size_t i;
-    json_t *id;
-    if (!role)
-        return false;
-    asked->agent = agent->name;
-    json_array_foreach (json_list(args, "after"), i, id) {
-        json_t *handoff = json_object_get(r->handoffs, json_is_string(id) ? json_string_value(id) : "");
-        if (!handoff)
-            return false;
-        json_array_append(parents, handoff);
-        json_add_str(hashes, json_str(r->keys, json_string_value(id), ""));
-        json_add_str(contents, json_str(r->contents, json_string_value(id), ""));
-    }
-    const json_t *last = json_array_get(parents, json_array_size(parents) ? json_array_size(parents) - 1 : 0);
-    focus_choose(agent->file, role, json_str(last, "agent_name", NULL), parents, json_str(args, "mode", NULL), focus);
-    struct key_parts parts = {.agent_hash = agent->hash,
-                              .worker = worker,
-                              .mode = focus->mode,
-                              .task = json_str(args, "task", NULL),
-                              .input = json_object_get(args, "input"),
-                              .parents = hashes,
-                              .project = pool_role_needs_project(role) ? r->base : NULL,
-                              .operator_rules = json_list(json_obj(r->run, "options"), "operator_rules")};
-    key_of_stage(&parts, asked->key);
-    parts.parents = contents;
-    key_of_stage(&parts, asked->input);
-    return true;
-}
-
-static void remember(struct replay *r, const json_t *handoff, const char *stage_key)
-{
-    char content[HASH_TEXT], parent[HASH_TEXT];
-    const char *id = json_str(handoff, "id", NULL);
-    if (!id)
-        return;
-    key_of_content(handoff, content);
-    key_of_parent(content, stage_key, parent);
-    json_put(r->handoffs, id, json_deep_copy(handoff));
-    json_put_str(r->keys, id, parent);
-    json_put_str(r->contents, id, content);
-}
 
 // The engine stops what goes nowhere, in the run and here.
 static void decide_loop(struct replay *r, const char *task, unsigned n, const json_t *args, const struct asked *asked,
@@ -177,7 +96,7 @@ static int answer_stage(struct replay *r, const char *task, unsigned n, const js
     const json_t *journaled = json_obj(call, "answer");
     const char *before = json_str(journaled, "key", "");
     struct asked asked = {0};
-    bool known = key_now(r, args, json_str(journaled, "worker", ""), &asked);
+    bool known = past_asks(&r->past, args, json_str(journaled, "worker", ""), &asked);
     AUTO_JSON json_t *parents = asked.parents; // dropped at the end
     (void)parents;
     if (!known)
@@ -194,7 +113,7 @@ static int answer_stage(struct replay *r, const char *task, unsigned n, const js
         return 0; // the run ended before it did
     const json_t *handoff = json_obj(stage, "handoff");
     int seq = (int)json_int(stage, "seq", 0);
-    remember(r, handoff, json_str(stage, "key", NULL));
+    past_remember(&r->past, handoff, json_str(stage, "key", NULL));
     if (known)
         loops_placed(r->loops, seq, task, asked.agent, asked.focus.mode, asked.input);
     *ret = answer_of_stage_new(handoff, state, seq, json_str(stage, "key", NULL));
@@ -238,9 +157,9 @@ static void reply_later(struct replay *r, int64_t rank, uint64_t call, json_t *a
 static void hear(struct replay *r, const json_t *answer)
 {
     const char *id = json_str(answer, "id", "");
-    const json_t *handoff = json_int(answer, "stage", 0) ? json_obj(r->handoffs, id) : NULL;
+    const json_t *handoff = json_int(answer, "stage", 0) ? json_obj(r->past.handoffs, id) : NULL;
     if (handoff)
-        loops_heard(r->loops, json_int(answer, "stage", 0), handoff, json_str(r->contents, id, ""));
+        loops_heard(r->loops, json_int(answer, "stage", 0), handoff, json_str(r->past.contents, id, ""));
     else
         loops_news(r->loops);
 }
@@ -292,7 +211,7 @@ static int decide_call(struct replay *r, const char *task, unsigned n, const cha
         const char *id = json_str(args, "id", "");
         bool open = json_flag(answer, "open", false);
         AUTO_JSON json_t *now =
-            answer_of_gate_new(args, json_object_get(r->handoffs, id), json_object_get(r->ungrounded, id) != NULL);
+            answer_of_gate_new(args, json_object_get(r->past.handoffs, id), json_object_get(r->ungrounded, id) != NULL);
         if (open != json_flag(now, "open", false))
             differ(r, task, n, op, "gate", json_str(answer, "reason", ""), json_str(now, "reason", ""));
     }
@@ -358,21 +277,16 @@ static json_t *script_part_new(const json_t *result)
 
 static int load_agents(struct replay *r, struct err *err)
 {
-    for (void *at = json_object_iter(json_obj(r->run, "agents")); at;
-         at = json_object_iter_next(json_obj(r->run, "agents"), at)) {
-        struct replay_agent a = {.name = str_dup(json_object_iter_key(at))};
+    for (void *at = json_object_iter(json_obj(r->run, "agents")); at; at = json_object_iter_next(json_obj(r->run, "agents"), at)) {
+        const char *name = json_object_iter_key(at), *hash = json_string_value(json_object_iter_value(at));
         char *text = NULL;
         size_t len = 0;
-        snprintf(a.hash, sizeof(a.hash), "%s", json_string_value(json_object_iter_value(at)));
-        int status = bundle_blob(r->bundle, a.hash, &text, &len, err);
+        int status = bundle_blob(r->bundle, hash, &text, &len, err);
         if (status == 0)
-            status = agentfile_parse(a.name, text, len, &a.file, err);
+            status = past_add_agent(&r->past, name, hash, text, len, err);
         mem_free(text);
-        if (status < 0) {
-            mem_free(a.name);
+        if (status < 0)
             return status;
-        }
-        vec_push(&r->agents, a);
     }
     return 0;
 }
@@ -401,7 +315,8 @@ static int load(struct replay *r, const char *script_text, struct err *err)
         return -(int)err->code;
     note_ungrounded(r, events);
     const json_t *workspace = find_call(r, "engine", 0);
-    r->base = json_str(json_obj(workspace, "answer"), "base", NULL);
+    r->past.run = r->run;
+    r->past.base = json_str(json_obj(workspace, "answer"), "base", NULL);
     int status = load_agents(r, err);
     char *text = script_text ? str_dup(script_text) : NULL;
     size_t len = text ? strlen(text) : 0;
@@ -456,13 +371,9 @@ static void judge(struct replay *r, json_t *out)
 
 int replay_run(struct bundle *bundle, const char *script_text, json_t **ret, struct err *err)
 {
-    struct replay r = {.bundle = bundle,
-                       .handoffs = json_object(),
-                       .keys = json_object(),
-                       .contents = json_object(),
-                       .loops = loops_new(),
-                       .ungrounded = json_object(),
-                       .differences = json_array()};
+    struct replay r = {
+        .bundle = bundle, .loops = loops_new(), .ungrounded = json_object(), .differences = json_array()};
+    past_init(&r.past, NULL, NULL);
     int status = load(&r, script_text, err);
     struct script_host host = {.ctx = &r, .call = on_call};
     if (status == 0)
@@ -474,16 +385,11 @@ int replay_run(struct bundle *bundle, const char *script_text, json_t **ret, str
     }
     script_free(r.script);
     loops_free(r.loops);
-    for (size_t i = 0; i < r.agents.len; i++) {
-        mem_free(r.agents.items[i].name);
-        agentfile_free(r.agents.items[i].file);
-    }
-    vec_free(&r.agents);
+    past_clear(&r.past);
     while (r.replies.len)
         json_decref(r.replies.items[--r.replies.len].answer);
     vec_free(&r.replies);
-    json_t *const values[] = {r.run,      r.stages,  r.calls,      r.handoffs,   r.keys,
-                              r.contents, r.stopped, r.ungrounded, r.differences};
+    json_t *const values[] = {r.run, r.stages, r.calls, r.stopped, r.ungrounded, r.differences};
     for (size_t i = 0; i < ARRAY_LEN(values); i++)
         json_decref(values[i]);
     return status;

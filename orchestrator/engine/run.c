@@ -12,6 +12,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "budget/budget.h"
+#include "engine/reopen.h"
 #include "engine/run_internal.h"
 #include "handoff/handoff_md.h"
 
@@ -260,6 +261,11 @@ static void on_wall(void *user)
 void run_begin(struct run *run)
 {
     run->resumed = !str_eq(json_str(run->record, "state", ""), run_state_name(RUN_QUEUED));
+    run->reopened = json_flag(json_obj(run->record, "options"), "reopened", false);
+    if (run->reopened) { // its gates are decided again
+        json_decref(run->ungrounded);
+        run->ungrounded = reopen_ungrounded_new(run->env.store, run->id);
+    }
     int64_t wall_ms = json_int(json_obj(run->record, "options"), "wall_ms", 0);
     if (wall_ms > 0) {
         int64_t now = clock_wall_ns(), wall = wall_ms * NS_PER_MS;

@@ -113,6 +113,7 @@ struct run {
     bool children_asked;            // in this turn
     bool children_told;             // that it is over
     bool in_turn, ending, resumed, preparing;
+    bool reopened;                  // it had ended, or its script was changed
     bool woken;                     // it was parked in this process
     bool final;                     // its final state is on disk
     bool closing, stopped;          // its final state is being journaled; it does nothing any more in this process

@@ -34,18 +34,27 @@ static int put_bytes(void *ctx, const void *data, size_t len, char hash[HASH_TEX
     return store_artifact_put(s->run->env.store, data, len, hash, err);
 }
 
+// In a resumed run the journal has handoffs that nobody asked for yet, or that answer no more.
+static bool id_is_taken(const struct run *run, const char *id)
+{
+    if (json_object_get(run->handoffs, id))
+        return true;
+    AUTO_JSON json_t *there = run->resumed ? store_handoff_get_new(run->env.store, run->id, id, NULL) : NULL;
+    return there != NULL;
+}
+
 // An id that no handoff of the run has: stamps have seconds, and parallel stages share a role.
 void stage_choose_id(const struct stage *s, int64_t now, char id[HANDOFF_ID_MAX])
 {
     handoff_id_make(now, s->role, id);
-    if (!json_object_get(s->run->handoffs, id))
+    if (!id_is_taken(s->run, id))
         return;
     int64_t *last = &s->run->last_id_ns; // wide runs use up the seconds: go on behind the last one
     int64_t at = *last > now ? *last : now;
     do {
         at += NS_PER_SEC;
         handoff_id_make(at, s->role, id);
-    } while (json_object_get(s->run->handoffs, id));
+    } while (id_is_taken(s->run, id));
     *last = at;
 }
 

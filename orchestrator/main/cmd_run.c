@@ -8,6 +8,7 @@
 #include "engine/engine.h"
 #include "loop/loop.h"
 #include "main/progress.h"
+#include "main/reopen.h"
 #include "main/run_request.h"
 #include "main/summary.h"
 
@@ -200,6 +201,12 @@ static char *first_of_family(struct store *store, const char *run)
     }
 }
 
+static void err_hint(struct err *err, const char *run)
+{
+    struct err why = *err;
+    err_set(err, why.code, "%s; to execute again what failed, see the plan of: baton resume %s --again", why.text, run);
+}
+
 int cmd_resume(const struct cli *cli)
 {
     struct session s = {0};
@@ -215,11 +222,15 @@ int cmd_resume(const struct cli *cli)
         run = first_of_family(s.store, json_str(json_array_get(open, 0), "id", NULL));
         r = run ? 0 : err_set(&err, ERR_NOT_FOUND, "no run is unfinished");
     }
+    if (r == 0 && reopen_wanted(cli))
+        r = reopen_with(s.engine, run, cli, &err);
     if (r == 0) {
         snprintf(s.run, sizeof(s.run), "%s", run);
         r = engine_resume(s.engine, run, &err);
     }
-    int status = r < 0 ? cli_fail(&err) : wait_for_end(&s);
+    if (r == -ERR_STATE && !reopen_wanted(cli))
+        err_hint(&err, run);
+    int status = r < 0 ? cli_fail(&err) : r == 1 ? run_state_exit_status(RUN_NEEDS_DISCUSSION) : wait_for_end(&s);
     if (r == 0)
         say_result(&s);
     mem_free(run);

@@ -119,7 +119,7 @@ static int64_t wall_of(const struct cli *cli, struct err *err)
 }
 
 // --limit NAME=VALUE, checked here so that nothing begins with a wrong one; --max-rounds is one, too.
-static json_t *limits_of(const struct cli *cli, struct err *err)
+json_t *run_request_limits_new(const struct cli *cli, struct err *err)
 {
     json_t *limits = json_object();
     int r = 0;
@@ -145,7 +145,7 @@ int run_request_read(const struct cli *cli, const char *workflow, const char *pr
 {
     *ret = (struct run_request){0};
     int64_t wall = wall_of(cli, err);
-    if (wall < 0 || !(ret->params = params_of(cli, err)) || !(ret->limits = limits_of(cli, err))) {
+    if (wall < 0 || !(ret->params = params_of(cli, err)) || !(ret->limits = run_request_limits_new(cli, err))) {
         json_decref(ret->params);
         return -(int)err->code;
     }

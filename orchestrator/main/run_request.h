@@ -16,6 +16,8 @@ struct run_request {
 // ERR_INVALID names the option. On success run_request_clear is due.
 int run_request_read(const struct cli *cli, const char *workflow, const char *project, struct run_request *ret,
                      struct err *err);
+json_t *run_request_limits_new(const struct cli *cli,
+                               struct err *err); // {name: text} of --limit and --max-rounds; NULL with err
 void run_request_clear(struct run_request *request);
 // The same as a message to a service (door/control.h), with whole paths: it has another working folder.
 json_t *run_request_message_new(const struct run_request *request, struct err *err);

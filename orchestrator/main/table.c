@@ -27,7 +27,15 @@ static const struct cli_option START[] = {{"project", 'p', "DIR", false, "the pr
                                           {"wait", 0, "SECONDS", false, "how long to wait for a service that is not there or is being restarted (default: 10)"},
                                           JSON_OPTION, END};
 static const struct cli_option TUNE[] = {RUN_OPTIONS};
-static const struct cli_option RESUME[] = {{"quiet", 'q', NULL, false, "no progress, only the result"}, {"json", 0, NULL, false, "every event as one JSON line, the result last"}, END};
+static const struct cli_option RESUME[] = {
+    {"again", 0, NULL, false, "take up a run that has ended: what failed is executed again"},
+    {"with-new-script", 0, "FILE", false, "go on with another version of the workflow"},
+    {"agents", 0, "DIR", true, "go on with these agent files (file or folder)"},
+    {"limit", 0, "NAME=VALUE", true, "another limit than before, e.g. stages=40"},
+    {"yes", 'y', NULL, false, "do not ask: go on as the plan says"},
+    {"quiet", 'q', NULL, false, "no progress, only the result"},
+    {"json", 0, NULL, false, "every event as one JSON line, the result last"},
+    END};
 static const struct cli_option JSON_ONLY[] = {JSON_OPTION, END};
 static const struct cli_option RUNS[] = {{"limit", 'n', "N", false, "at most so many, newest first (default: 20)"},
                                          {"state", 0, "STATE", false, "only runs in this state"},
@@ -64,55 +72,110 @@ static const struct cli_option POLICY[] = {{"agent", 0, "FILE", false, "the rule
 
 const struct cli_command CLI_COMMANDS[] = {
     {"tune", "[DIR]", 0, 1, "make the Rust project in DIR faster: the workflow 'relay'",
-     "Reviews, profiles and benchmarks the project, tries changes one by one on a branch of their own, keeps what measures better "
+     "Reviews, profiles and benchmarks the project, tries changes one by one on a branch of their own, keeps what "
+     "measures better "
      "and still passes the tests, and writes a report. Your working tree is not touched.",
-     TUNE, EXAMPLES("baton tune .", "baton tune ~/src/mytool --bench 'mytool big.txt'", "baton tune . --focus runtime --budget 5"), cmd_tune},
-    {"run", "WORKFLOW", 1, 1, "run a workflow on a project", "WORKFLOW is a name ('baton workflow list') or the path of a .lua file. Exit status: 0 improved or already optimal, "
+     TUNE,
+     EXAMPLES("baton tune .", "baton tune ~/src/mytool --bench 'mytool big.txt'",
+              "baton tune . --focus runtime --budget 5"),
+     cmd_tune},
+    {"run", "WORKFLOW", 1, 1, "run a workflow on a project",
+     "WORKFLOW is a name ('baton workflow list') or the path of a .lua file. Exit status: 0 improved or already "
+     "optimal, "
      "3 needs discussion, 4 nothing measurable, 8 cancelled, 130 interrupted (resumable), others: error.",
-     RUN, EXAMPLES("baton run relay --project .", "baton run relay --project . --focus build --json", "baton run ./mine.lua --project . --param depth=3"), cmd_run},
+     RUN,
+     EXAMPLES("baton run relay --project .", "baton run relay --project . --focus build --json",
+              "baton run ./mine.lua --project . --param depth=3"),
+     cmd_run},
     {"start", "WORKFLOW", 1, 1, "hand a run to the service and return: prints its id and its place in the queue",
-     "As 'run', but 'baton serve' does the work. Exit status: 0 the run is journaled, others: it was not started. See it with 'baton show', 'baton logs --follow', 'baton top'.",
-     START, EXAMPLES("baton start relay --project .", "baton start ./mine.lua --project . --key nightly --json"), cmd_start},
-    {"resume", "[RUN]", 0, 1, "continue a run that was interrupted or killed", "Finished stages are taken from the journal and are not executed again.",
-     RESUME, EXAMPLES("baton resume", "baton resume relay-7f3k2q"), cmd_resume},
-    {"apply", "RUN", 1, 1, "bring the accepted changes of a run into the project", "Refuses when the project has uncommitted changes.", NULL,
-     EXAMPLES("baton apply last"), cmd_apply},
-    {"runs", NULL, 0, 0, "list runs", NULL, RUNS, EXAMPLES("baton runs", "baton runs --unfinished", "baton runs --json"), cmd_runs},
-    {"show", "[RUN]", 0, 1, "what a run did and found", NULL, JSON_ONLY, EXAMPLES("baton show last", "baton show relay-7f3k2q --json"), cmd_show},
-    {"report", "[RUN]", 0, 1, "write the report of a run again and say where it is", NULL, NULL, EXAMPLES("baton report last"), cmd_report},
-    {"export", "RUN", 1, 1, "write a run to one file: script, agent files, journal, handoffs, receipts, artifacts", NULL, EXPORT,
-     EXAMPLES("baton export last -o run.baton"), cmd_export},
-    {"replay", "FILE", 1, 1, "decide an exported run again without executing anything, and show what is decided differently now",
-     "Prints the final hash: two machines that print the same one agree on the run. Exit status 1 when a decision differs.", REPLAY,
-     EXAMPLES("baton replay run.baton", "baton replay run.baton --script workflows/relay.lua"), cmd_replay},
+     "As 'run', but 'baton serve' does the work. Exit status: 0 the run is journaled, others: it was not started. See "
+     "it with 'baton show', 'baton logs --follow', 'baton top'.",
+     START, EXAMPLES("baton start relay --project .", "baton start ./mine.lua --project . --key nightly --json"),
+     cmd_start},
+    {"resume", "[RUN]", 0, 1, "continue a run that was interrupted or killed",
+     "Finished stages are taken from the journal and are not executed again. With --again, --with-new-script, --agents "
+     "or "
+     "--limit, also a run that has ended: the plan of what is reused and what is executed is shown first, then you are "
+     "asked (exit status 3: "
+     "not wanted, or nobody there to ask; nothing was changed). A stage is reused when its key is the same, wherever "
+     "it stands in the script.",
+     RESUME,
+     EXAMPLES("baton resume", "baton resume relay-7f3k2q", "baton resume last --again",
+              "baton resume last --with-new-script mine.lua --yes", "baton resume last --limit stages=40"),
+     cmd_resume},
+    {"apply", "RUN", 1, 1, "bring the accepted changes of a run into the project",
+     "Refuses when the project has uncommitted changes.", NULL, EXAMPLES("baton apply last"), cmd_apply},
+    {"runs", NULL, 0, 0, "list runs", NULL, RUNS,
+     EXAMPLES("baton runs", "baton runs --unfinished", "baton runs --json"), cmd_runs},
+    {"show", "[RUN]", 0, 1, "what a run did and found", NULL, JSON_ONLY,
+     EXAMPLES("baton show last", "baton show relay-7f3k2q --json"), cmd_show},
+    {"report", "[RUN]", 0, 1, "write the report of a run again and say where it is", NULL, NULL,
+     EXAMPLES("baton report last"), cmd_report},
+    {"export", "RUN", 1, 1, "write a run to one file: script, agent files, journal, handoffs, receipts, artifacts",
+     NULL, EXPORT, EXAMPLES("baton export last -o run.baton"), cmd_export},
+    {"replay", "FILE", 1, 1,
+     "decide an exported run again without executing anything, and show what is decided differently now",
+     "Prints the final hash: two machines that print the same one agree on the run. Exit status 1 when a decision "
+     "differs.",
+     REPLAY, EXAMPLES("baton replay run.baton", "baton replay run.baton --script workflows/relay.lua"), cmd_replay},
     {"events", "[RUN]", 0, 1, "what happened in the state folder: all runs, and the service",
-     "Every event has an id, and ids grow: whoever goes on with --since behind the last one it has seen misses and repeats none, whatever was restarted meanwhile. "
+     "Every event has an id, and ids grow: whoever goes on with --since behind the last one it has seen misses and "
+     "repeats none, whatever was restarted meanwhile. "
      "The kinds are those of proto/tbl/events.def; progress of stages is not journaled and not here.",
-     EVENTS, EXAMPLES("baton events --since now --follow", "baton events last --kind 'stage_*'", "baton events --since 4711 --json"), cmd_events},
-    {"logs", "[RUN]", 0, 1, "the events of a run", NULL, LOGS, EXAMPLES("baton logs last", "baton logs last --follow"), cmd_logs},
-    {"cancel", "RUN", 1, 1, "end a run; no process, checkout or branch of it stays", NULL, CANCEL, EXAMPLES("baton cancel last --reason 'wrong project'"), cmd_cancel},
+     EVENTS,
+     EXAMPLES("baton events --since now --follow", "baton events last --kind 'stage_*'",
+              "baton events --since 4711 --json"),
+     cmd_events},
+    {"logs", "[RUN]", 0, 1, "the events of a run", NULL, LOGS, EXAMPLES("baton logs last", "baton logs last --follow"),
+     cmd_logs},
+    {"cancel", "RUN", 1, 1, "end a run; no process, checkout or branch of it stays", NULL, CANCEL,
+     EXAMPLES("baton cancel last --reason 'wrong project'"), cmd_cancel},
     {"approve", "RUN", 1, 1, "answer the question a run waits with",
-     "'baton show RUN' lists the open questions: their text, what they are about, who may answer, until when. Without --question the oldest is answered.",
-     APPROVE, EXAMPLES("baton approve last", "baton approve last --for 2026-11-22T21-30-00-review", "baton approve last --deny --note 'not today'"), cmd_approve},
+     "'baton show RUN' lists the open questions: their text, what they are about, who may answer, until when. Without "
+     "--question the oldest is answered.",
+     APPROVE,
+     EXAMPLES("baton approve last", "baton approve last --for 2026-11-22T21-30-00-review",
+              "baton approve last --deny --note 'not today'"),
+     cmd_approve},
     {"signal", "RUN NAME [JSON]", 2, 3, "send a run something it waits for: signal(\"NAME\") in its script",
-     "A signal is kept until the script waits for it, also while no process has the run; each is delivered once, in order.", SIGNAL,
-     EXAMPLES("baton signal last go", "baton signal last limit '{\"rounds\": 3}'"), cmd_signal},
-    {"query", "RUN [NAME]", 1, 2, "what the script of a run has published, also when the run has ended", "With NAME the value alone, as JSON.", JSON_ONLY,
-     EXAMPLES("baton query last", "baton query last progress"), cmd_query},
-    {"agent list", "[FILE|DIR...]", 0, 0, "list agent files", "Without arguments: the ones that ship.", JSON_ONLY, EXAMPLES("baton agent list", "baton agent list .claude/agents --json"), cmd_agent_list},
-    {"agent show", "FILE|DIR...", 1, 0, "everything that was read from agent files", NULL, JSON_ONLY, EXAMPLES("baton agent show agents/rust-developer.md"), cmd_agent_show},
-    {"agent lint", "FILE|DIR...", 1, 0, "what is wrong or doubtful in agent files, and between them", NULL, JSON_ONLY, EXAMPLES("baton agent lint .claude/agents"), cmd_agent_lint},
-    {"handoff show", "FILE|RUN...", 1, 0, "a handoff file of any era, or the handoffs of a run", NULL, JSON_ONLY, EXAMPLES("baton handoff show last", "baton handoff show .local/handoff/2026-01-15T10-00-00-review.yaml --json"), cmd_handoff_show},
-    {"handoff lint", "FILE...", 1, 0, "what a strict reader would object to", NULL, JSON_ONLY, EXAMPLES("baton handoff lint .local/handoff/*.md"), cmd_handoff_lint},
-    {"workflow list", NULL, 0, 0, "the workflows that ship", NULL, JSON_ONLY, EXAMPLES("baton workflow list"), cmd_workflow_list},
-    {"workflow check", "FILE|NAME...", 1, 0, "load a workflow and run it dry, all gates both ways", NULL, CHECK, EXAMPLES("baton workflow check relay", "baton workflow check ./mine.lua"), cmd_workflow_check},
+     "A signal is kept until the script waits for it, also while no process has the run; each is delivered once, in "
+     "order.",
+     SIGNAL, EXAMPLES("baton signal last go", "baton signal last limit '{\"rounds\": 3}'"), cmd_signal},
+    {"query", "RUN [NAME]", 1, 2, "what the script of a run has published, also when the run has ended",
+     "With NAME the value alone, as JSON.", JSON_ONLY, EXAMPLES("baton query last", "baton query last progress"),
+     cmd_query},
+    {"agent list", "[FILE|DIR...]", 0, 0, "list agent files", "Without arguments: the ones that ship.", JSON_ONLY,
+     EXAMPLES("baton agent list", "baton agent list .claude/agents --json"), cmd_agent_list},
+    {"agent show", "FILE|DIR...", 1, 0, "everything that was read from agent files", NULL, JSON_ONLY,
+     EXAMPLES("baton agent show agents/rust-developer.md"), cmd_agent_show},
+    {"agent lint", "FILE|DIR...", 1, 0, "what is wrong or doubtful in agent files, and between them", NULL, JSON_ONLY,
+     EXAMPLES("baton agent lint .claude/agents"), cmd_agent_lint},
+    {"handoff show", "FILE|RUN...", 1, 0, "a handoff file of any era, or the handoffs of a run", NULL, JSON_ONLY,
+     EXAMPLES("baton handoff show last", "baton handoff show .local/handoff/2026-01-15T10-00-00-review.yaml --json"),
+     cmd_handoff_show},
+    {"handoff lint", "FILE...", 1, 0, "what a strict reader would object to", NULL, JSON_ONLY,
+     EXAMPLES("baton handoff lint .local/handoff/*.md"), cmd_handoff_lint},
+    {"workflow list", NULL, 0, 0, "the workflows that ship", NULL, JSON_ONLY, EXAMPLES("baton workflow list"),
+     cmd_workflow_list},
+    {"workflow check", "FILE|NAME...", 1, 0, "load a workflow and run it dry, all gates both ways", NULL, CHECK,
+     EXAMPLES("baton workflow check relay", "baton workflow check ./mine.lua"), cmd_workflow_check},
     {"policy check", NULL, 0, 0, "would this tool call be allowed, and by which rule", NULL, POLICY,
-     EXAMPLES("baton policy check --tools 'Bash(cargo *)' --tool Bash --input 'cargo test'", "baton policy check --agent agents/rust-developer.md --tool Edit --input src/lib.rs", "baton policy check --cases cases.jsonl"), cmd_policy_check},
-    {"serve", NULL, 0, 0, "run as a service: takes up unfinished runs and starts those it is asked for", "Listens on the unix socket 'serve.sock' of the state folder, one JSON object per line "
-     "(docs/files.md). Runs beyond --max-runs wait in a queue that survives any end of the service; the projects take turns. The first SIGTERM or ^C lets the stages at work end, the second ends at once; "
+     EXAMPLES("baton policy check --tools 'Bash(cargo *)' --tool Bash --input 'cargo test'",
+              "baton policy check --agent agents/rust-developer.md --tool Edit --input src/lib.rs",
+              "baton policy check --cases cases.jsonl"),
+     cmd_policy_check},
+    {"serve", NULL, 0, 0, "run as a service: takes up unfinished runs and starts those it is asked for",
+     "Listens on the unix socket 'serve.sock' of the state folder, one JSON object per line "
+     "(docs/files.md). Runs beyond --max-runs wait in a queue that survives any end of the service; the projects take "
+     "turns. The first SIGTERM or ^C lets the stages at work end, the second ends at once; "
      "either way nothing finished is lost, and the next service goes on.",
-     SERVE, EXAMPLES("baton serve", "baton serve --max-runs 8 --log-format json", "baton serve --replace", "systemctl --user start baton"), cmd_serve},
-    {"metrics", NULL, 0, 0, "what the service measures, in the text format of Prometheus", "For a collector, 'baton serve --metrics-listen 9464' serves the same as GET /metrics. The table is proto/tbl/metrics.def.",
+     SERVE,
+     EXAMPLES("baton serve", "baton serve --max-runs 8 --log-format json", "baton serve --replace",
+              "systemctl --user start baton"),
+     cmd_serve},
+    {"metrics", NULL, 0, 0, "what the service measures, in the text format of Prometheus",
+     "For a collector, 'baton serve --metrics-listen 9464' serves the same as GET /metrics. The table is "
+     "proto/tbl/metrics.def.",
      JSON_ONLY, EXAMPLES("baton metrics", "baton metrics --json"), cmd_metrics},
     {"help", "[COMMAND]", 0, 2, "this text, or that of a command", NULL, HELP, EXAMPLES("baton help run"), cmd_help},
     {0},

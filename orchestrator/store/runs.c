@@ -168,26 +168,6 @@ int store_run_set_state(struct store *s, const char *id, enum run_state state, c
     return r < 0 ? r : 0;
 }
 
-int store_run_reopen(struct store *s, const char *id, const char *script_hash, struct err *err)
-{
-    int r = sql_begin(s, err);
-    if (r < 0)
-        return r;
-    enum run_state old = RUN_QUEUED;
-    r = read_state(s, id, &old, err);
-    bool may = old == RUN_LOST || old == RUN_DIVERGED || old == RUN_FAILED || old == RUN_CANCELLED ||
-               old == RUN_TIMED_OUT || old == RUN_OVER_BUDGET;
-    if (r >= 0 && !may)
-        r = err_set(err, ERR_STATE, "run '%s' is %s and cannot be taken up again", id, run_state_name(old));
-    if (r >= 0)
-        r = sql_run(s, err, "write to",
-                    "UPDATE runs SET state = 'running', result = NULL, cancel = NULL, finished = NULL, updated = ?,"
-                    " script_hash = coalesce(?, script_hash) WHERE id = ?",
-                    "iss", clock_wall_ns(), script_hash, id);
-    r = sql_end(s, r, err);
-    return r < 0 ? r : 0;
-}
-
 int store_run_request_cancel(struct store *s, const char *id, const char *reason, struct err *err)
 {
     int r = store_check_text(reason, STORE_NAME_MAX - 1, "the reason of the cancel", err);

@@ -77,9 +77,21 @@ json_t *store_run_list_new(struct store *s, const struct store_run_filter *filte
 json_t *store_run_children_new(struct store *s, const char *run, bool unfinished, struct err *err);
 // A final state is for ever: ERR_STATE when the run has one already. result (NULL: left alone) is stored beside it.
 int store_run_set_state(struct store *s, const char *id, enum run_state state, const json_t *result, struct err *err);
-// `resume --with-new-script` and recovery of a diverged run: back to running from lost, diverged, failed, cancelled,
-// timed_out and over_budget. Clears the cancel request. ERR_STATE from other states.
-int store_run_reopen(struct store *s, const char *id, const char *script_hash_or_null, struct err *err);
+// Taking up a run again: one that ended (but accepted, rejected or nothing_measurable), or an unfinished one with
+// another script. The caller owns it.
+struct store_reopen {
+    const char *script_hash; // NULL: as it was; so are the next two
+    const json_t *agents, *options;
+    const json_t *stages; // numbers of stages that are to be executed again; those without a result are in any case
+    const json_t *calls;  // {task, n} of calls that are to be asked again
+    const json_t *facts;  // for the event
+};
+int store_run_check_reopen(const json_t *record, struct err *err); // ERR_STATE: its state is not one of these
+int store_run_reopen(struct store *s, const char *id, const struct store_reopen *how, struct err *err);
+// An answer of before the reopening to the same request of the same task, taken out of the stock; NULL with
+// ERR_NOT_FOUND.
+json_t *store_call_take_old_new(struct store *s, const char *run, const char *task, const char *op,
+                                const char *request_hash, struct err *err);
 // Asks the owner to cancel. 1: was requested already. ERR_STATE: the run is finished.
 int store_run_request_cancel(struct store *s, const char *id, const char *reason, struct err *err);
 // 1 and the reason (cut to STORE_NAME_MAX; ret_reason may be NULL) when a cancel is requested, else 0.

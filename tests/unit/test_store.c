@@ -135,11 +135,54 @@ static void test_store_final_state_is_for_ever(void **state)
     AUTO_JSON json_t *row = store_run_get_new(f->s, "r", &f->err);
     assert_true(json_flag(json_obj(row, "result"), "better", false));
     assert_true(json_is_integer(json_object_get(row, "finished_ns")));
-    assert_ok(store_run_reopen(f->s, "r", "h2", &f->err), &f->err);
+    assert_ok(store_run_reopen(f->s, "r", &(struct store_reopen){.script_hash = "h2"}, &f->err), &f->err);
     AUTO_JSON json_t *again = store_run_get_new(f->s, "r", &f->err);
     assert_string_equal(json_str(again, "state", ""), "running");
     assert_string_equal(json_str(again, "script_hash", ""), "h2");
-    assert_int_equal(store_run_reopen(f->s, "r", NULL, &f->err), -ERR_STATE);
+    assert_ok(store_run_set_state(f->s, "r", RUN_ACCEPTED, NULL, &f->err), &f->err);
+    assert_int_equal(store_run_reopen(f->s, "r", &(struct store_reopen){0}, &f->err), -ERR_STATE);
+}
+
+static int count_calls(struct fixture *f, const char *task)
+{
+    AUTO_JSON json_t *calls = store_call_list_new(f->s, "r", &f->err);
+    size_t i;
+    json_t *call;
+    int n = 0;
+    json_array_foreach (calls, i, call)
+        n += str_eq(json_str(call, "task", ""), task);
+    return n;
+}
+
+static void test_store_reopened_run_keeps_answers_in_stock(void **state)
+{
+    struct fixture *f = *state;
+    new_run(f, "r");
+    AUTO_JSON json_t *one = json_integer(1), *two = json_integer(2), *none = json_null();
+    assert_ok(store_call_put(f->s, "r", "engine", 0, "workspace", "", one, &f->err), &f->err);
+    assert_ok(store_call_put(f->s, "r", "0", 0, "now", "h", one, &f->err), &f->err);
+    assert_ok(store_call_put(f->s, "r", "0", 1, "stage", "k", none, &f->err), &f->err);
+    assert_ok(store_call_put(f->s, "r", "0", 2, "now", "h", two, &f->err), &f->err);
+    assert_ok(store_call_put(f->s, "r", "0~", 2, "woke", "", two, &f->err), &f->err);
+    assert_ok(store_call_put(f->s, "r", "0.1", 0, "child", "c", one, &f->err), &f->err);
+    assert_ok(reserve(f, NULL, "r", 1, "k", "l"), &f->err);
+    assert_ok(store_run_set_state(f->s, "r", RUN_RUNNING, NULL, &f->err), &f->err);
+    AUTO_JSON json_t *calls = json_pack("[{s:s, s:i}]", "task", "0.1", "n", 0);
+    assert_ok(store_run_reopen(f->s, "r", &(struct store_reopen){.calls = calls}, &f->err), &f->err);
+    assert_int_equal(count_calls(f, "engine"), 1); // the state of the project stays
+    assert_int_equal(count_calls(f, "0"), 0);
+    assert_int_equal(count_calls(f, "0~"), 0);
+    AUTO_JSON json_t *first = store_call_take_old_new(f->s, "r", "0", "now", "h", &f->err);
+    AUTO_JSON json_t *second = store_call_take_old_new(f->s, "r", "0", "now", "h", &f->err);
+    assert_int_equal(json_integer_value(first), 1);
+    assert_int_equal(json_integer_value(second), 2);
+    assert_null(store_call_take_old_new(f->s, "r", "0", "now", "h", &f->err)); // each once
+    assert_int_equal(f->err.code, ERR_NOT_FOUND);
+    assert_null(store_call_take_old_new(f->s, "r", "0.1", "child", "c", &f->err)); // it is to be asked again
+    AUTO_JSON json_t *stage = store_stage_get_new(f->s, "r", 1, &f->err);          // it was under way
+    assert_string_equal(json_str(stage, "state", ""), "cancelled");
+    assert_string_equal(json_str(stage, "key", ""), "void k");
+    assert_ok(reserve(f, NULL, "r", 2, "k", "l2"), &f->err);
 }
 
 static void test_store_cancel_is_noticed(void **state)
@@ -455,6 +498,7 @@ int main(void)
         T(test_store_same_key_is_the_same_run),
         T(test_store_run_list_filters_newest_first),
         T(test_store_final_state_is_for_ever),
+        T(test_store_reopened_run_keeps_answers_in_stock),
         T(test_store_cancel_is_noticed),
         T(test_store_result_and_next_are_one_commit),
         T(test_store_finished_results_are_immutable),
