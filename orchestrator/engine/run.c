@@ -447,6 +447,7 @@ struct run *run_free(struct run *run)
     json_decref(run->inbox_taken);
     json_decref(run->handoffs);
     json_decref(run->keys);
+    json_decref(run->handoff_ids);
     json_decref(run->contents);
     loops_free(run->loops);
     stage_accounts_free(run);

@@ -96,6 +96,7 @@ struct run {
     json_t *claims;                 // occurrences of journaled calls; NULL until a resumed run needs it
     json_t *places;                 // "key/occurrence" -> seq of the journaled stages; NULL until a resumed run needs it
     json_t *handoffs;               // id -> handoff object
+    json_t *handoff_ids;            // of the journal, when a resumed run needs them
     json_t *keys;                   // handoff id -> what it is worth as a parent of a key
     json_t *contents;               // handoff id -> hash of what it says
     VEC(struct account) accounts;   // budgets that its stages draw on: its own and those of the runs above it

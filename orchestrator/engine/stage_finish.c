@@ -35,12 +35,23 @@ static int put_bytes(void *ctx, const void *data, size_t len, char hash[HASH_TEX
 }
 
 // In a resumed run the journal has handoffs that nobody asked for yet, or that answer no more.
-static bool id_is_taken(const struct run *run, const char *id)
+static bool is_journaled(struct run *run, const char *id)
 {
-    if (json_object_get(run->handoffs, id))
-        return true;
-    AUTO_JSON json_t *there = run->resumed ? store_handoff_get_new(run->env.store, run->id, id, NULL) : NULL;
-    return there != NULL;
+    if (run->resumed && !run->handoff_ids) {
+        AUTO_JSON json_t *stages = store_stage_list_new(run->env.store, run->id, false, NULL);
+        size_t i;
+        json_t *stage;
+        run->handoff_ids = json_object();
+        json_array_foreach (stages, i, stage)
+            if (json_str(stage, "handoff_id", NULL))
+                json_put_flag(run->handoff_ids, json_str(stage, "handoff_id", ""), true);
+    }
+    return json_object_get(run->handoff_ids, id) != NULL;
+}
+
+static bool id_is_taken(struct run *run, const char *id)
+{
+    return json_object_get(run->handoffs, id) || is_journaled(run, id);
 }
 
 // An id that no handoff of the run has: stamps have seconds, and parallel stages share a role.
