@@ -207,6 +207,7 @@ bool run_turn(struct run *run, void (*fn)(struct run *run, void *arg), void *arg
     journal_late(run);
     fn(run, arg);
     give_replies(run);
+    run_check_losses(run);
     look_at_script(run);
     if (ends_at_once(run))
         run_put_end(run, NULL);

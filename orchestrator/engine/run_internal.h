@@ -114,6 +114,8 @@ struct run {
     bool children_asked;            // in this turn
     bool children_told;             // that it is over
     bool in_turn, ending, resumed, preparing;
+    int64_t losses; // of the store, when they were looked at last
+    bool losses_known;
     bool reopened;                  // it had ended, or its script was changed
     bool woken;                     // it was parked in this process
     bool final;                     // its final state is on disk
@@ -151,6 +153,10 @@ void run_hear(struct run *run, const json_t *answer); // stage_loops.c: the scri
 void run_end_later(void *user);                 // the end timer: is everything gone?
 void run_put_end(struct run *run, void *arg);   // in a turn: the final state
 void run_after_end(struct run *run);            // it is on disk
+
+// --- run_lost.c ---
+void run_check_losses(struct run *run); // of a resumed run: ends it when one of its records could not be read
+void run_end_lost(struct run *run, const char *what, const char *why);
 
 // --- run_checkouts.c ---
 void run_need_checkouts(struct run *run); // stage_prepared() is called when they are there

@@ -167,6 +167,12 @@ static void reuse(struct run *run, struct stage *s, const json_t *record)
     enum stage_state state = STAGE_COMPLETED;
     stage_state_from_name(json_str(record, "state", ""), &state);
     const json_t *handoff = json_obj(record, "handoff");
+    if (!handoff) { // every finished stage has left one
+        AUTO_FREE char *what = str_printf("the handoff of stage %d", (int)json_int(record, "seq", 0));
+        run_end_lost(run, what, "it is gone");
+        stage_free(s);
+        return;
+    }
     stage_remember(run, handoff, s->key);
     int seq = (int)json_int(record, "seq", 0);
     s->seq = seq;

@@ -91,3 +91,35 @@ json_t *store_lost_list_new(struct store *s, struct err *err)
         s, sql_bind(s, err, "read", "SELECT id, id, at, source, ref, reason, text FROM lost_found ORDER BY id", ""),
         &LOST_FORM, err);
 }
+
+int64_t store_losses(const struct store *s)
+{
+    return s->losses;
+}
+
+static bool has_losses(struct store *s)
+{
+    sqlite3_stmt *stmt = sql_bind(s, NULL, "read", "SELECT 1 FROM lost_found LIMIT 1", "");
+    bool has = stmt && sql_step(s, stmt, "read", NULL) == 1;
+    sql_done(stmt);
+    return has;
+}
+
+json_t *store_run_damage_new(struct store *s, const char *run)
+{
+    static const struct row_form FORM = {"event", "body:j", "id"};
+    struct err ignored;
+    int64_t n = store_number(s, run, NULL);
+    if (n < 0 || !has_losses(s))
+        return NULL;
+    AUTO_JSON json_t *row = sql_row_new(
+        s,
+        sql_bind(s, &ignored, "read",
+                 "SELECT id, body FROM event WHERE run = ?1 AND kind = 'record_lost' AND id > coalesce((SELECT max(id) "
+                 "FROM event"
+                 " WHERE run = ?1 AND kind = 'run_reopened'), 0)"
+                 " AND json_extract(body, '$.source') IN ('stage', 'handoff', 'call', 'runs') ORDER BY id LIMIT 1",
+                 "i", n),
+        &FORM, "a lost record of run", run, &ignored);
+    return row ? json_incref(json_object_get(row, "body")) : NULL;
+}

@@ -18,6 +18,7 @@ void store_lost(struct store *s, enum event_kind kind, const char *run, const ch
     if (!body)
         body = json_object();
     json_put_str(body, "ref", ref);
+    s->losses++;
     log_fact(LOG_ERROR, event_kind_name(kind), "source", source, "ref", ref, "reason", reason, NULL);
     struct err err;
     if (sql_begin(s, &err) < 0)
@@ -46,23 +47,24 @@ static char *dump_row(sqlite3_stmt *stmt)
 
 struct lost_row {
     int64_t rowid;
+    const char *table; // it leaves this one
     char *reason, *text, *ref, *run;
 };
 
 // A run stays visible with its texts emptied; records of other tables leave their table.
-static void move_lost(struct store *s, const struct row_form *form, const struct lost_row *lost)
+static void move_lost(struct store *s, const struct lost_row *lost)
 {
     struct err err;
     if (sql_begin(s, &err) < 0)
         return;
-    bool is_run = str_eq(form->table, "runs");
+    bool is_run = str_eq(lost->table, "runs");
     AUTO_FREE char *sql =
         is_run ? str_printf("UPDATE runs SET params='{}', agents='{}', options=NULL, result=NULL, state='lost',"
                             " finished=%lld WHERE rowid=%lld",
                             (long long)clock_wall_ns(), (long long)lost->rowid)
-               : str_printf("DELETE FROM %s WHERE rowid=%lld", form->table, (long long)lost->rowid);
+               : str_printf("DELETE FROM %s WHERE rowid=%lld", lost->table, (long long)lost->rowid);
     // Its event comes first: the id of a lost event is not given once more.
-    store_lost(s, EVENT_RECORD_LOST, is_run ? lost->ref : lost->run, form->table, lost->ref, lost->reason, lost->text);
+    store_lost(s, EVENT_RECORD_LOST, is_run ? lost->ref : lost->run, lost->table, lost->ref, lost->reason, lost->text);
     int r = sql_text(s, sql, "clean", &err);
     sql_end(s, r, &err);
 }
@@ -89,7 +91,8 @@ static json_t *column_new(sqlite3_stmt *stmt, int at, char type, const char *nam
     return json_stringn(text, len);
 }
 
-static json_t *read_row(sqlite3_stmt *stmt, const struct row_form *form, struct buf *reason)
+// *ret_bad: the column that cannot be read.
+static json_t *read_row(sqlite3_stmt *stmt, const struct row_form *form, int *ret_bad, struct buf *reason)
 {
     json_t *row = json_object();
     const char *p = form->columns;
@@ -105,6 +108,7 @@ static json_t *read_row(sqlite3_stmt *stmt, const struct row_form *form, struct 
             *colon = '\0';
         json_t *v = column_new(stmt, at, type, name, reason);
         if (!v) {
+            *ret_bad = at;
             json_decref(row);
             return NULL;
         }
@@ -130,15 +134,23 @@ static char *column_copy(sqlite3_stmt *stmt, const char *name)
     return NULL;
 }
 
-static struct lost_row note_lost(sqlite3_stmt *stmt, const struct row_form *form, struct buf *reason)
+// Of a stage that is read with its handoff, only the one that is damaged goes: they have the same row id.
+static struct lost_row note_lost(sqlite3_stmt *stmt, const struct row_form *form, int bad, struct buf *reason)
 {
-    struct lost_row lost = {.rowid = sqlite3_column_int64(stmt, 0)};
+    struct lost_row lost = {
+        .rowid = sqlite3_column_int64(stmt, 0), .table = form->table, .run = column_copy(stmt, "run")};
+    lost.reason = buf_steal(reason);
+    if (str_eq(form->table, "stage") && str_eq(sqlite3_column_name(stmt, bad), "body")) {
+        lost.table = "handoff";
+        lost.ref = str_printf("stage %lld", (long long)(lost.rowid % STORE_SEQ_SPAN));
+        const void *data = sqlite3_column_blob(stmt, bad);
+        lost.text = data ? str_ndup(data, strnlen(data, (size_t)sqlite3_column_bytes(stmt, bad))) : str_dup("");
+        return lost;
+    }
     lost.ref = column_copy(stmt, form->ref);
     if (!lost.ref)
         lost.ref = str_printf("row %lld", (long long)lost.rowid);
-    lost.run = column_copy(stmt, "run");
     lost.text = dump_row(stmt);
-    lost.reason = buf_steal(reason);
     return lost;
 }
 
@@ -151,16 +163,17 @@ static json_t *rows(struct store *s, sqlite3_stmt *stmt, const struct row_form *
     int r = 0;
     while (json_array_size(list) < max && (r = sql_step(s, stmt, "read", err)) == 1) {
         struct buf reason = BUF_INIT;
-        json_t *row = read_row(stmt, form, &reason);
+        int bad = 0;
+        json_t *row = read_row(stmt, form, &bad, &reason);
         if (row)
             must(json_array_append_new(list, row) == 0);
         else
-            vec_push(&lost, note_lost(stmt, form, &reason));
+            vec_push(&lost, note_lost(stmt, form, bad, &reason));
         buf_free(&reason);
     }
     sql_done(stmt);
     for (size_t i = 0; i < lost.len; i++) {
-        move_lost(s, form, &lost.items[i]);
+        move_lost(s, &lost.items[i]);
         mem_free(lost.items[i].ref);
         mem_free(lost.items[i].run);
         mem_free(lost.items[i].text);

@@ -27,6 +27,7 @@ struct store {
         sqlite3_stmt *stmt;
     } cache[STORE_STATEMENTS_MAX];
     size_t n_cache;
+    int64_t losses; // records that this process could not read
     bool batch; // opened by store_begin
     int depth;  // transactions inside it
     int64_t data_version;

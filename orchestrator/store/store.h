@@ -214,5 +214,9 @@ int store_artifact_ref(struct store *s, const char *run, int seq, const char *na
 json_t *store_artifact_list_new(struct store *s, const char *run, struct err *err); // [{seq, name, hash, media, bytes}]
 
 // --- lost_found ---
+int64_t store_losses(const struct store *s); // records that this process could not read, so far
+// The first record of a run that could not be read (stage, handoff, call or the run itself) since it was last reopened:
+// {source, ref, reason}, NULL for none. What answers a replay is not whole any more.
+json_t *store_run_damage_new(struct store *s, const char *run);
 // [{id, at_ns, source, ref, reason, text}], oldest first; text is cut to 4 KiB.
 json_t *store_lost_list_new(struct store *s, struct err *err);
