@@ -115,6 +115,15 @@ function run_workflow(given) end
 ---@return { approved: boolean, by?: string, note?: string, subject?: string } answer
 function approve(given) end
 
+---Registers a handler that undoes something when the run fails, is cancelled or takes too long; the newest runs first.
+---@param handler fun(why: { outcome: string, reason: string })
+---@return fun() forget takes it back
+function on_failure(handler) end
+
+---Ends this run and begins the same workflow again with other params and an empty history, as another run. Never returns.
+---@param params? table
+function continue_as_new(params) end
+
 ---Waits for `baton signal RUN NAME [JSON]`. Signals are kept until they are waited for; each is delivered once, in order.
 ---@param name string
 ---@param given? { timeout?: Duration }

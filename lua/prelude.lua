@@ -369,6 +369,36 @@ function run_workflow(given)
   })
 end
 
+-- Failure, and going on --------------------------------------------------------------------------
+
+local handlers = {}
+
+-- fn(why) runs when the run fails, is cancelled or takes too long; the newest first. Gives a function that takes it back.
+function on_failure(handler)
+  if type(handler) ~= "function" then fault("on_failure: expected a function, got %s", type(handler)) end
+  ask("on_failure", {})
+  local at = #handlers + 1
+  handlers[at] = handler
+  return function() handlers[at] = false end
+end
+
+host.undo(function(why)
+  local ran, failed = 0, {}
+  for at = #handlers, 1, -1 do
+    if handlers[at] then
+      local ok, message = pcall(handlers[at], why)
+      ran = ran + 1
+      if not ok then failed[#failed + 1] = host.text(message) end
+    end
+  end
+  return { handlers = ran, failed = host.list(failed) }
+end)
+
+function continue_as_new(params)
+  if params ~= nil and type(params) ~= "table" then fault("continue_as_new: expected a table of params, got %s", type(params)) end
+  ask("continue", { params = plain(params) })
+end
+
 -- Other calls -----------------------------------------------------------------------------------
 
 local APPROVE_KEYS = { question = "string", expires = "number|string", about = true, who = "string|table", subject = "string|table" }

@@ -345,6 +345,14 @@ struct control *control_free(struct control *c)
     return NULL;
 }
 
+// Who follows a run follows the one it goes on in.
+static void follow_on(struct client *client, enum event_kind kind, const json_t *body)
+{
+    const char *next = kind == EVENT_RUN_FINISHED ? json_str(body, "continued_as", NULL) : NULL;
+    if (next && client->run)
+        str_set(&client->run, next);
+}
+
 void control_event(struct control *c, const char *run, enum event_kind kind, const json_t *body)
 {
     for (size_t i = 0; c && i < c->clients.len; i++) {
@@ -356,5 +364,6 @@ void control_event(struct control *c, const char *run, enum event_kind kind, con
         json_put_str(event, "run", run);
         json_put(event, "body", body ? json_deep_copy(body) : json_object());
         send_line(client, event);
+        follow_on(client, kind, body);
     }
 }

@@ -135,6 +135,12 @@ static int begin_signal(struct run *run, const struct call *c, json_t **ret, str
     return signal_begin(run, c, err);
 }
 
+static int begin_continue(struct run *run, const struct call *c, json_t **ret, struct err *err)
+{
+    (void)ret;
+    return continue_begin(run, c, err);
+}
+
 static int begin_child(struct run *run, const struct call *c, json_t **ret, struct err *err)
 {
     (void)ret;
@@ -157,7 +163,7 @@ static const struct {
 } CALLS[] = {
     {"stage", begin_stage},     {"gate", begin_gate},   {"approve", approve_begin},
     {"sleep", begin_sleep},     {"child", begin_child}, {"signal", begin_signal},
-    {"publish", publish_begin}, {"now", begin_now},     {"random", begin_random},
+    {"publish", publish_begin}, {"on_failure", on_failure_begin}, {"continue", begin_continue}, {"now", begin_now},     {"random", begin_random},
 };
 
 int run_host_call(void *ctx, uint64_t call_id, const char *task, unsigned n, const char *op, const json_t *args,
@@ -166,7 +172,11 @@ int run_host_call(void *ctx, uint64_t call_id, const char *task, unsigned n, con
     struct run *run = ctx;
     if (run->ending)
         return err_set(err, ERR_CANCELLED, "the run is ending");
+    if (run->undoing && !run->undo_runs)
+        return err_set(err, ERR_CANCELLED, "the run is ending");
     struct call c = {.id = call_id, .task = task, .n = n, .op = op, .args = args};
+    if (run->settling)
+        return undo_settle(run, &c, ret_answer, err);
     for (size_t i = 0; i < ARRAY_LEN(CALLS); i++)
         if (str_eq(CALLS[i].op, op))
             return CALLS[i].begin(run, &c, ret_answer, err);

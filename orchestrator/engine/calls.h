@@ -49,5 +49,13 @@ int signal_begin(struct run *run, const struct call *c, struct err *err);
 void signal_take(struct run *run, const json_t *item);
 int publish_begin(struct run *run, const struct call *c, json_t **ret, struct err *err);
 
+// --- undo.c ---
+int on_failure_begin(struct run *run, const struct call *c, json_t **ret, struct err *err);
+// A call while the script is brought back to where it was: the journal answers, or nobody.
+int undo_settle(struct run *run, const struct call *c, json_t **ret, struct err *err);
+
+// --- continue.c ---
+int continue_begin(struct run *run, const struct call *c, struct err *err);
+
 // --- children.c ---
 int child_begin(struct run *run, const struct call *c, struct err *err);

@@ -78,6 +78,16 @@ static void admit_soon(struct engine *e)
         loop_timer_start(e->admit_timer, 0, 0);
 }
 
+static int take_up(struct engine *e, const char *id, struct store_lock *lock_take, struct err *err);
+
+// The run that another one went on in.
+static void go_on_with(struct engine *e, const char *next)
+{
+    struct err err;
+    if (take_up(e, next, NULL, &err) < 0 && e->options.ended) // it can be resumed
+        e->options.ended(e->options.user, next, RUN_RUNNING, NULL, &err);
+}
+
 static void on_ended(void *user, struct run *run, enum run_state state, const json_t *result, const struct err *why)
 {
     struct engine *e = user;
@@ -94,6 +104,8 @@ static void on_ended(void *user, struct run *run, enum run_state state, const js
     admit_soon(e);
     if (e->options.ended)
         e->options.ended(e->options.user, run_id(run), state, result, why);
+    if (state == RUN_CONTINUED && !e->draining)
+        go_on_with(e, json_str(result, "continued_as", ""));
     tell_parents(e, run_id(run), why);
 }
 

@@ -28,25 +28,32 @@ int letter_check_value(const char *what, const json_t *value, struct err *err)
     return 0;
 }
 
-// The run's record, or of the last one that it went on in. NULL with ERR_STATE when it is finished.
+char *letter_latest(struct store *store, const char *run)
+{
+    char *id = str_dup(run);
+    for (int i = 0; i < FOLLOW_MAX; i++) {
+        AUTO_JSON json_t *record = store_run_get_new(store, id, NULL);
+        const char *next = json_str(json_obj(record, "result"), "continued_as", NULL);
+        if (record && !next)
+            return id;
+        if (!record)
+            break;
+        str_set(&id, next);
+    }
+    mem_free(id);
+    return NULL;
+}
+
+// The record of the last run that it went on in. NULL with ERR_STATE when that is finished.
 static json_t *open_run_new(struct store *store, const char *run, struct err *err)
 {
-    AUTO_FREE char *id = str_dup(run);
-    for (int i = 0; i < FOLLOW_MAX; i++) {
-        json_t *record = store_run_get_new(store, id, err);
-        enum run_state state = RUN_LOST;
-        if (!record)
-            return NULL;
-        if (run_state_from_name(json_str(record, "state", ""), &state) && !run_state_final(state))
-            return record;
-        const char *next = json_str(json_obj(record, "result"), "continued_as", NULL);
-        if (next)
-            str_set(&id, next);
-        json_decref(record);
-        if (!next)
-            break;
-    }
-    err_set(err, ERR_STATE, "run '%s' is finished: nothing waits in it", id);
+    AUTO_FREE char *id = letter_latest(store, run);
+    json_t *record = store_run_get_new(store, id ? id : run, err);
+    enum run_state state = RUN_LOST;
+    if (!record || (run_state_from_name(json_str(record, "state", ""), &state) && !run_state_final(state)))
+        return record;
+    json_decref(record);
+    err_set(err, ERR_STATE, "run '%s' is finished: nothing waits in it", id ? id : run);
     return NULL;
 }
 

@@ -16,6 +16,9 @@
 int letter_check_name(const char *what, const char *name, struct err *err);
 int letter_check_value(const char *what, const json_t *value, struct err *err);
 
+// The run itself, or the last one that it went on in (continue_as_new). Owned by the caller; NULL: there is no such run.
+char *letter_latest(struct store *store, const char *run);
+
 // --- questions ---
 
 // Open questions of a run, oldest first: [{id: "0.1:3", task, n, question, about, who: [name], subject, asked_ns,

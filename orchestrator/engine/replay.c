@@ -28,6 +28,12 @@ struct replay {
     struct loops *loops;
     json_t *stopped;                  // why the engine ended the run here
     VEC(struct replay_reply) replies; // latest first
+    int64_t undo_ns; // answers that came later did not reach the script: its handlers of failure ran
+    bool continued;  // it asked to go on in another run
+    struct { // how the script itself ended, before its handlers
+        char *outcome, *failure;
+        json_t *result;
+    } end;
     struct script *script;
     json_t *differences;
     size_t answered;
@@ -170,6 +176,10 @@ static void give_replies(struct replay *r)
     while (r->replies.len) {
         struct replay_reply reply = r->replies.items[--r->replies.len];
         struct err late;
+        if (reply.rank > r->undo_ns) {
+            json_decref(reply.answer);
+            continue;
+        }
         hear(r, reply.answer);
         script_answer(r->script, reply.call, reply.answer, NULL, &late);
         json_decref(reply.answer);
@@ -214,6 +224,10 @@ static int decide_call(struct replay *r, const char *task, unsigned n, const cha
             answer_of_gate_new(args, json_object_get(r->past.handoffs, id), json_object_get(r->ungrounded, id) != NULL);
         if (open != json_flag(now, "open", false))
             differ(r, task, n, op, "gate", json_str(answer, "reason", ""), json_str(now, "reason", ""));
+    }
+    if (str_eq(op, "continue")) {
+        r->continued = true;
+        return err_set(err, ERR_CANCELLED, "it went on in another run");
     }
     if (str_eq(op, "sleep") || str_eq(op, "child"))
         return answer_later(r, task, n, op, answer, ret, err);
@@ -270,6 +284,8 @@ static json_t *script_part_new(const json_t *result)
     json_object_del(copy, "outcome");
     json_object_del(copy, "git");
     json_object_del(copy, "value");
+    json_object_del(copy, "undone");
+    json_object_del(copy, "continued_as");
     return copy;
 }
 
@@ -329,17 +345,41 @@ static int load(struct replay *r, const char *script_text, struct err *err)
     return status;
 }
 
+static void note_end(struct replay *r)
+{
+    bool done = script_state(r->script) == SCRIPT_DONE;
+    const struct err *failure = r->continued ? NULL : script_error(r->script);
+    r->end.outcome = str_dup(r->continued ? run_state_name(RUN_CONTINUED)
+                             : done       ? json_str(script_result(r->script), "outcome", "accepted")
+                                          : "failed");
+    r->end.failure = failure ? str_dup(failure->text) : NULL;
+    r->end.result = json_incref(json_object_get(script_result(r->script), "result"));
+}
+
+// Its handlers of failure, where the run began them.
+static int undo(struct replay *r, struct err *err)
+{
+    const json_t *begun = json_obj(find_call(r, "engine", 1), "answer");
+    if (!begun)
+        return 0;
+    r->undo_ns = INT64_MAX;
+    AUTO_JSON json_t *why = json_object();
+    json_put_str(why, "outcome", json_str(begun, "state", NULL));
+    json_put_str(why, "reason", json_str(begun, "reason", NULL));
+    int status = script_undo(r->script, why, err);
+    give_replies(r);
+    return status;
+}
+
 static void judge(struct replay *r, json_t *out)
 {
     const char *state = json_str(r->run, "state", "?");
     const json_t *result = json_obj(r->run, "result");
-    const struct err *failure = script_error(r->script);
-    const char *now =
-        script_state(r->script) == SCRIPT_DONE ? json_str(script_result(r->script), "outcome", "accepted") : "failed";
+    const char *failure = r->end.failure, *now = r->end.outcome;
     AUTO_JSON json_t *journaled_part = script_part_new(result);
-    AUTO_JSON json_t *now_part = script_part_new(json_object_get(script_result(r->script), "result"));
+    AUTO_JSON json_t *now_part = script_part_new(r->end.result);
     if (failure && !json_str(now_part, "reason", NULL))
-        json_put_str(now_part, "reason", failure->text);
+        json_put_str(now_part, "reason", failure);
     if (r->stopped) {
         now = run_state_name(RUN_NEEDS_DISCUSSION);
         json_decref(now_part);
@@ -347,9 +387,9 @@ static void judge(struct replay *r, json_t *out)
         failure = NULL;
     }
     bool ended_by_script = str_eq(state, "failed") || str_eq(state, "accepted") || str_eq(state, "rejected") ||
-                           str_eq(state, "needs_discussion") || str_eq(state, "nothing_measurable");
+                           str_eq(state, "needs_discussion") || str_eq(state, "nothing_measurable") || str_eq(state, "continued");
     if (ended_by_script && !str_eq(state, now))
-        differ(r, "0", 0, "finish", "outcome", state, failure && !str_eq(now, state) ? failure->text : now);
+        differ(r, "0", 0, "finish", "outcome", state, failure && !str_eq(now, state) ? failure : now);
     if (!ended_by_script) { // cancelled, timed out …: the script has no say in it
         json_decref(now_part);
         now_part = json_deep_copy(journaled_part);
@@ -377,12 +417,21 @@ int replay_run(struct bundle *bundle, const char *script_text, json_t **ret, str
     int status = load(&r, script_text, err);
     struct script_host host = {.ctx = &r, .call = on_call};
     if (status == 0)
+        r.undo_ns = json_int(json_obj(find_call(&r, "engine", 1), "answer"), "at_ns", INT64_MAX);
+    if (status == 0)
         status = script_start(r.script, json_obj(r.run, "params"), &host, err);
     if (status == 0) {
         give_replies(&r);
+        note_end(&r);
+        status = undo(&r, err);
+    }
+    if (status == 0) {
         *ret = json_object();
         judge(&r, *ret);
     }
+    mem_free(r.end.outcome);
+    mem_free(r.end.failure);
+    json_decref(r.end.result);
     script_free(r.script);
     loops_free(r.loops);
     past_clear(&r.past);

@@ -82,10 +82,12 @@ static void end_notes(struct run *run, bool on_disk)
 
 static void look_at_script(struct run *run)
 {
-    if (run->ending || !run->script)
+    if (run->ending || !run->script || run->settling || (run->undoing && !run->undo_runs))
         return;
     enum script_state state = script_state(run->script);
-    if (state == SCRIPT_DONE) {
+    if (state == SCRIPT_DONE && run->undo_runs) {
+        undo_end(run, json_object_get(script_result(run->script), "result"));
+    } else if (state == SCRIPT_DONE) {
         const json_t *outcome = script_result(run->script);
         enum run_state end = RUN_ACCEPTED;
         if (!run_state_from_name(json_str(outcome, "outcome", "accepted"), &end) || !run_state_script_may(end))
@@ -110,16 +112,23 @@ static void look_at_script(struct run *run)
 void run_answer(struct run *run, uint64_t call, const json_t *answer, const struct err *failure)
 {
     struct err err;
-    if (run->script && !run->ending && script_answer(run->script, call, answer, failure, &err) < 0)
+    bool hears = run->script && !run->ending && (!run->undoing || run->undo_runs);
+    if (hears && script_answer(run->script, call, answer, failure, &err) < 0)
         log_fact(LOG_DEBUG, "late_answer", "run", run->id, "why", err.text, NULL);
+}
+
+static void hear(struct run *run, int64_t rank, uint64_t call, json_t *answer_consumed)
+{
+    run->last_rank = rank > run->last_rank ? rank : run->last_rank;
+    run_hear(run, answer_consumed);
+    run_answer(run, call, answer_consumed, NULL);
+    json_decref(answer_consumed);
 }
 
 void run_reply(struct run *run, int64_t rank, uint64_t call, json_t *answer_consumed)
 {
     if (!run->resumed) {
-        run_hear(run, answer_consumed);
-        run_answer(run, call, answer_consumed, NULL);
-        json_decref(answer_consumed);
+        hear(run, rank, call, answer_consumed);
         return;
     }
     vec_push(&run->replies, (struct reply){rank, call, answer_consumed});
@@ -142,9 +151,7 @@ static void give_replies(struct run *run)
 {
     while (run->replies.len && !has_unplaced(run)) {
         struct reply reply = run->replies.items[--run->replies.len];
-        run_hear(run, reply.answer);
-        run_answer(run, reply.call, reply.answer, NULL);
-        json_decref(reply.answer);
+        hear(run, reply.rank, reply.call, reply.answer);
     }
 }
 
@@ -259,6 +266,11 @@ static void on_wall(void *user)
     run_end(run, RUN_TIMED_OUT, NULL, reason);
 }
 
+void run_start_script(struct run *run)
+{
+    run_turn(run, start_script, NULL);
+}
+
 void run_begin(struct run *run)
 {
     run->resumed = !str_eq(json_str(run->record, "state", ""), run_state_name(RUN_QUEUED));
@@ -272,13 +284,17 @@ void run_begin(struct run *run)
         int64_t now = clock_wall_ns(), wall = wall_ms * NS_PER_MS;
         int64_t from = run->resumed ? json_int(run->record, "created_ns", now) : now; // the time in the queue does not count
         from = json_int(run->record, "started_ns", from);
+        from = json_int(json_obj(run->record, "options"), "wall_from_ns", from);
         loop_timer_start(run->wall_timer, clock_left_ns(from + wall, now, wall), 0);
     }
     char reason[STORE_NAME_MAX];
-    if (store_run_cancel_requested(run->env.store, run->id, reason, NULL) > 0)
+    bool cancelled = store_run_cancel_requested(run->env.store, run->id, reason, NULL) > 0;
+    if (undo_resume(run, cancelled))
+        return;
+    if (cancelled)
         run_cancel(run, reason);
     else
-        run_turn(run, start_script, NULL);
+        run_start_script(run);
 }
 
 void run_cancel(struct run *run, const char *reason)
@@ -291,7 +307,7 @@ void run_look_around(struct run *run)
     char reason[STORE_NAME_MAX];
     if (run->ending)
         return;
-    if (store_run_cancel_requested(run->env.store, run->id, reason, NULL) > 0)
+    if (!run->undoing && store_run_cancel_requested(run->env.store, run->id, reason, NULL) > 0)
         run_cancel(run, reason);
     else
         run_read_inbox(run);
@@ -369,7 +385,7 @@ int run_new(const struct run_env *env, const char *id, struct store_lock *lock_t
 
 bool run_sleeps(const struct run *run, int64_t *ret_wake_ns)
 {
-    bool busy = run->in_turn || run->ending || run->stopped || run->preparing || run->workspace || run->stages.len ||
+    bool busy = run->in_turn || run->ending || run->undoing || run->stopped || run->preparing || run->workspace || run->stages.len ||
                 run->late.len || run->notes.len || run->to_acknowledge.len || run->to_dispatch.len || run->replies.len;
     if (busy || !run->waitings.len || json_int(json_obj(run->record, "options"), "wall_ms", 0) > 0)
         return false;
@@ -418,6 +434,8 @@ struct run *run_free(struct run *run)
     loop_timer_close(run->end_timer);
     loop_timer_close(run->wall_timer);
     loop_timer_close(run->late_timer);
+    loop_timer_close(run->undo_timer);
+    json_decref(run->next_params);
     batch_leave(run->env.batch, run);
     script_free(run->script);
     workspace_free(run->workspace);

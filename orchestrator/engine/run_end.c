@@ -64,11 +64,15 @@ void run_put_end(struct run *run, void *arg)
     AUTO_FREE char *spool = path_join(run->dir, "spool");
     file_remove_tree(spool, NULL);
     err_clear(&run->failure);
+    if (run->end_state == RUN_CONTINUED && continue_put(run, result, &run->failure) < 0)
+        return;
     if (store_run_set_state(run->env.store, run->id, run->end_state, result, &run->failure) < 0)
         return;
     json_t *body = json_object();
     json_put_str(body, "state", run_state_name(run->end_state));
     json_put_str(body, "reason", *run->end_reason ? run->end_reason : NULL);
+    if (json_str(result, "continued_as", NULL))
+        json_put_str(body, "continued_as", json_str(result, "continued_as", NULL));
     run_note(run, EVENT_RUN_FINISHED, body);
 }
 
@@ -118,25 +122,33 @@ static void close_run(struct run *run)
 void run_end_later(void *user)
 {
     struct run *run = user;
-    if (run->closing || run->stopped)
+    if (run->closing || run->stopped || (run->undo_runs && !run->ending))
         return;
-    if (run->stages.len == 0 && !run->preparing && children_gone(run))
+    bool gone = run->stages.len == 0 && !run->preparing && (undo_has_begun(run) || children_gone(run));
+    if (gone && run->ending)
         close_run(run);
-    else // a stage's process, git or a child has not gone yet: its end is noticed within milliseconds
+    else if (!gone || !undo_go_on(run)) // a stage's process, git or a child has not gone yet: its end is noticed within milliseconds
         loop_timer_start(run->end_timer, 20 * NS_PER_MS, 0);
+}
+
+void run_stop_work(struct run *run)
+{
+    while (run->waitings.len)
+        waiting_free(run->waitings.items[0]);
+    while (run->replies.len)
+        json_decref(run->replies.items[--run->replies.len].answer);
+    for (size_t i = 0; i < run->stages.len; i++)
+        stage_stop(run->stages.items[i], STAGE_CANCELLED, "the run ended");
 }
 
 void run_end(struct run *run, enum run_state state, const json_t *result, const char *reason)
 {
-    if (run->ending)
+    if (run->ending || undo_begin(run, state, result, reason))
         return;
     run->ending = true;
     run->end_state = state;
     run->end_result = result ? json_deep_copy(result) : NULL;
     snprintf(run->end_reason, sizeof(run->end_reason), "%s", reason ? reason : "");
-    while (run->waitings.len)
-        waiting_free(run->waitings.items[0]);
-    for (size_t i = 0; i < run->stages.len; i++)
-        stage_stop(run->stages.items[i], STAGE_CANCELLED, "the run ended");
+    run_stop_work(run);
     loop_timer_start(run->end_timer, 0, 0);
 }

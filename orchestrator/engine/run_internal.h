@@ -113,6 +113,14 @@ struct run {
     unsigned children;              // that it asked for
     bool children_asked;            // in this turn
     bool children_told;             // that it is over
+    unsigned handlers;              // of on_failure
+    bool settling;                  // the script is brought back to where it was, see undo.c
+    bool undoing, undo_runs, undone; // it is decided that they run; they run; they are over
+    bool undo_ran;                  // in an earlier process
+    int64_t undo_ns;                // answers that came later do not reach the script
+    int64_t last_rank;              // of the answers it has heard
+    struct loop_timer *undo_timer;
+    json_t *next_params;            // of continue_as_new
     bool in_turn, ending, resumed, preparing;
     int64_t losses; // of the store, when they were looked at last
     bool losses_known;
@@ -149,7 +157,21 @@ void stage_accounts_free(struct run *run);
 bool run_affords_child(struct run *run);              // false: a wall stands there, the run ends
 void run_hear(struct run *run, const json_t *answer); // stage_loops.c: the script is about to hear it
 
+void run_start_script(struct run *run); // in a turn of its own
+
+// --- undo.c ---
+// Instead of the end of the run, its handlers; true: there are such, and the run ends later.
+bool undo_begin(struct run *run, enum run_state state, const json_t *result, const char *reason);
+bool undo_has_begun(const struct run *run); // an earlier process ran them: what is at work below the run is theirs
+bool undo_go_on(struct run *run);                      // nothing of the script is at work any more; true: the handlers are
+void undo_end(struct run *run, const json_t *undone);  // they are over, {handlers, failed}; NULL: they could not begin
+bool undo_resume(struct run *run, bool cancelled);     // true: an earlier process began them
+
+// --- continue.c ---
+int continue_put(struct run *run, json_t *result, struct err *err); // in a turn: the next run
+
 // --- run_end.c ---
+void run_stop_work(struct run *run);            // what the script waits for
 void run_end_later(void *user);                 // the end timer: is everything gone?
 void run_put_end(struct run *run, void *arg);   // in a turn: the final state
 void run_after_end(struct run *run);            // it is on disk

@@ -29,7 +29,9 @@ static void open_accounts(struct run *run)
     for (int i = 0; record && i < ABOVE_MAX; i++) {
         json_t *limits = json_obj(json_obj(record, "options"), "limits");
         if (json_object_size(limits) > 0) {
-            const struct account account = {str_dup(json_str(record, "id", "")), json_incref(limits)};
+            // What went on in another run still draws on the account of the first.
+            const char *of = json_str(json_obj(record, "options"), "account", json_str(record, "id", ""));
+            const struct account account = {str_dup(of), json_incref(limits)};
             vec_push(&run->accounts, account);
         }
         const char *parent = json_str(record, "parent", NULL);

@@ -16,13 +16,28 @@ static bool is_final(struct store *store, const char *run)
     return !record || (run_state_from_name(json_str(record, "state", ""), &state) && run_state_final(state));
 }
 
+// The run that the run which is shown went on in, from now on; *keep holds its name. False: there is none.
+static bool goes_on(struct event_view *view, char **keep)
+{
+    AUTO_JSON json_t *record = view->run ? store_run_get_new(view->store, view->run, NULL) : NULL;
+    const char *next = json_str(json_obj(record, "result"), "continued_as", NULL);
+    if (!next)
+        return false;
+    str_set(keep, next);
+    view->run = *keep;
+    return true;
+}
+
 // Until the run has ended; without a run, until somebody ends it. The journal is looked at again when another process
 // has written.
 static int show(struct event_view *view, bool follow, struct err *err)
 {
+    AUTO_FREE char *keep = NULL;
     for (bool last = false;;) {
         last = !follow || (view->run && is_final(view->store, view->run));
         int r = events_print(view, err);
+        if (r == 0 && follow && last && goes_on(view, &keep))
+            continue;
         if (r < 0 || last)
             return r;
         do

@@ -111,7 +111,8 @@ int cmd_query(const struct cli *cli)
     char *run = NULL;
     if (open_run(cli, &places, &store, &run, &err) < 0)
         return cli_fail(&err);
-    AUTO_JSON json_t *values = store_published_new(store, run, &err);
+    AUTO_FREE char *latest = letter_latest(store, run);
+    AUTO_JSON json_t *values = store_published_new(store, latest ? latest : run, &err);
     int r = values ? print_values(cli, run, values, &err) : -(int)err.code;
     mem_free(run);
     commands_close(&places, store);

@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "engine/engine.h"
+#include "engine/letters.h"
 #include "loop/loop.h"
 #include "main/progress.h"
 #include "main/reopen.h"
@@ -42,9 +43,13 @@ static void on_event(void *user, const char *run, enum event_kind kind, const js
 static void on_ended(void *user, const char *run, enum run_state state, const json_t *result, const struct err *why)
 {
     struct session *s = user;
-    (void)result;
     if (*s->run && !str_eq(run, s->run)) // a child's end is its parent's affair
         return;
+    const char *next = json_str(result, "continued_as", NULL);
+    if (state == RUN_CONTINUED && next) { // it is followed
+        snprintf(s->run, sizeof(s->run), "%s", next);
+        return;
+    }
     s->ended = true;
     s->state = state;
     if (why)
@@ -217,6 +222,10 @@ int cmd_resume(const struct cli *cli)
     int r;
     if (cli_arg(cli, 0)) {
         r = commands_find_run(s.store, cli_arg(cli, 0), &run, &err);
+        char *latest = r == 0 ? letter_latest(s.store, run) : NULL;
+        if (latest)
+            str_set(&run, latest);
+        mem_free(latest);
     } else {
         AUTO_JSON json_t *open = store_run_list_new(s.store, &(struct store_run_filter){.unfinished = true, .limit = 1}, &err);
         run = first_of_family(s.store, json_str(json_array_get(open, 0), "id", NULL));

@@ -88,6 +88,10 @@ void shown_put(struct store *store, const char *run, json_t *model)
 {
     AUTO_JSON json_t *record = store_run_get_new(store, run, NULL);
     json_put_str(model, "parent", json_str(record, "parent", NULL));
+    json_put_str(model, "continued_from", json_str(json_obj(record, "options"), "continued_from", NULL));
+    json_put_str(model, "continued_as", json_str(json_obj(record, "result"), "continued_as", NULL));
+    json_t *undone = json_obj(json_obj(record, "result"), "undone");
+    json_put(model, "undone", undone ? json_deep_copy(undone) : json_null());
     json_put(model, "children", children_new(store, run, 0));
     json_t *questions = letter_questions_new(store, run, NULL), *published = store_published_new(store, run, NULL);
     json_put(model, "questions", questions ? questions : json_array());
@@ -98,6 +102,14 @@ void shown_print(const json_t *model)
 {
     if (json_str(model, "parent", NULL))
         printf("parent   %s\n", json_str(model, "parent", ""));
+    if (json_str(model, "continued_from", NULL))
+        printf("from     %s\n", json_str(model, "continued_from", ""));
+    if (json_str(model, "continued_as", NULL))
+        printf("goes on  in %s\n", json_str(model, "continued_as", ""));
+    if (json_obj(model, "undone")) {
+        AUTO_FREE char *undone = json_compact(json_obj(model, "undone"));
+        printf("undone   %s\n", undone);
+    }
     if (json_array_size(json_list(model, "children")) > 0)
         printf("runs below it\n");
     print_children(json_list(model, "children"), 0);

@@ -174,6 +174,24 @@ static void note_end(struct check *c, const struct script *s)
     json_put_flag(c->ends, key, true);
 }
 
+// What a script does when it has failed: as if it had, at the end of this run.
+static void run_handlers(struct check *c, struct script *s)
+{
+    AUTO_JSON json_t *why = json_object();
+    struct err err = {0};
+    size_t i;
+    const json_t *text;
+    json_put_str(why, "outcome", "failed");
+    json_put_str(why, "reason", "made up");
+    if (script_undo(s, why, &err) < 0)
+        return;
+    json_array_foreach(json_list(json_obj(script_result(s), "result"), "failed"), i, text)
+    {
+        err_set(&err, ERR_INVALID, "%s", json_string_value(text));
+        report_error(c, &err, "warning", "in a handler of on_failure: ");
+    }
+}
+
 static void run_once(struct check *c, const json_t *params, struct dry scenario)
 {
     struct script *s = NULL;
@@ -190,6 +208,8 @@ static void run_once(struct check *c, const json_t *params, struct dry scenario)
         report(c, 0, "error", "%s", err.text);
     } else if (script_state(s) == SCRIPT_DONE) {
         note_end(c, s);
+    } else if (scenario.continued) {
+        json_put_int(c->outcomes, "continued", json_int(c->outcomes, "continued", 0) + 1);
     } else if (script_error(s)) {
         // A value that a made-up result does not have is no proof of a mistake.
         bool made_up = scenario.stages > 0 && strstr(script_error(s)->text, "attempt to ");
@@ -199,6 +219,8 @@ static void run_once(struct check *c, const json_t *params, struct dry scenario)
         else
             report_error(c, script_error(s), made_up ? "warning" : "error", made_up ? "with a made-up result: " : "");
     }
+    if (scenario.handlers)
+        run_handlers(c, s);
     script_free(s);
 }
 

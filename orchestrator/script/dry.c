@@ -120,7 +120,12 @@ int dry_call(void *ctx, uint64_t call_id, const char *task, unsigned n, const ch
         *ret_answer = json_integer(1767225600 + d->calls);
     else if (str_eq(op, "random"))
         *ret_answer = json_real((double)(d->calls % 10) / 10.0);
-    else
+    else if (str_eq(op, "continue")) {
+        d->continued = true;
+        return err_set(err, ERR_CANCELLED, "it goes on in another run");
+    } else {
+        d->handlers += str_eq(op, "on_failure");
         *ret_answer = json_null();
+    }
     return 0;
 }

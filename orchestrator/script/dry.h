@@ -18,7 +18,8 @@ struct dry {
     void (*note_agent)(void *ctx, const char *agent, int line); // may be NULL
     void (*note_workflow)(void *ctx, const char *workflow, int line); // of a child; may be NULL
 
-    int calls, stages, gates; // counted
+    int calls, stages, gates, handlers; // counted
+    bool continued;                     // it asked to go on in another run
 };
 
 // For struct script_host; ctx is the struct dry.

@@ -40,6 +40,15 @@ static int host_declare(lua_State *L)
     return 0;
 }
 
+// undo(fn): fn(why) runs the handlers of failure.
+static int host_undo(lua_State *L)
+{
+    luaL_checktype(L, 1, LUA_TFUNCTION);
+    lua_settop(L, 1);
+    script_of(L)->undo_ref = luaL_ref(L, LUA_REGISTRYINDEX);
+    return 0;
+}
+
 static int host_log(lua_State *L)
 {
     struct script *s = script_of(L);
@@ -114,7 +123,7 @@ void script_open_prelude(struct script *s, struct script_cache *cache)
 {
     static const luaL_Reg HOST[] = {
         {"call", host_call}, {"declare", host_declare}, {"log", host_log},   {"raise", host_raise}, {"line", host_line},
-        {"list", host_list}, {"regex", vm_regex},       {"text", host_text}, {"guard", host_guard}, {"hash", host_hash}, {NULL, NULL},
+        {"list", host_list}, {"regex", vm_regex},       {"text", host_text}, {"guard", host_guard}, {"hash", host_hash}, {"undo", host_undo}, {NULL, NULL},
     };
     lua_State *L = s->vm.L;
     value_open(L);

@@ -44,7 +44,7 @@ int script_load(const char *text, size_t len, const char *name, const struct scr
         return err_set(err, ERR_LIMIT, "the script '%s' has more than %zu bytes", name, SCRIPT_TEXT_MAX);
     struct script *s = mem_alloc(sizeof(*s));
     s->name = str_dup(name);
-    s->main_ref = LUA_NOREF;
+    s->main_ref = s->undo_ref = LUA_NOREF;
     vm_open(&s->vm, limits && limits->memory ? limits->memory : MEMORY_DEFAULT,
             limits && limits->instructions ? limits->instructions : INSTRUCTIONS_DEFAULT, s);
     script_open_prelude(s, limits ? limits->cache : NULL);
@@ -92,6 +92,28 @@ int script_start(struct script *s, const json_t *params, const struct script_hos
     if (r < 0)
         return r;
     s->state = SCRIPT_WAITING;
+    script_make_ready(s, (unsigned)slot, 1);
+    script_pump(s);
+    return 0;
+}
+
+int script_undo(struct script *s, const json_t *why, struct err *err)
+{
+    if (s->state == SCRIPT_LOADED || s->undoing || s->pumping)
+        return err_set(err, ERR_STATE, "the handlers of '%s' cannot run now", s->name);
+    script_tasks_free(s);
+    s->queue.len = s->queue_head = s->open_calls = 0;
+    json_decref(s->result);
+    s->result = NULL;
+    err_clear(&s->error);
+    s->vm.over = false; // a limit that was reached: they have one of their own
+    s->undoing = true;
+    s->state = SCRIPT_WAITING;
+    lua_rawgeti(s->vm.L, LUA_REGISTRYINDEX, s->undo_ref);
+    int slot = script_task_new(s, str_dup("undo"), NULL, 0, err);
+    int r = slot < 0 ? slot : value_push(s->tasks.items[slot]->L, why, false, err);
+    if (r < 0)
+        return r;
     script_make_ready(s, (unsigned)slot, 1);
     script_pump(s);
     return 0;

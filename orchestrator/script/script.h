@@ -38,6 +38,8 @@ struct script_host {
     //   publish  {name, value}                                         -> null
     //   sleep    {ms}                                                  -> null
     //   child    {workflow, params: {}, project?, key?, timeout_ms?}   -> {ok, outcome, reason, result: {}, run}
+    //   on_failure {}                                                  -> null; a handler is registered
+    //   continue {params}                                              -> never
     //   now      {}                                                    -> seconds since 1970 (number)
     //   random   {}                                                    -> number in [0, 1)
     // Answered at once: return >= 0 with *ret_answer (a new reference). Later: return >= 0 and leave *ret_answer
@@ -93,6 +95,10 @@ int script_start(struct script *s, const json_t *params, const struct script_hos
 // call is not
 // open any more (late or second answer); the script does not notice. Allowed inside a host call: runs on afterwards.
 int script_answer(struct script *s, uint64_t call_id, const json_t *answer, const struct err *failure, struct err *err);
+
+// Drops all tasks and runs the handlers that the script has registered, newest first, as the task "undo". Each gets `why`
+// ({outcome, reason}). DONE afterwards: {outcome: "accepted", result: {handlers: n, failed: ["…"]}}. Not inside a host call.
+int script_undo(struct script *s, const json_t *why, struct err *err);
 
 enum script_state script_state(const struct script *s);
 // DONE: {outcome: "accepted|rejected|…" (tbl/states.def), result: any}. Borrowed; NULL in other states.

@@ -34,6 +34,8 @@ struct script {
     struct vm vm;
     char *name;
     json_t *declaration, *result;
+    int undo_ref; // of what runs the handlers of failure
+    bool undoing; // they run
     int main_ref; // registry reference of the function that runs the workflow
     enum script_state state;
     struct err error;

@@ -193,6 +193,11 @@ static void do_finish(struct script *s, struct task *t)
 {
     struct err err = {0};
     lua_settop(t->L, 3);
+    if (s->undoing) {
+        lua_settop(t->L, 0);
+        script_ready_with_error(s, slot_of(s, t), "finish: the run has ended; a handler of its failure cannot end it again");
+        return;
+    }
     const char *outcome = lua_tostring(t->L, 2);
     json_t *result = value_read_new(t->L, 3, &err);
     if (!result) {

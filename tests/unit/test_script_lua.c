@@ -134,6 +134,8 @@ static void test_check_finds_mistakes(void **state)
         {"workflow 'w' { params = { n = { one_of = { 'a', 'b' } } }, run = function(p)\n if p.n == 'b' then\n "
          "error('bad') end end }",
          "3 error bad"},
+        {"workflow 'w' { run = function() on_failure(function()\n error('oops') end) finish 'accepted' end }",
+         "2 warning in a handler of on_failure: oops"},
         {"workflow 'w' { run = function()\n\n run_workflow { workflow = 'absent' } finish 'accepted' end }",
          "3 error workflow 'absent' does not exist"},
     };
