@@ -194,6 +194,13 @@ static int need_run(const json_t *request, const char **ret, struct err *err)
     return json_need_str(request, "run", "the request", ret, err);
 }
 
+// Whoever has the run here looks into its inbox.
+static int look(struct client *client, const char *run, struct err *err)
+{
+    AUTO_FREE char *latest = letter_latest(client->control->options.store, run);
+    return engine_look(client->control->options.engine, latest ? latest : run, err);
+}
+
 static int signal_run(struct client *client, const json_t *request, json_t *answer, struct err *err)
 {
     const char *run = NULL, *name = NULL;
@@ -204,7 +211,7 @@ static int signal_run(struct client *client, const json_t *request, json_t *answ
     if (r == 0)
         r = letter_signal(client->control->options.store, run, name, json_object_get(request, "value"),
                           json_str(request, "by", "control socket"), err);
-    return r == 0 ? engine_look(client->control->options.engine, run, err) : r;
+    return r == 0 ? look(client, run, err) : r;
 }
 
 static int query(struct client *client, const json_t *request, json_t *answer, struct err *err)
@@ -242,7 +249,7 @@ static int approve(struct client *client, const json_t *request, json_t *answer,
     if (r < 0)
         return r;
     json_put(answer, "question", question);
-    return engine_look(client->control->options.engine, run, err);
+    return look(client, run, err);
 }
 
 static int replace(struct client *client, const json_t *request, json_t *answer, struct err *err)

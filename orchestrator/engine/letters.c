@@ -227,15 +227,9 @@ static size_t count_pending(struct store *store, const char *run)
     return n > taken ? n - taken : 0;
 }
 
-int letter_signal(struct store *store, const char *run, const char *name, const json_t *value, const char *by,
-                  struct err *err)
+static int put_signal(struct store *store, const char *run, const char *name, const json_t *value, const char *by,
+                      struct err *err)
 {
-    AUTO_JSON json_t *none = json_null();
-    int r = letter_check_name("the signal", name, err);
-    if (r == 0)
-        r = letter_check_value("the value of the signal", value, err);
-    if (r < 0)
-        return r;
     AUTO_JSON json_t *record = open_run_new(store, run, err);
     if (!record)
         return -(int)err->code;
@@ -245,7 +239,27 @@ int letter_signal(struct store *store, const char *run, const char *name, const 
                        LETTER_SIGNALS_MAX);
     AUTO_JSON json_t *body = json_object();
     json_put_str(body, "name", name);
-    json_put(body, "value", json_incref((json_t *)(uintptr_t)(value ? value : none)));
+    json_put(body, "value", json_incref((json_t *)(uintptr_t)value));
     json_put_str(body, "by", by);
     return store_inbox_put(store, id, "signal", body, NULL, err);
+}
+
+int letter_signal(struct store *store, const char *run, const char *name, const json_t *value, const char *by,
+                  struct err *err)
+{
+    AUTO_JSON json_t *none = json_null();
+    int r = letter_check_name("the signal", name, err);
+    if (r == 0)
+        r = letter_check_value("the value of the signal", value, err);
+    if (r < 0)
+        return r;
+    for (int i = 0; i < FOLLOW_MAX; i++) { // it may go on in another run just now
+        r = put_signal(store, run, name, value ? value : none, by, err);
+        AUTO_FREE char *latest = r == -ERR_STATE ? letter_latest(store, run) : NULL;
+        AUTO_JSON json_t *record = latest ? store_run_get_new(store, latest, NULL) : NULL;
+        enum run_state state = RUN_LOST;
+        if (!record || !run_state_from_name(json_str(record, "state", ""), &state) || run_state_final(state))
+            break;
+    }
+    return r;
 }

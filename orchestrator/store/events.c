@@ -63,13 +63,14 @@ int store_inbox_put(struct store *s, const char *run, const char *kind, const js
     if (r < 0)
         return r;
     AUTO_JSON json_t *none = json_object();
-    // One statement: a run that does not exist gets nothing.
-    r = sql_run(s, err, "write to", "INSERT INTO inbox (run, kind, at, body) SELECT id, ?, ?, ? FROM runs WHERE id = ?",
+    // One statement: a run that does not exist, or is just being finished, gets nothing.
+    r = sql_run(s, err, "write to",
+                "INSERT INTO inbox (run, kind, at, body) SELECT id, ?, ?, ? FROM runs WHERE id = ? AND finished IS NULL",
                 "sijs", kind, clock_wall_ns(), body ? body : none, run);
-    if (r == 0)
-        return err_set(err, ERR_NOT_FOUND, "run '%s' does not exist", run);
-    if (r < 0)
-        return r;
+    if (r == 0 && store_number(s, run, err) >= 0)
+        return err_set(err, ERR_STATE, "run '%s' is finished", run);
+    if (r <= 0)
+        return r < 0 ? r : err_set(err, ERR_NOT_FOUND, "run '%s' does not exist", run);
     if (ret_id)
         *ret_id = sqlite3_last_insert_rowid(s->db);
     return 0;

@@ -195,6 +195,7 @@ json_t *store_event_list_new(struct store *s, const char *run, int64_t since, in
 int64_t store_event_last(struct store *s); // 0 when there is none
 
 // --- inbox: what other processes tell the owner of a run (approval, signal, query) ---
+// ERR_STATE: the run is finished.
 int store_inbox_put(struct store *s, const char *run, const char *kind, const json_t *body, int64_t *ret_id,
                     struct err *err);
 // [{id, kind, at_ns, body}]

@@ -336,6 +336,9 @@ static void test_store_inbox_reaches_existing_runs_only(void **state)
     AUTO_JSON json_t *body = json_pack("{s:b}", "approved", 1);
     assert_int_equal(store_inbox_put(f->s, "x", "approval", body, &id, &f->err), -ERR_NOT_FOUND);
     assert_ok(store_inbox_put(f->s, "r", "approval", body, &id, &f->err), &f->err);
+    new_run(f, "ended");
+    assert_ok(store_run_set_state(f->s, "ended", RUN_ACCEPTED, NULL, &f->err), &f->err);
+    assert_int_equal(store_inbox_put(f->s, "ended", "approval", body, NULL, &f->err), -ERR_STATE);
     AUTO_JSON json_t *list = store_inbox_list_new(f->s, "r", 0, &f->err);
     assert_int_equal(json_array_size(list), 1);
     AUTO_JSON json_t *none = store_inbox_list_new(f->s, "r", id, &f->err);
