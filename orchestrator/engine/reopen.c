@@ -126,6 +126,18 @@ static void choose_again(const struct starting *s, struct reopening *r)
     }
 }
 
+// What its handlers of failure have undone is not there any more for stages that would answer from the journal.
+static int check_not_undone(const struct reopening *r, struct err *err)
+{
+    size_t i;
+    json_t *call;
+    json_array_foreach (r->calls, i, call)
+        if (str_eq(json_str(call, "task", ""), "engine") && str_eq(json_str(call, "op", ""), "undo"))
+            return err_set(err, ERR_STATE, "the handlers of run '%s' have undone what it did: start it again as another run",
+                           json_str(r->record, "id", "?"));
+    return 0;
+}
+
 static int prepare(const struct starting *s, const char *run, const struct engine_reopen *how, struct reopening *r,
                    struct err *err)
 {
@@ -140,6 +152,8 @@ static int prepare(const struct starting *s, const char *run, const struct engin
                          json_str(r->record, "parent", ""));
     if (status == 0)
         status = store_run_check_reopen(r->record, err);
+    if (status == 0)
+        status = check_not_undone(r, err);
     if (status == 0)
         status = load_script(s, how, r, &declaration, err);
     if (status >= 0)

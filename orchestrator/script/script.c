@@ -66,6 +66,7 @@ struct script *script_free(struct script *s)
     vec_free(&s->tasks);
     vec_free(&s->generations);
     vec_free(&s->queue);
+    vec_free(&s->hungry);
     json_decref(s->declaration);
     json_decref(s->result);
     mem_free(s->name);

@@ -17,7 +17,8 @@
 #include <stdint.h>
 
 #define SCRIPT_TEXT_MAX ((size_t)1024 * 1024) // a script's text
-#define SCRIPT_TASKS_MAX 4096                 // coroutines of one run at the same time
+#define SCRIPT_TASKS_MAX 16384                // coroutines of one run at the same time
+#define SCRIPT_WIDTH     1000                 // of them in one `parallel` that gives no limit
 #define SCRIPT_DEPTH_MAX 64                   // nesting of a value that crosses the border
 #define SCRIPT_NODES_MAX 200000               // values in one that crosses
 #define SCRIPT_BYTES_MAX ((size_t)16 << 20)   // bytes of text in one that crosses

@@ -21,7 +21,7 @@ struct task {
     lua_State *L;
     int ref;
     char *path;
-    unsigned calls, children;
+    unsigned slot, calls, children;
     struct group *group; // it belongs to; NULL for the first task
     unsigned place;      // in the group, from 1
     uint64_t generation; // of the slot; grows with every call
@@ -42,6 +42,8 @@ struct script {
     struct script_host host;
     VEC(struct task *) tasks;  // by slot; NULL: free
     VEC(uint64_t) generations; // by slot; outlive the tasks
+    unsigned first_free;       // no slot before it is free
+    VEC(struct group *) hungry; // no task of theirs has found room; oldest first
     VEC(unsigned) queue;       // slots that are ready
     size_t queue_head, open_calls;
     int end_line;

@@ -6,6 +6,7 @@
 #include "script/value.h"
 
 #include <stdio.h>
+#include <string.h>
 
 // --- ending ---
 
@@ -37,6 +38,7 @@ static void task_free(struct script *s, unsigned slot)
 {
     struct task *t = s->tasks.items[slot];
     s->tasks.items[slot] = NULL;
+    s->first_free = slot < s->first_free ? slot : s->first_free;
     s->open_calls -= t->open;
     luaL_unref(s->vm.L, LUA_REGISTRYINDEX, t->ref);
     mem_free(t->path);
@@ -57,10 +59,11 @@ void script_make_ready(struct script *s, unsigned slot, int n_args)
 // Takes the function on top of the main stack.
 int script_task_new(struct script *s, char *path_consumed, struct group *group, unsigned place, struct err *err)
 {
-    unsigned slot = 0;
+    unsigned slot = s->first_free;
     while (slot < s->tasks.len && s->tasks.items[slot])
         slot++;
     if (slot >= SCRIPT_TASKS_MAX) {
+        s->first_free = slot;
         mem_free(path_consumed);
         lua_pop(s->vm.L, 1);
         return err_set(err, ERR_LIMIT, "a run has at most %d tasks at the same time; give parallel a limit",
@@ -74,19 +77,13 @@ int script_task_new(struct script *s, char *path_consumed, struct group *group, 
     t->L = lua_newthread(s->vm.L);
     t->ref = luaL_ref(s->vm.L, LUA_REGISTRYINDEX);
     t->path = path_consumed;
+    t->slot = slot;
     t->group = group;
     t->place = place;
     s->tasks.items[slot] = t;
+    s->first_free = slot + 1;
     lua_xmove(s->vm.L, t->L, 1);
     return (int)slot;
-}
-
-static unsigned slot_of(const struct script *s, const struct task *t)
-{
-    for (unsigned i = 0; i < s->tasks.len; i++)
-        if (s->tasks.items[i] == t)
-            return i;
-    must_failed("task of a group", __FILE__, __LINE__);
 }
 
 // Resumes a task with (false, text): the prelude raises it there.
@@ -115,7 +112,7 @@ void script_ready_with_value(struct script *s, unsigned slot, const json_t *answ
 
 static void group_end(struct script *s, struct group *g)
 {
-    unsigned slot = slot_of(s, g->parent);
+    unsigned slot = g->parent->slot;
     if (g->failed) {
         script_ready_with_error(s, slot, g->failure);
     } else {
@@ -137,10 +134,11 @@ static void group_fill(struct script *s, struct group *g)
         lua_remove(L, -2);
         struct err err = {0};
         int slot = script_task_new(s, str_printf("%s.%u", g->parent->path, g->base + i), g, i, &err);
-        if (slot < 0) {
-            g->failed = i;
-            str_set(&g->failure, err.text);
-            break;
+        if (slot < 0) { // there is room when one of them ends, or when somebody else's does
+            g->started--;
+            if (g->live == 0)
+                vec_push(&s->hungry, g);
+            return;
         }
         g->live++;
         lua_pushinteger(s->tasks.items[slot]->L, i);
@@ -150,6 +148,17 @@ static void group_fill(struct script *s, struct group *g)
         group_end(s, g);
 }
 
+static void feed(struct script *s)
+{
+    while (s->hungry.len && s->first_free < SCRIPT_TASKS_MAX) {
+        struct group *g = s->hungry.items[0];
+        memmove(s->hungry.items, s->hungry.items + 1, --s->hungry.len * sizeof(g));
+        group_fill(s, g);
+        if (g->live == 0) // there was no room after all: it is hungry again
+            return;
+    }
+}
+
 // Stack of the task: "parallel", list of functions, width.
 static void start_group(struct script *s, struct task *t)
 {
@@ -157,7 +166,7 @@ static void start_group(struct script *s, struct task *t)
     g->parent = t;
     g->total = (unsigned)lua_rawlen(t->L, 2);
     lua_Integer width = lua_tointeger(t->L, 3);
-    g->width = width > 0 && width < SCRIPT_TASKS_MAX / 2 ? (unsigned)width : SCRIPT_TASKS_MAX / 2;
+    g->width = width <= 0 ? SCRIPT_WIDTH : width < SCRIPT_TASKS_MAX ? (unsigned)width : SCRIPT_TASKS_MAX;
     g->base = t->children;
     t->children += g->total;
     lua_pushvalue(t->L, 2);
@@ -185,6 +194,7 @@ static void child_end(struct script *s, unsigned slot, bool ok)
     task_free(s, slot);
     g->live--;
     group_fill(s, g);
+    feed(s);
 }
 
 // --- calls of the host ---
@@ -195,7 +205,7 @@ static void do_finish(struct script *s, struct task *t)
     lua_settop(t->L, 3);
     if (s->undoing) {
         lua_settop(t->L, 0);
-        script_ready_with_error(s, slot_of(s, t), "finish: the run has ended; a handler of its failure cannot end it again");
+        script_ready_with_error(s, t->slot, "finish: the run has ended; a handler of its failure cannot end it again");
         return;
     }
     const char *outcome = lua_tostring(t->L, 2);
@@ -204,7 +214,7 @@ static void do_finish(struct script *s, struct task *t)
         char text[ERR_TEXT_MAX + 32];
         snprintf(text, sizeof(text), "finish: %s", err.text);
         lua_settop(t->L, 0);
-        script_ready_with_error(s, slot_of(s, t), text);
+        script_ready_with_error(s, t->slot, text);
         return;
     }
     s->end_line = vm_line(t->L);
@@ -319,11 +329,16 @@ void script_pump(struct script *s)
         run_task(s, slot);
     }
     s->pumping = false;
+    if (!script_ended(s) && s->open_calls == 0 && s->hungry.len)
+        script_fail(s, &(struct err){ERR_LIMIT, "every task of the run waits for tasks that find no room; give parallel a limit"});
     must(script_ended(s) || s->open_calls > 0);
 }
 
 void script_tasks_free(struct script *s)
 {
+    while (s->hungry.len)
+        group_free(s, s->hungry.items[--s->hungry.len]);
+    s->first_free = 0;
     for (unsigned i = 0; i < s->tasks.len; i++) {
         struct task *t = s->tasks.items[i];
         // A group is freed once, with its first child that is found.

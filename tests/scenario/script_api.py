@@ -586,6 +586,8 @@ class Undo(Api):
             self.assertEqual(r.end().status, 5)
             result = self.check_undone(r.events[0]["run"], "failed")
             self.assertIn("it went wrong" if how == "fail" else "a mistake", result["reason"])
+            refused = self.baton("resume", r.events[0]["run"], "--again", "--yes")
+            self.assertIn("have undone what it did", refused.err)
 
     def test_when_it_is_cancelled_or_takes_too_long(self):
         r = self.begin(self.flow, "how=wait")
@@ -722,6 +724,75 @@ workflow "top" {
         self.assertEqual(result["how"], "accepted")
         self.assertNotEqual(result["child"], run)
         self.replays(r.events[0]["run"])
+        self.check_nothing_left()
+
+
+WIDE = """
+workflow "wide" {
+  agents = { "echo" },
+  params = { n = { default = 5000 } },
+  run = function(p)
+    local items = {}
+    for i = 1, p.n do items[i] = i end
+    local results = parallel(items, function(i) return stage { agent = "echo", input = { n = i, mark = "did" } } end, 48)
+    local last = stage { agent = "echo", after = { results[1], results[2500], results[p.n] }, input = { all = count(results) } }
+    local sum = 0
+    for i, r in ipairs(results) do
+      assert(r.output.echo.n == i)
+      sum = sum + r.output.echo.n
+    end
+    finish("accepted", { sum = sum, id = last.id, parents = { results[1].id, results[2500].id, results[p.n].id } })
+  end,
+}
+"""
+JOIN = """
+workflow "join" {
+  agents = { "echo" },
+  run = function()
+    local sides = parallel({ 1, 2, 3, 4, 5 }, function(i) return stage { agent = "echo", input = { side = i } } end)
+    local last = stage { agent = "echo", after = sides, input = { join = true } }
+    local ids = {}
+    for i, side in ipairs(sides) do ids[i] = side.id end
+    finish("accepted", { ids = ids, last = last.id })
+  end,
+}
+"""
+
+
+class Wide(Api):
+    def test_a_stage_after_parallel_results_has_them_all(self):
+        r = self.begin(self.workflow("join", JOIN))
+        self.assertEqual(r.end().status, 0)
+        result = self.finished(r.events[0]["run"])
+        handoffs = {h["id"]: h["handoff"] for h in self.baton("handoff", "show", r.events[0]["run"], "--json", status=0).json()}
+        self.assertEqual(handoffs[result["last"]]["parent"], result["ids"])
+        self.assertEqual(len(set(result["ids"])), 5)
+
+    def test_five_thousand_stages_killed_in_the_middle(self):
+        seen = []
+
+        def match(event):
+            seen.append(event) if event.get("event") == "stage_finished" else None
+            return len(seen) >= 1500
+        run = self.killed_at(self.workflow("wide", WIDE), match)
+        done = self.baton("resume", run, "--json", status=0)
+        self.assertEqual(done.lines()[-1]["run"], run)
+        result = self.finished(run)
+        self.assertEqual(result["sum"], 5000 * 5001 // 2)
+        at_work, most = set(), 0
+        for event in self.journal(run):
+            if event["kind"] == "run_resumed":
+                at_work = set()
+            if event["kind"] in ("stage_reserved", "stage_retried"):
+                at_work.add(event["body"]["stage"])
+                most = max(most, len(at_work))
+            if event["kind"] == "stage_finished":
+                at_work.discard(event["body"]["stage"])
+        self.assertLessEqual(most, 48)
+        self.check_paid_once(run, 5001)
+        ended = [line.split()[1] for line in (self.state / "runs" / run / "did").read_text().splitlines() if line.startswith("end")]
+        self.assertGreaterEqual(len(set(ended)), 5000)
+        self.replays(run)
         self.check_nothing_left()
 
 

@@ -410,6 +410,63 @@ static void test_script_params_pass_on_as_input(void **state)
     assert_string_equal(json_str(json_obj(w->calls.items[0].args, "input"), "focus", ""), "all");
 }
 
+// Answers every open call in the order of asking until the script has ended. Gives the most that were open at once.
+static size_t answer_all(struct world *w)
+{
+    size_t most = 0;
+    for (size_t i = 0; i < w->calls.len && script_state(w->s) == SCRIPT_WAITING; i++) {
+        size_t open = script_open_calls(w->s);
+        most = open > most ? open : most;
+        AUTO_JSON json_t *answer = echo(w->calls.items[i].op, w->calls.items[i].args);
+        assert_ok(script_answer(w->s, w->calls.items[i].id, answer, NULL, &w->err), &w->err);
+    }
+    return most;
+}
+
+static void test_script_parallel_of_any_width(void **state)
+{
+    struct world *w = *state;
+    start(w, "workflow 't' { run = function()\n"
+             "  local items, sum = {}, 0\n"
+             "  for i = 1, 30000 do items[i] = i end\n"
+             "  for _, n in ipairs(parallel(items, function(i) now() return i end, 7)) do sum = sum + n end\n"
+             "  for _, n in ipairs(parallel(items, function(i) now() return i end)) do sum = sum + n end\n"
+             "  finish('accepted', { sum = sum }) end }");
+    assert_int_equal(script_open_calls(w->s), 7);
+    assert_int_equal(answer_all(w), SCRIPT_WIDTH);
+    assert_int_equal(json_int(json_obj(script_result(w->s), "result"), "sum", 0), 2 * 450015000);
+}
+
+static void test_script_tasks_without_room_fail(void **state)
+{
+    struct world *w = *state;
+    start(w, "workflow 't' { run = function()\n"
+             "  local items = {}\n"
+             "  for i = 1, 20000 do items[i] = i end\n"
+             "  parallel(items, function(i) parallel { function() now() end } end, 20000) end }");
+    assert_int_equal(script_state(w->s), SCRIPT_FAILED);
+    assert_int_equal(script_error(w->s)->code, ERR_LIMIT);
+}
+
+// More tasks than there is room for wait until others have ended.
+static void test_script_nested_parallel_waits_for_room(void **state)
+{
+    struct world *w = *state;
+    start(w, "workflow 't' { run = function()\n"
+             "  local items, sum = {}, 0\n"
+             "  for i = 1, 1000 do items[i] = i end\n"
+             "  local outer = parallel({ 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20 }, function()\n"
+             "    local own = 0\n"
+             "    for _, n in ipairs(parallel(items, function(i) now() return i end, 1000)) do own = own + n end\n"
+             "    return own\n"
+             "  end)\n"
+             "  for _, n in ipairs(outer) do sum = sum + n end\n"
+             "  finish('accepted', { sum = sum }) end }");
+    assert_in_range(answer_all(w), SCRIPT_WIDTH, SCRIPT_TASKS_MAX);
+    assert_int_equal(script_state(w->s), SCRIPT_DONE);
+    assert_int_equal(json_int(json_obj(script_result(w->s), "result"), "sum", 0), 20 * 500500);
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -424,6 +481,9 @@ int main(void)
         T(test_script_parallel_tasks_have_stable_paths),
         T(test_script_parallel_failure_waits_for_all_and_names_the_first),
         T(test_script_wide_and_nested_parallel),
+        T(test_script_parallel_of_any_width),
+        T(test_script_nested_parallel_waits_for_room),
+        T(test_script_tasks_without_room_fail),
         T(test_script_freed_while_waiting_leaks_nothing),
         T(test_script_params),
         T(test_script_messages_name_the_place_and_what_is_known),
