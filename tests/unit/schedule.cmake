@@ -1,0 +1,1 @@
+baton_test(cron unit SOURCES test_cron.c LINK base cron)
