@@ -5,6 +5,7 @@
 #include "base/str.h"
 #include "base/vec.h"
 #include "door/metrics.h"
+#include "engine/request.h"
 #include "engine/letters.h"
 
 #include <string.h>
@@ -13,7 +14,6 @@
 #define LINE_MAX_BYTES  ((size_t)1 << 20)
 #define QUEUE_MAX_BYTES ((size_t)4 << 20)
 #define CLIENTS_MAX     64
-#define WORDS_MAX       64
 #define LIST_MOST       100
 
 struct client {
@@ -66,17 +66,6 @@ static json_t *refusal_new(const struct control *c, const struct err *err)
     return v;
 }
 
-// Strings of an array as a NULL-terminated list; the strings are borrowed.
-static void words(const json_t *array, const char *list[WORDS_MAX + 1])
-{
-    size_t i, n = 0;
-    json_t *item;
-    json_array_foreach (array, i, item)
-        if (n < WORDS_MAX && json_is_string(item))
-            list[n++] = json_string_value(item);
-    list[n] = NULL;
-}
-
 // --- what can be asked for ---
 
 static int ping(struct client *client, const json_t *request, json_t *answer, struct err *err)
@@ -97,26 +86,12 @@ static int ping(struct client *client, const json_t *request, json_t *answer, st
 static int start(struct client *client, const json_t *request, json_t *answer, struct err *err)
 {
     struct control *c = client->control;
-    const char *agents[WORDS_MAX + 1], *allow[WORDS_MAX + 1], *workflow = NULL, *project = NULL;
-    int r = json_need_str(request, "workflow", "the request", &workflow, err);
-    if (r == 0)
-        r = json_need_str(request, "project", "the request", &project, err);
-    if (r == 0 && project[0] != '/')
-        r = err_set(err, ERR_INVALID, "'project' must be an absolute path");
+    struct request_words words;
+    struct engine_request q;
+    int r = request_read(request, &words, &q, err);
     if (r < 0)
         return r;
-    words(json_list(request, "agents"), agents);
-    words(json_list(request, "allow"), allow);
-    struct engine_request q = {.workflow = workflow,
-                               .project = project,
-                               .params = json_obj(request, "params"),
-                               .params_from_text = json_flag(request, "params_from_text", false),
-                               .agent_dirs = agents,
-                               .operator_rules = allow,
-                               .key = json_str(request, "key", NULL),
-                               .caller = json_str(request, "caller", "control socket"),
-                               .wall_ms = json_int(request, "wall_ms", 0),
-                               .limits = json_obj(request, "limits")};
+    q.caller = q.caller ? q.caller : "control socket";
     char run[STORE_NAME_MAX];
     r = engine_start(c->options.engine, &q, run, err);
     if (r < 0)
@@ -252,6 +227,31 @@ static int approve(struct client *client, const json_t *request, json_t *answer,
     return look(client, run, err);
 }
 
+static int schedules(struct client *client, const json_t *request, json_t *answer, struct err *err)
+{
+    struct control *c = client->control;
+    (void)request;
+    (void)answer;
+    (void)err;
+    c->options.service->look_at_schedules(c->options.user);
+    return 0;
+}
+
+static int trigger(struct client *client, const json_t *request, json_t *answer, struct err *err)
+{
+    struct control *c = client->control;
+    const char *name = NULL;
+    char run[STORE_NAME_MAX];
+    int r = json_need_str(request, "schedule", "the request", &name, err);
+    if (r == 0)
+        r = c->options.service->trigger(c->options.user, name, run, err);
+    if (r < 0)
+        return r;
+    json_put_str(answer, "run", run);
+    json_put_int(answer, "position", (int64_t)engine_queue_position(c->options.engine, run));
+    return 0;
+}
+
 static int replace(struct client *client, const json_t *request, json_t *answer, struct err *err)
 {
     struct control *c = client->control;
@@ -265,8 +265,10 @@ static int replace(struct client *client, const json_t *request, json_t *answer,
 static const struct {
     const char *name;
     int (*fn)(struct client *client, const json_t *request, json_t *answer, struct err *err);
-} OPS[] = {{"ping", ping}, {"start", start}, {"list", list}, {"cancel", cancel}, {"follow", follow}, {"metrics", metrics}, {"workers", workers}, {"replace", replace},
-          {"signal", signal_run}, {"query", query}, {"questions", questions}, {"approve", approve}};
+} OPS[] = {{"ping", ping},         {"start", start},     {"list", list},       {"cancel", cancel},
+           {"signal", signal_run}, {"query", query},     {"questions", questions}, {"approve", approve},
+           {"follow", follow},     {"metrics", metrics}, {"workers", workers}, {"schedules", schedules},
+           {"trigger", trigger},   {"replace", replace}};
 
 static int answer_request(struct client *client, const json_t *request, json_t *answer, struct err *err)
 {

@@ -15,6 +15,8 @@
 //   {"op": "query", "run"}             -> {"ok": true, "values": {name: {"value", "at_ns"}}}
 //   {"op": "questions", "run"}         -> {"ok": true, "questions": [...]}, see engine/letters.h
 //   {"op": "approve", "run", "deny"?, "question"?, "for"?, "by"?, "note"?} -> {"ok": true, "question": {...}}
+//   {"op": "schedules"}   -> {"ok": true}: somebody changed schedules in the journal; they are looked at again
+//   {"op": "trigger", "schedule"} -> {"ok": true, "run", "position"}
 //   {"op": "replace"}     -> {"ok": true, "pid"}: another service takes over; this one drains. The connection ends with the process.
 // A request that cannot be done: {"ok": false, "code": "not_found", "error": "…"}. With "retry": true it can be done in a moment: the
 // service is being replaced. Ask again on a new connection, a start with the same key.
@@ -31,6 +33,8 @@ struct control_service { // what the service itself does
     bool (*draining)(void *user);
     void (*drain)(void *user);
     const struct metrics *(*metrics)(void *user); // up to date
+    void (*look_at_schedules)(void *user);
+    int (*trigger)(void *user, const char *schedule, char ret_run[STORE_NAME_MAX], struct err *err);
 };
 
 struct control_options {

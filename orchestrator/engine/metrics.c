@@ -146,6 +146,12 @@ void metrics_event(struct metrics *m, enum event_kind kind, const json_t *body)
         metrics_add(m, METRIC_RUNS_QUEUED, NULL, NULL, 1);
     } else if (kind == EVENT_RUN_STARTED) {
         metrics_add(m, METRIC_RUNS_STARTED, NULL, NULL, 1);
+    } else if (kind == EVENT_SCHEDULE_FIRED) {
+        metrics_add(m, METRIC_SCHEDULE_TIMES, "fired", NULL, 1);
+    } else if (kind == EVENT_SCHEDULE_SKIPPED) {
+        metrics_add(m, METRIC_SCHEDULE_TIMES, "skipped", NULL, (double)json_int(body, "times", 1));
+    } else if (kind == EVENT_SCHEDULE_FAILED) {
+        metrics_add(m, METRIC_SCHEDULE_TIMES, "failed", NULL, 1);
     } else if (kind == EVENT_RUN_RESUMED) {
         metrics_add(m, METRIC_RUNS_RESUMED, NULL, NULL, 1);
     }

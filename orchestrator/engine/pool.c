@@ -213,14 +213,14 @@ void pool_turn(struct pool *p)
     }
     bus_flush(p->bus);
     p->turning = false;
+    if (p->draining)
+        end_drain(p);
 }
 
 static void turn_is_due(void *user)
 {
     struct pool *p = user;
     pool_turn(p);
-    if (p->draining)
-        end_drain(p);
 }
 
 // --- bus events ---

@@ -116,6 +116,8 @@ static json_t *ask_once_new(const char *state_dir, const char *line, bool *ret_a
 
 json_t *client_ask_new(const char *state_dir, const json_t *request, int64_t patience_ns, struct err *err)
 {
+    struct err own;
+    err = err ? err : &own;
     AUTO_FREE char *text = json_compact(request);
     AUTO_FREE char *line = str_printf("%s\n", text);
     int64_t until = clock_mono_ns() + patience_ns;

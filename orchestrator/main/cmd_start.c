@@ -15,16 +15,10 @@
 
 static void say(const json_t *answer, bool known)
 {
-    const char *run = json_str(answer, "run", "");
-    char position[COMMANDS_ORDINAL_MAX];
-    int64_t at = json_int(answer, "position", 0);
-    commands_ordinal(at, position);
     if (known)
-        printf("%s is there already: a run with this key\n", run);
-    else if (at > 0)
-        printf("%s is queued, %s\n", run, position);
+        printf("%s is there already: a run with this key\n", json_str(answer, "run", ""));
     else
-        printf("%s is at work\n", run);
+        commands_say_started(json_str(answer, "run", ""), json_int(answer, "position", 0));
 }
 
 int cmd_start(const struct cli *cli)

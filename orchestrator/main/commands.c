@@ -55,6 +55,16 @@ void commands_ordinal(int64_t n, char out[COMMANDS_ORDINAL_MAX])
     snprintf(out, COMMANDS_ORDINAL_MAX, "%lld%s", (long long)n, !teen && n % 10 <= 3 ? ENDINGS[n % 10] : "th");
 }
 
+void commands_say_started(const char *run, int64_t position)
+{
+    char ordinal[COMMANDS_ORDINAL_MAX];
+    commands_ordinal(position, ordinal);
+    if (position > 0)
+        printf("%s is queued, %s\n", run, ordinal);
+    else
+        printf("%s is at work\n", run);
+}
+
 void commands_print_json(json_t *value_consumed)
 {
     char *text = json_pretty(value_consumed);

@@ -10,6 +10,13 @@ int cmd_tune(const struct cli *cli);
 int cmd_resume(const struct cli *cli);
 int cmd_start(const struct cli *cli);
 int cmd_metrics(const struct cli *cli);
+int cmd_schedule_add(const struct cli *cli);
+int cmd_schedule_list(const struct cli *cli);
+int cmd_schedule_show(const struct cli *cli);
+int cmd_schedule_remove(const struct cli *cli);
+int cmd_schedule_pause(const struct cli *cli);
+int cmd_schedule_resume(const struct cli *cli);
+int cmd_schedule_trigger(const struct cli *cli);
 int cmd_serve(const struct cli *cli);
 
 int cmd_runs(const struct cli *cli);
@@ -43,5 +50,6 @@ void commands_close(struct places *places, struct store *store);
 int commands_find_run(struct store *store, const char *word, char **ret, struct err *err);
 #define COMMANDS_ORDINAL_MAX 32
 void commands_ordinal(int64_t n, char out[COMMANDS_ORDINAL_MAX]); // 1st, 2nd, 3rd, 11th
+void commands_say_started(const char *run, int64_t position); // "… is queued, 3rd", or at work
 // Prints JSON (consumed) and a newline on standard output.
 void commands_print_json(json_t *value_consumed);

@@ -13,6 +13,7 @@
 #include "main/client.h"
 #include "main/commands.h"
 #include "main/notify.h"
+#include "schedule/schedules.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -35,6 +36,7 @@ struct service {
     struct control *control;
     struct metrics *metrics;
     struct http *http;
+    struct schedules *schedules;
     struct loop_signal *on_int, *on_term;
     struct loop_timer *drain_timer;
     struct loop_stream *before; // the service that is being replaced, until it has ended
@@ -54,10 +56,18 @@ static void on_event(void *user, const char *run, enum event_kind kind, const js
     control_event(s->control, run, kind, body);
 }
 
+static void on_schedule(void *user, const char *run, enum event_kind kind, const json_t *body)
+{
+    struct service *s = user;
+    metrics_event(s->metrics, kind, body);
+    on_event(s, run, kind, body);
+}
+
 static void on_ended(void *user, const char *run, enum run_state state, const json_t *result, const struct err *why)
 {
-    (void)user;
+    struct service *s = user;
     (void)result;
+    schedules_run_ended(s->schedules);
     log_fact(state == RUN_RUNNING ? LOG_ERROR : LOG_INFO, "run_ended", "run", run, "state", run_state_name(state),
              "why", why ? why->text : NULL, NULL);
 }
@@ -151,6 +161,7 @@ static void drain(void *user)
         fprintf(stderr, "baton: %zu stages are at work and have %lld s to end; ^C or SIGTERM again ends at once\n",
                 stages, (long long)(s->options.drain_ns / NS_PER_SEC));
     notify("STOPPING=1");
+    schedules_stop(s->schedules);
     loop_timer_start(s->drain_timer, s->options.drain_ns, 0);
     engine_drain(s->engine, drained, s);
 }
@@ -193,6 +204,19 @@ static void take_up_runs(struct service *s)
     }
     if (engine_admit(s->engine, &err) < 0)
         log_fact(LOG_ERROR, "queue_not_taken_up", "why", err.text, NULL);
+    schedules_begin(s->schedules);
+}
+
+static void look_at_schedules(void *user)
+{
+    struct service *s = user;
+    schedules_changed(s->schedules);
+}
+
+static int trigger(void *user, const char *schedule, char ret_run[STORE_NAME_MAX], struct err *err)
+{
+    struct service *s = user;
+    return schedules_trigger(s->schedules, schedule, ret_run, err);
 }
 
 static void before_answers(void *user, struct loop_stream *stream, char *line, size_t len)
@@ -246,7 +270,11 @@ static int look_before(struct service *s, const char *path, struct err *err)
 
 static int open_control(struct service *s, struct err *err)
 {
-    static const struct control_service SERVICE = {.draining = is_draining, .drain = drain, .metrics = measured};
+    static const struct control_service SERVICE = {.draining = is_draining,
+                                                   .drain = drain,
+                                                   .metrics = measured,
+                                                   .look_at_schedules = look_at_schedules,
+                                                   .trigger = trigger};
     static const struct loop_stream_events EVENTS = {.on_line = before_answers, .on_end = before_ends};
     static const char REPLACE[] = "{\"op\": \"replace\"}\n";
     AUTO_FREE char *path = str_printf("%s/serve.sock", s->places.state);
@@ -292,6 +320,9 @@ static int open_service(struct service *s, struct err *err)
     metrics_set(s->metrics, METRIC_START_TIME, NULL, NULL, (double)clock_wall_ns() / (double)NS_PER_SEC);
     r = engine_new(&options, &s->engine, err);
     if (r == 0)
+        s->schedules = schedules_new(&(struct schedules_options){
+            .loop = s->loop, .store = s->store, .engine = s->engine, .user = s, .event = on_schedule});
+    if (r == 0)
         r = loop_signal_new(s->loop, SIGINT, on_signal, s, &s->on_int, err);
     if (r == 0)
         r = loop_signal_new(s->loop, SIGTERM, on_signal, s, &s->on_term, err);
@@ -302,6 +333,8 @@ static int open_service(struct service *s, struct err *err)
 static void close_service(struct service *s)
 {
     http_free(s->http);
+    schedules_free(s->schedules);
+    s->schedules = NULL;
     engine_free(s->engine);
     control_free(s->control);
     metrics_free(s->metrics);

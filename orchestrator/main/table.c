@@ -26,6 +26,13 @@ static const struct cli_option RUN[] = {{"project", 'p', "DIR", false, "the proj
 static const struct cli_option START[] = {{"project", 'p', "DIR", false, "the project (default: the current folder)"}, REQUEST_OPTIONS,
                                           {"wait", 0, "SECONDS", false, "how long to wait for a service that is not there or is being restarted (default: 10)"},
                                           JSON_OPTION, END};
+static const struct cli_option SCHEDULE[] = {
+    {"project", 'p', "DIR", false, "the project (default: the current folder)"},
+    REQUEST_OPTIONS,
+    {"zone", 0, "ZONE", false, "time zone of the times, e.g. Europe/Berlin (default: the machine's)"},
+    {"overlap", 0, "WHAT", false, "when the run before has not ended: skip (default), queue, or cancel it"},
+    {"catch-up", 0, "WHAT", false, "for times that were missed by more than five minutes: none (default), or once"},
+    END};
 static const struct cli_option TUNE[] = {RUN_OPTIONS};
 static const struct cli_option RESUME[] = {
     {"again", 0, NULL, false, "take up a run that has ended: what failed is executed again"},
@@ -173,6 +180,27 @@ const struct cli_command CLI_COMMANDS[] = {
      EXAMPLES("baton serve", "baton serve --max-runs 8 --log-format json", "baton serve --replace",
               "systemctl --user start baton"),
      cmd_serve},
+    {"schedule add", "NAME CRON WORKFLOW", 3, 3, "begin a workflow at times, by the service",
+     "CRON has five fields: minute, hour, day of month, month, day of week, with names, lists, ranges and steps, or is "
+     "@hourly, @daily, @weekly, @monthly or @yearly. A time that is left out when the clocks go forward comes once, then; one "
+     "that occurs twice comes once. Every time starts one run, however often the service is restarted or killed.",
+     SCHEDULE,
+     EXAMPLES("baton schedule add nightly '30 2 * * MON-FRI' relay --project ~/src/mytool --zone Europe/Berlin",
+              "baton schedule add weekly @weekly review --project . --catch-up once"),
+     cmd_schedule_add},
+    {"schedule list", NULL, 0, 0, "all schedules and their next times", NULL, JSON_ONLY, EXAMPLES("baton schedule list"),
+     cmd_schedule_list},
+    {"schedule show", "NAME", 1, 1, "a schedule, its next times and its last run", NULL, JSON_ONLY,
+     EXAMPLES("baton schedule show nightly"), cmd_schedule_show},
+    {"schedule remove", "NAME", 1, 1, "forget a schedule; its runs stay", NULL, NULL,
+     EXAMPLES("baton schedule remove nightly"), cmd_schedule_remove},
+    {"schedule pause", "NAME", 1, 1, "let a schedule do nothing for a while", NULL, NULL,
+     EXAMPLES("baton schedule pause nightly"), cmd_schedule_pause},
+    {"schedule resume", "NAME", 1, 1, "let a paused schedule go on; what it left out is not caught up", NULL, NULL,
+     EXAMPLES("baton schedule resume nightly"), cmd_schedule_resume},
+    {"schedule trigger", "NAME", 1, 1, "start the run of a schedule now",
+     "Whether it is paused or not, and whatever else of it is at work.", NULL,
+     EXAMPLES("baton schedule trigger nightly"), cmd_schedule_trigger},
     {"metrics", NULL, 0, 0, "what the service measures, in the text format of Prometheus",
      "For a collector, 'baton serve --metrics-listen 9464' serves the same as GET /metrics. The table is "
      "proto/tbl/metrics.def.",

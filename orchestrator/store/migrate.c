@@ -98,6 +98,10 @@ static const char *const STEPS[] = {
     // 4: budgets
     ("CREATE TABLE ledger (id INTEGER PRIMARY KEY, run INTEGER NOT NULL, kind TEXT NOT NULL, reserved INTEGER NOT NULL,"
      " used INTEGER NOT NULL, UNIQUE (run, kind)) STRICT"),
+    // 5: schedules
+    ("CREATE TABLE schedules (n INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, cron TEXT NOT NULL, zone TEXT NOT NULL,"
+     " request TEXT NOT NULL, overlap TEXT NOT NULL, catch_up TEXT NOT NULL, paused INTEGER NOT NULL,"
+     " created INTEGER NOT NULL, handled INTEGER NOT NULL, pending INTEGER, last_run TEXT, last INTEGER) STRICT;"),
 };
 
 static int pragma_int(struct store *s, const char *sql, int64_t *ret, struct err *err)

@@ -201,6 +201,24 @@ int store_inbox_put(struct store *s, const char *run, const char *kind, const js
 // [{id, kind, at_ns, body}]
 json_t *store_inbox_list_new(struct store *s, const char *run, int64_t since, struct err *err);
 
+// --- schedules: what is to be started when ---
+struct store_schedule {
+    const char *name; // as a run's id
+    const char *cron, *zone, *overlap, *catch_up;
+    const json_t *request; // of the start
+};
+int store_schedule_add(struct store *s, const struct store_schedule *schedule, struct err *err); // ERR_EXISTS: the name is taken
+// By name: {name, cron, zone, request, overlap, catch_up, paused (0, 1), created_ns, handled_ns (times up to this one were dealt
+// with), pending_ns (a time that waits for the run before, or null), last_run, last_ns}.
+json_t *store_schedule_list_new(struct store *s, struct err *err);
+json_t *store_schedule_get_new(struct store *s, const char *name, struct err *err);
+int store_schedule_remove(struct store *s, const char *name, struct err *err);
+int store_schedule_pause(struct store *s, const char *name, bool paused, struct err *err);
+// created_ns tells a schedule from another one of its name. One that is gone is no failure. pending_ns 0: none.
+int store_schedule_handled(struct store *s, const char *name, int64_t created_ns, int64_t handled_ns, int64_t pending_ns,
+                           struct err *err);
+int store_schedule_fired(struct store *s, const char *name, int64_t created_ns, const char *run, struct err *err);
+
 // --- artifacts: content-addressed, durable before the call returns, stored once however often they are put ---
 int store_artifact_put(struct store *s, const void *data, size_t len, char ret_hash[HASH_TEXT], struct err *err);
 int store_artifact_put_file(struct store *s, const char *path, char ret_hash[HASH_TEXT], int64_t *ret_bytes,
