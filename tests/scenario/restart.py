@@ -1,4 +1,5 @@
 """The end of a service and the beginning of the next: stages at work may end, nobody is refused, no run is lost, nothing is done twice."""
+import contextlib
 import signal
 import threading
 import uuid
@@ -112,11 +113,8 @@ class Restart(ServiceScenario):
 
             def asked(request=request):
                 try:
-                    client = Client(self.path)
-                    try:
+                    with contextlib.closing(Client(self.path)) as client:
                         answer = client.ask(request)
-                    finally:
-                        client.close()
                 except OSError:
                     return None
                 if answer and not answer["ok"] and not answer.get("retry"):

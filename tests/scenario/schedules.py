@@ -81,7 +81,7 @@ class Schedules(ServiceScenario):
         for name in ("skip", "queue", "cancel"):  # the run before is one that somebody triggered
             out = self.baton("schedule", "trigger", name, status=0).out
             first[name] = out.split()[0]
-            self.at_work(first[name])
+            wait_for(lambda name=name: self.record(first[name])["state"] == "running", "it is at work")
         self.sql("UPDATE schedules SET cron = ?", EVERY)
         self.look_back(61)
         self.again(client)

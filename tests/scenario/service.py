@@ -25,7 +25,11 @@ class Client:
 
     def __init__(self, path):
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.socket.connect(str(path))  # blocking: with a timeout it would fail at once while the queue of the door is full
+        try:
+            self.socket.connect(str(path))  # blocking: with a timeout it would fail at once while the queue of the door is full
+        except OSError:
+            self.socket.close()
+            raise
         self.socket.settimeout(support.DEADLINE)
         self.file = self.socket.makefile("rb")
 
