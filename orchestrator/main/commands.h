@@ -17,6 +17,7 @@ int cmd_schedule_remove(const struct cli *cli);
 int cmd_schedule_pause(const struct cli *cli);
 int cmd_schedule_resume(const struct cli *cli);
 int cmd_schedule_trigger(const struct cli *cli);
+int cmd_top(const struct cli *cli);
 int cmd_serve(const struct cli *cli);
 
 int cmd_runs(const struct cli *cli);

@@ -51,6 +51,10 @@ static const struct cli_option LOGS[] = {{"follow", 'f', NULL, false, "wait for 
 static const struct cli_option EVENTS[] = {{"follow", 'f', NULL, false, "wait for more (of a run: until it has ended)"},
                                            {"since", 0, "ID", false, "only those behind this one; 'now': only those to come"},
                                            {"kind", 0, "KIND", true, "only of this kind: run_finished, 'stage_*'"}, JSON_OPTION, END};
+static const struct cli_option TOP[] = {{"once", 0, NULL, false, "look once and end"},
+                                        {"interval", 0, "SECONDS", false, "time between two looks (default: 1)"},
+                                        {"json", 0, NULL, false, "every look as one JSON line"},
+                                        END};
 static const struct cli_option CANCEL[] = {{"reason", 0, "TEXT", false, "why, for the record"}, END};
 static const struct cli_option APPROVE[] = {{"deny", 0, NULL, false, "say no"}, {"note", 0, "TEXT", false, "why, for the record"},
                                             {"for", 0, "SUBJECT", false, "what you looked at: refused when the question is about something else"},
@@ -125,6 +129,10 @@ const struct cli_command CLI_COMMANDS[] = {
      "Prints the final hash: two machines that print the same one agree on the run. Exit status 1 when a decision "
      "differs.",
      REPLAY, EXAMPLES("baton replay run.baton", "baton replay run.baton --script workflows/relay.lua"), cmd_replay},
+    {"top", NULL, 0, 0, "what is at work now: runs, their stages, the queue, workers and their tools",
+     "Refreshes in place on a terminal, until ^C. Without a service it shows the runs of other processes. The CPU time and "
+     "memory of a worker are those of its tools, too.",
+     TOP, EXAMPLES("baton top", "baton top --once --json"), cmd_top},
     {"events", "[RUN]", 0, 1, "what happened in the state folder: all runs, and the service",
      "Every event has an id, and ids grow: whoever goes on with --since behind the last one it has seen misses and "
      "repeats none, whatever was restarted meanwhile. "

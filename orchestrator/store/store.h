@@ -101,6 +101,8 @@ int store_run_cancel_requested(struct store *s, const char *id, char ret_reason[
 json_t *store_queue_new(struct store *s, struct err *err);
 // Projects with runs in the queue: [{project, runs (at work, of whatever process), started_ns (of the latest, or null)}].
 json_t *store_busy_projects_new(struct store *s, struct err *err);
+// Stages that are reserved or at work: [{run, seq, agent, mode, attempt, created_ns, dispatched_ns (or null), worker (pid, or null)}].
+json_t *store_stages_at_work_new(struct store *s, int limit, struct err *err);
 bool store_run_key_known(struct store *s, const char *key); // some run has this idempotency key
 
 // --- ownership of a run: held until released or until the process dies. ERR_CONFLICT: a live process has it; the text

@@ -1,6 +1,11 @@
 """What can be seen of a service and its runs: events and their order, log lines."""
+import fcntl
 import json
+import os
+import pty
 import signal
+import struct
+import termios
 
 import support
 from service import ServiceScenario
@@ -81,6 +86,68 @@ class Watch(ServiceScenario):
         self.assertNotIn("service_started", done.err)
         for bad in (["--log-format", "xml"], ["--log-level", "loud"], ["--max-runs", "0"], ["--drain", "-1"], ["--max-queue", "x"]):
             self.assertEqual(self.baton("serve", *bad).status, 2, bad)
+
+
+    def look(self):
+        return json.loads(self.baton("top", "--once", "--json", status=0).out)
+
+    def test_top(self):
+        nothing = self.look()
+        self.assertEqual((nothing["service"], nothing["runs"], nothing["workers"]), (None, [], []))
+        self.assertIn("no service", self.baton("top", status=0).out)
+        service = self.serve("--max-runs", "1")
+        client = self.client()
+        first = self.begin(client)
+        self.at_work(first)
+        queued = [self.begin(client) for _ in range(2)]
+        own = self.start("run", self.wait, "--project", self.project, "--json")
+        other = own.wait_event(lambda e: e.get("event") == "run_started")["run"]
+        self.at_work(other)
+        look = self.look()
+        self.assertEqual((look["service"]["pid"], look["service"]["queued"], look["service"]["max_runs"]), (service.pid, 2, 1))
+        self.assertEqual(set(look["service"]["rates"]), {"runs_per_min", "stages_per_s", "commits_per_s"})
+        self.assertGreater(look["journal_bytes"], 10000)
+        rows = {r["run"]: r for r in look["runs"]}
+        self.assertEqual([r["run"] for r in look["runs"]][2:], queued, "runs at work come first, then the queue")
+        self.assertEqual([rows[q]["position"] for q in queued], [1, 2])
+        workers = {w["pid"]: w for w in look["workers"]}
+        for run in (first, other):
+            self.assertEqual((rows[run]["state"], rows[run]["stage"], rows[run]["agent"]), ("running", 2, "echo"))
+            self.assertGreaterEqual(rows[run]["stage_elapsed_ms"], 0)
+            worker = workers[rows[run]["worker"]]
+            self.assertEqual((worker["run"], worker["program"]), (run, "baton-agent-echo"))
+            self.assertGreater(worker["rss_bytes"], 100000)
+            self.assertIsInstance(worker["cpu_pct"], float)
+        text = self.baton("top", "--once", status=0).out
+        for expected in (f"service {service.pid}", "queued, 2nd", "2 echo (echo)", "baton-agent-echo", "stages/s"):
+            self.assertIn(expected, text)
+        self.refreshes_in_place(first)
+        self.baton("cancel", other, status=0)
+        own.end()
+        for run in [*queued, first]:
+            self.assertTrue(client.ask({"op": "cancel", "run": run})["ok"])
+        wait_for(lambda: client.ask({"op": "ping"})["runs"] == 0, "the runs are closed")
+        self.stop(service)
+        for bad in ("0", "x", "-1"):
+            self.assertEqual(self.baton("top", "--interval", bad).status, 2)
+
+    def refreshes_in_place(self, run):
+        """On a terminal of 60 columns and 12 lines: whole frames, each from the upper left corner, no line longer than the terminal."""
+        pid, terminal = pty.fork()
+        if pid == 0:
+            os.execve(support.BATON, [support.BATON, "top"], {**self.env, "TERM": "xterm"})
+        fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 12, 60, 0, 0))
+        seen = b""
+        while seen.count(b"\x1b[H") < 4:
+            seen += os.read(terminal, 65536)
+        os.kill(pid, signal.SIGINT)
+        os.waitpid(pid, 0)
+        os.close(terminal)
+        frame = seen.split(b"\x1b[H")[-2].decode()
+        self.assertIn(run, frame)
+        lines = frame.replace("\x1b[K", "").replace("\x1b[J", "").split("\r\n")
+        self.assertLessEqual(len(lines), 12)
+        self.assertLessEqual(max(map(len, lines)), 60)
 
 
 if __name__ == "__main__":
