@@ -104,6 +104,7 @@ static void ask_stage(struct plan *p, uint64_t call, const json_t *args, json_t 
                *worker = json_str(p->workers, role ? role : "", NULL);
     bool known = worker && past_asks(p->of->past, args, worker, &asked);
     AUTO_JSON json_t *parents = asked.parents;
+    (void)parents; // only to be let go of
     if (!known || (pool_role_needs_project(role) && !p->of->past->base)) {
         begins(p, call, args, &asked, NULL,
                gets_unknown(p, args) ? "it gets a new result" : "no stage of its kind was finished");
