@@ -4,12 +4,13 @@
 //   {"op": "ping"}        -> {"ok": true, "pid", "version", "runs" (at work or asleep), "queued", "max_runs", "stages",
 //   "draining"}
 //   {"op": "start", "workflow", "project", "params"?, "params_from_text"?, "key"?, "agents"?, "allow"?, "wall_ms"?,
-//   "limits"?: {name: number or text}, "caller"?}
+//   "limits"?: {name: number or text}, "notify"?: [url], "caller"?}
 //                         -> {"ok": true, "run", "existing": bool, "position": 0 at work, 1 the next of the queue, …}
 //   {"op": "list"}        -> {"ok": true, "runs": [...]}; those in the queue have "position"
 //   {"op": "cancel", "run", "reason"?} -> {"ok": true}
 //   {"op": "follow", "run"?}           -> {"ok": true}, then one line per event
-//   {"op": "metrics", "format"?} -> {"ok": true, "text": the text format of Prometheus}; with "format": "json", "metrics": [...]
+//   {"op": "metrics", "format"?} -> {"ok": true, "text": the text format of Prometheus}; with "format": "json",
+//   "metrics": [...]
 //   {"op": "workers"}     -> {"ok": true, "workers": [{"role", "program", "pid", "ready"}]}
 //   {"op": "signal", "run", "name", "value"?, "by"?} -> {"ok": true}
 //   {"op": "query", "run"}             -> {"ok": true, "values": {name: {"value", "at_ns"}}}

@@ -11,11 +11,13 @@
 #include "engine/batch.h"
 #include "engine/catalog.h"
 #include "engine/deliver.h"
+#include "engine/outbox.h"
 #include "engine/parking.h"
 #include "engine/pool.h"
 #include "engine/reopen.h"
 #include "engine/run.h"
 #include "engine/starting.h"
+#include "loop/http.h"
 #include "script/script.h"
 
 #include <stdio.h>
@@ -42,6 +44,7 @@ struct engine {
     bool draining;
     bool held; // starts wait for engine_release to be on disk
     VEC(struct run *) runs;
+    struct outbox *outbox;
     struct deliver deliver;
     uint64_t last_serial;
     VEC(struct run *) ended; // to be freed when nobody is inside them any more
@@ -97,6 +100,8 @@ static void on_ended(void *user, struct run *run, enum run_state state, const js
     map_remove(&e->deliver.runs, run_serial(run));
     vec_push(&e->ended, run);
     loop_timer_start(e->bury_timer, 0, 0);
+    if (state != RUN_RUNNING)
+        outbox_look(e->outbox);
     if (e->runs.len == 0 && parking_count(e->parking) == 0) {
         loop_timer_stop(e->look_timer);
         e->look_on = false;
@@ -171,6 +176,7 @@ int engine_new(const struct engine_options *options, struct engine **ret, struct
     e->data_dir = str_dup(options->data_dir);
     e->look_timer = loop_timer_new(options->loop, look_around, e);
     e->bury_timer = loop_timer_new(options->loop, bury, e);
+    e->outbox = outbox_new(options->loop, options->store);
     e->admit_timer = loop_timer_new(options->loop, admit, e);
     e->admission = admission_new(options->store, options->most_running, options->most_queued);
     e->admits = options->most_running == 0;
@@ -207,6 +213,7 @@ struct engine *engine_free(struct engine *e)
     vec_free(&e->ended);
     loop_timer_close(e->look_timer);
     loop_timer_close(e->bury_timer);
+    outbox_free(e->outbox);
     loop_timer_close(e->admit_timer);
     admission_free(e->admission);
     parking_free(e->parking);
@@ -218,6 +225,11 @@ struct engine *engine_free(struct engine *e)
     mem_free(e->data_dir);
     mem_free(e);
     return NULL;
+}
+
+size_t engine_effects_under_way(const struct engine *e)
+{
+    return outbox_under_way(e->outbox);
 }
 
 size_t engine_run_count(const struct engine *e)
@@ -471,6 +483,14 @@ static int gather(struct engine *e, const struct engine_request *q, struct parts
     for (const char *const *rule = q->operator_rules; rule && *rule; rule++)
         json_add_str(rules, *rule);
     json_put(p->options, "operator_rules", rules);
+    json_t *notify = json_array();
+    for (const char *const *url = q->notify; url && *url && r == 0; url++) {
+        r = loop_http_check_url(*url, err);
+        json_add_str(notify, *url);
+    }
+    if (json_array_size(notify))
+        json_put(p->options, "notify", json_incref(notify));
+    json_decref(notify);
     if (p->folder)
         json_put_str(p->options, "folder", p->folder);
     return r;

@@ -40,6 +40,7 @@ struct engine_request {
     const char *key;                  // idempotency key, may be NULL
     const char *caller;               // who asks, may be NULL
     int64_t wall_ms;                  // from its admission on; 0: no limit
+    const char *const *notify;        // addresses that are told of its end (engine/outbox.h); may be NULL
     const json_t *limits;             // {name: number or text} (tbl/budgets.def), NULL: those of the workflow alone
 };
 
@@ -69,6 +70,7 @@ int engine_resume(struct engine *engine, const char *run, struct err *err);
 int engine_cancel(struct engine *engine, const char *run, const char *reason, struct err *err); // of this process
 // Something was put into the inbox of this run: it is on disk when this returns 0, and was looked at when this process has the run.
 int engine_look(struct engine *engine, const char *run, struct err *err);
+size_t engine_effects_under_way(const struct engine *engine); // notifications that are being delivered now
 size_t engine_run_count(const struct engine *engine); // those at work and asleep, not those in the queue
 
 // --- the queue ---

@@ -23,6 +23,7 @@ int request_read(const json_t *json, struct request_words *words, struct engine_
         return r;
     read_words(json_list(json, "agents"), words->agents);
     read_words(json_list(json, "allow"), words->allow);
+    read_words(json_list(json, "notify"), words->notify);
     *ret = (struct engine_request){.workflow = workflow,
                                    .project = project,
                                    .params = json_obj(json, "params"),
@@ -32,6 +33,7 @@ int request_read(const json_t *json, struct request_words *words, struct engine_
                                    .key = json_str(json, "key", NULL),
                                    .caller = json_str(json, "caller", NULL),
                                    .wall_ms = json_int(json, "wall_ms", 0),
-                                   .limits = json_obj(json, "limits")};
+                                   .limits = json_obj(json, "limits"),
+                                   .notify = words->notify};
     return 0;
 }

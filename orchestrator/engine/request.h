@@ -8,7 +8,7 @@
 #define REQUEST_WORDS_MAX 64
 
 struct request_words { // what the request points to beside the JSON
-    const char *agents[REQUEST_WORDS_MAX + 1], *allow[REQUEST_WORDS_MAX + 1];
+    const char *agents[REQUEST_WORDS_MAX + 1], *allow[REQUEST_WORDS_MAX + 1], *notify[REQUEST_WORDS_MAX + 1];
 };
 
 // Borrows from json and words. ERR_INVALID names the member.

@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "engine/outbox.h"
 #include "report/report.h"
 
 #include <stdio.h>
@@ -67,6 +68,10 @@ void run_put_end(struct run *run, void *arg)
     if (run->end_state == RUN_CONTINUED && continue_put(run, result, &run->failure) < 0)
         return;
     if (store_run_set_state(run->env.store, run->id, run->end_state, result, &run->failure) < 0)
+        return;
+    const json_t *urls = json_list(json_obj(run->record, "options"), "notify");
+    if (urls &&
+        outbox_put_end(run->env.store, run->record, run_state_name(run->end_state), result, urls, &run->failure) < 0)
         return;
     json_t *body = json_object();
     json_put_str(body, "state", run_state_name(run->end_state));

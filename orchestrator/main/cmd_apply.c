@@ -6,6 +6,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "engine/outbox.h"
 #include "loop/loop.h"
 
 #include <string.h>
@@ -85,7 +86,9 @@ static int apply_patch(const char *project, const json_t *facts, const char *run
     AUTO_FREE char *path = path_join(run_dir, "changes.patch");
     if (GIT(json_str(facts, "repository", "."), &patch, err, "diff", json_str(facts, "base", ""), json_str(facts, "branch", "")) != 0)
         return err_wrap(err, "cannot read the changes");
-    int r = file_write(path, patch, strlen(patch), false, err);
+    int r = file_make_dirs(run_dir, err);
+    if (r == 0)
+        r = file_write(path, patch, strlen(patch), false, err);
     if (r < 0)
         return r;
     if (GIT(project, NULL, err, "apply", "--check", path) != 0)
@@ -102,6 +105,35 @@ static int not_accepted(const char *run, const char *state, const char *branch, 
                 "run '%s' is '%s': what it kept is on the branch '%s'; look at it, and merge it by hand if you want it",
                 run, state, branch);
     return -(int)err->code;
+}
+
+// Whether the project has the changes: the facts say so, whatever was written down about it.
+static bool is_applied(const char *project, const json_t *facts, const char *run_dir)
+{
+    struct err ignored;
+    AUTO_FREE char *missing = NULL, *path = path_join(run_dir, "changes.patch");
+    const char *branch = json_str(facts, "branch", ""), *base = json_str(facts, "base", "");
+    if (json_flag(facts, "own_copy", false))
+        return file_exists(path) && GIT(project, NULL, &ignored, "apply", "--check", "--reverse", path) == 0;
+    // A commit that is there with the same change under another name has a '-' before it.
+    return GIT(project, &missing, &ignored, "cherry", "HEAD", branch, base) == 0 && *missing != '+' &&
+           !strstr(missing, "\n+");
+}
+
+// The outbox has it before and after: when this dies in between, the next call sees what was done.
+static int apply_once(struct store *store, const char *run, const char *project, const json_t *facts,
+                      const char *run_dir, struct err *err)
+{
+    AUTO_FREE char *key = str_printf("%s-apply", run);
+    if (is_applied(project, facts, run_dir)) {
+        printf("run '%s' is applied to %s already\n", run, project);
+        return outbox_note_done(store, run, key, err);
+    }
+    int r = store_outbox_put(store, run, key, OUTBOX_APPLY, project, "", err);
+    if (r >= 0)
+        r = json_flag(facts, "own_copy", false) ? apply_patch(project, facts, run_dir, err)
+                                                : apply_branch(project, facts, err);
+    return r < 0 ? r : outbox_note_done(store, run, key, err) < 0 ? -(int)err->code : 1;
 }
 
 static int apply(struct store *store, const char *run, struct err *err)
@@ -122,10 +154,10 @@ static int apply(struct store *store, const char *run, struct err *err)
     AUTO_FREE char *range = str_printf("%s..%s", json_str(facts, "base", ""), json_str(facts, "branch", ""));
     if (GIT(json_str(facts, "repository", "."), &log, &ignored, "log", "--oneline", range) != 0 || !*log)
         return err_set(err, ERR_STATE, "run '%s' kept no change: there is nothing to apply", run);
-    int r = json_flag(facts, "own_copy", false) ? apply_patch(project, facts, dir, err) : apply_branch(project, facts, err);
-    if (r == 0)
+    int r = apply_once(store, run, project, facts, dir, err);
+    if (r == 1)
         printf("applied to %s\n%s", project, log);
-    return r;
+    return r < 0 ? r : 0;
 }
 
 int cmd_apply(const struct cli *cli)

@@ -114,6 +114,22 @@ static int open_session(struct session *s, const char *project, bool json, bool 
     return 0;
 }
 
+// One attempt for those who want to know of the end; further ones are made by whoever runs next.
+static void wait_for_effects(struct session *s)
+{
+    commands_wait_for_effects(s->engine, s->loop);
+    AUTO_JSON json_t *entries = store_outbox_list_new(s->store, s->run, NULL);
+    size_t i;
+    json_t *entry;
+    json_array_foreach (entries, i, entry)
+        if (!str_eq(json_str(entry, "state", ""), "done"))
+            fprintf(stderr, "baton: a notification was not taken (%s)%s\n",
+                    json_str(entry, "error", "there was no time for an attempt"),
+                    str_eq(json_str(entry, "state", ""), "failed")
+                        ? ", and is given up"
+                        : "; it is tried again by the next baton, or now with: baton outbox --deliver");
+}
+
 // Runs the loop until the run has ended or somebody interrupts.
 static int wait_for_end(struct session *s)
 {
@@ -126,6 +142,7 @@ static int wait_for_end(struct session *s)
         fprintf(stderr, "baton: run %s is not finished; nothing that is done is lost. Continue with: baton resume %s\n", s->run, s->run);
         return s->interrupted ? 130 : err_exit_status(s->why.code);
     }
+    wait_for_effects(s);
     return run_state_exit_status(s->state);
 }
 

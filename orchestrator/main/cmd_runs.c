@@ -87,8 +87,10 @@ int cmd_runs(const struct cli *cli)
     }
     size_t i;
     json_t *run;
-    json_array_foreach (runs, i, run)
+    json_array_foreach (runs, i, run) {
         json_put_flag(run, "interrupted", store_run_interrupted(o.store, run));
+        json_object_del(json_obj(run, "options"), "notify"); // addresses may have secrets in them
+    }
     put_positions(o.store, runs);
     if (cli_flag(cli, "json")) {
         commands_print_json(runs);
@@ -202,6 +204,8 @@ static int close_here(const struct opened *o, struct err *err)
         r = engine_resume(engine, o->run, err);
     if (r == 0 && engine_run_count(engine) > 0)
         loop_run(loop);
+    if (r == 0)
+        commands_wait_for_effects(engine, loop);
     engine_free(engine);
     loop_free(loop);
     return r;

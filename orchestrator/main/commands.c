@@ -1,10 +1,21 @@
 #include "main/commands.h"
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "engine/engine.h"
+#include "loop/loop.h"
 
 #include <stdio.h>
 #include <string.h>
+
+#define EFFECTS_NS (12 * NS_PER_SEC)
+#define WAKE_NS    (100 * NS_PER_MS)
+
+static void wake_up(void *user)
+{
+    (void)user;
+}
 
 int commands_open(struct places *places, struct store **ret, struct err *err)
 {
@@ -71,4 +82,14 @@ void commands_print_json(json_t *value_consumed)
     fputs(text, stdout);
     mem_free(text);
     json_decref(value_consumed);
+}
+
+void commands_wait_for_effects(struct engine *engine, struct loop *loop)
+{
+    int64_t end = clock_mono_ns() + EFFECTS_NS;
+    struct loop_timer *timer = loop_timer_new(loop, wake_up, NULL); // so that a turn of the loop ends
+    loop_timer_start(timer, WAKE_NS, WAKE_NS);
+    while (engine_effects_under_way(engine) && clock_mono_ns() < end)
+        loop_run_once(loop);
+    loop_timer_close(timer);
 }

@@ -29,6 +29,7 @@ int cmd_approve(const struct cli *cli);
 int cmd_signal(const struct cli *cli);
 int cmd_query(const struct cli *cli);
 int cmd_apply(const struct cli *cli);
+int cmd_outbox(const struct cli *cli);
 int cmd_report(const struct cli *cli);
 int cmd_export(const struct cli *cli);
 int cmd_replay(const struct cli *cli);
@@ -52,5 +53,9 @@ int commands_find_run(struct store *store, const char *word, char **ret, struct 
 #define COMMANDS_ORDINAL_MAX 32
 void commands_ordinal(int64_t n, char out[COMMANDS_ORDINAL_MAX]); // 1st, 2nd, 3rd, 11th
 void commands_say_started(const char *run, int64_t position); // "… is queued, 3rd", or at work
+// Until no notification is being delivered: a bit more than one attempt takes at most.
+struct engine;
+struct loop;
+void commands_wait_for_effects(struct engine *engine, struct loop *loop);
 // Prints JSON (consumed) and a newline on standard output.
 void commands_print_json(json_t *value_consumed);

@@ -5,6 +5,7 @@
 #include "base/str.h"
 #include "base/vec.h"
 #include "budget/budget.h"
+#include "loop/http.h"
 #include "policy/policy.h"
 
 #include <string.h>
@@ -43,6 +44,14 @@ static int check_bench(const struct cli *cli, struct err *err)
     return quote ? err_set(err, ERR_INVALID, "--bench '%s': the quote %c is not closed", bench, quote) : 0;
 }
 
+static int check_urls(const struct cli *cli, struct err *err)
+{
+    int r = 0;
+    for (const char *const *url = cli_values(cli, "notify"); *url && r == 0; url++)
+        r = loop_http_check_url(*url, err);
+    return r < 0 ? err_wrap(err, "--notify") : 0;
+}
+
 static int check_rules(const struct cli *cli, struct err *err)
 {
     for (const char *const *rule = cli_values(cli, "allow"); *rule; rule++) {
@@ -57,7 +66,7 @@ static int check_rules(const struct cli *cli, struct err *err)
 static json_t *params_of(const struct cli *cli, struct err *err)
 {
     if (check_number(cli, "budget", BUDGET_MOST, err) < 0 || check_number(cli, "max-rounds", ROUNDS_MOST, err) < 0 ||
-        check_bench(cli, err) < 0 || check_rules(cli, err) < 0)
+        check_bench(cli, err) < 0 || check_rules(cli, err) < 0 || check_urls(cli, err) < 0)
         return NULL;
     static const struct {
         const char *option, *param;
@@ -159,7 +168,8 @@ int run_request_read(const struct cli *cli, const char *workflow, const char *pr
                                            .key = cli_value(cli, "key", NULL),
                                            .caller = "command line",
                                            .wall_ms = wall,
-                                           .limits = ret->limits};
+                                           .limits = ret->limits,
+                                           .notify = cli_values(cli, "notify")};
     return 0;
 }
 
@@ -194,6 +204,10 @@ json_t *run_request_message_new(const struct run_request *request, struct err *e
         add_path(agents, *dir);
     for (const char *const *rule = q->operator_rules; rule && *rule; rule++)
         json_add_str(allow, *rule);
+    json_t *notify = json_array();
+    for (const char *const *url = q->notify; url && *url; url++)
+        json_add_str(notify, *url);
+    json_put(message, "notify", notify);
     json_put_str(message, "op", "start");
     json_put_str(message, "workflow", workflow ? workflow : q->workflow);
     json_put_str(message, "project", project);

@@ -5,6 +5,8 @@
 #include "base/str.h"
 #include "budget/budget.h"
 #include "engine/letters.h"
+#include "engine/outbox.h"
+#include "loop/http.h"
 #include "main/commands.h"
 
 #include <stdio.h>
@@ -84,8 +86,41 @@ static void print_letters(const json_t *model)
     }
 }
 
+// Addresses may have secrets in them: their places are enough here.
+static json_t *effects_new(struct store *store, const char *run)
+{
+    AUTO_JSON json_t *entries = store_outbox_list_new(store, run, NULL);
+    json_t *list = json_array();
+    size_t i;
+    json_t *entry;
+    json_array_foreach (entries, i, entry) {
+        static const char *const SAME[] = {"kind", "key", "state", "attempts", "error"};
+        json_t *row = json_object();
+        bool is_url = str_eq(json_str(entry, "kind", ""), OUTBOX_NOTIFY);
+        AUTO_FREE char *place =
+            is_url ? loop_http_place(json_str(entry, "target", "")) : str_dup(json_str(entry, "target", ""));
+        for (size_t k = 0; k < ARRAY_LEN(SAME); k++)
+            json_put(row, SAME[k], json_incref(json_object_get(entry, SAME[k])));
+        json_put_str(row, "place", place);
+        json_array_append_new(list, row);
+    }
+    return list;
+}
+
+static void print_effects(const json_t *model)
+{
+    size_t i;
+    json_t *e;
+    json_array_foreach (json_list(model, "effects"), i, e) {
+        const char *error = str_eq(json_str(e, "state", ""), "done") ? NULL : json_str(e, "error", NULL);
+        printf("%-8s %s: %s%s%s\n", json_str(e, "kind", ""), json_str(e, "place", ""), json_str(e, "state", ""),
+               error ? ", " : "", error ? error : "");
+    }
+}
+
 void shown_put(struct store *store, const char *run, json_t *model)
 {
+    json_put(model, "effects", effects_new(store, run));
     AUTO_JSON json_t *record = store_run_get_new(store, run, NULL);
     json_put_str(model, "parent", json_str(record, "parent", NULL));
     json_put_str(model, "continued_from", json_str(json_obj(record, "options"), "continued_from", NULL));
@@ -114,6 +149,7 @@ void shown_print(const json_t *model)
         printf("runs below it\n");
     print_children(json_list(model, "children"), 0);
     print_letters(model);
+    print_effects(model);
 }
 
 void shown_print_budget(const json_t *model)

@@ -14,8 +14,9 @@
         {"param", 0, "NAME=VALUE", true, "any parameter of the workflow"},                                             \
         {"key", 0, "KEY", false, "idempotency key: a second call with it starts nothing"},                             \
         {"timeout", 0, "MINUTES", false, "end the run after that time"},                                               \
+        {"limit", 0, "NAME=VALUE", true, "a wall: stages=20, fix_rounds=3, money=2.50, tokens=200k, processes=64 …"},  \
     {                                                                                                                  \
-        "limit", 0, "NAME=VALUE", true, "a wall: stages=20, fix_rounds=3, money=2.50, tokens=200k, processes=64 …"   \
+        "notify", 0, "URL", true, "POST a JSON object there when the run ends (http or https)"                         \
     }
 
 #define RUN_OPTIONS                                                                                                    \
@@ -55,6 +56,7 @@ static const struct cli_option TOP[] = {{"once", 0, NULL, false, "look once and 
                                         {"interval", 0, "SECONDS", false, "time between two looks (default: 1)"},
                                         {"json", 0, NULL, false, "every look as one JSON line"},
                                         END};
+static const struct cli_option OUTBOX[] = {{"deliver", 0, NULL, false, "try those that wait now"}, JSON_OPTION, END};
 static const struct cli_option CANCEL[] = {{"reason", 0, "TEXT", false, "why, for the record"}, END};
 static const struct cli_option APPROVE[] = {{"deny", 0, NULL, false, "say no"}, {"note", 0, "TEXT", false, "why, for the record"},
                                             {"for", 0, "SUBJECT", false, "what you looked at: refused when the question is about something else"},
@@ -116,6 +118,11 @@ const struct cli_command CLI_COMMANDS[] = {
      cmd_resume},
     {"apply", "RUN", 1, 1, "bring the accepted changes of a run into the project",
      "Refuses when the project has uncommitted changes.", NULL, EXAMPLES("baton apply last"), cmd_apply},
+    {"outbox", NULL, 0, 0, "what was to be done outside of the journal: notifications, applied changes",
+     "Notifications that were not taken are tried again by every 'baton' that runs, with growing pauses. Each has an "
+     "Idempotency-Key header "
+     "that stays the same.",
+     OUTBOX, EXAMPLES("baton outbox", "baton outbox --deliver", "baton outbox --json"), cmd_outbox},
     {"runs", NULL, 0, 0, "list runs", NULL, RUNS,
      EXAMPLES("baton runs", "baton runs --unfinished", "baton runs --json"), cmd_runs},
     {"show", "[RUN]", 0, 1, "what a run did and found", NULL, JSON_ONLY,

@@ -99,6 +99,7 @@ static int fill(struct bundle *b, struct store *store, const char *run, size_t *
     AUTO_JSON json_t *wanted = json_object();
     json_t *record = store_run_get_new(store, run, err), *stages = store_stage_list_new(store, run, true, err);
     json_t *artifacts = store_artifact_list_new(store, run, err);
+    json_object_del(json_obj(record, "options"), "notify"); // addresses may have secrets in them
     want(wanted, json_str(record, "script_hash", NULL));
     for (void *at = json_object_iter(json_obj(record, "agents")); at;
          at = json_object_iter_next(json_obj(record, "agents"), at))

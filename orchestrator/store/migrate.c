@@ -102,6 +102,11 @@ static const char *const STEPS[] = {
     ("CREATE TABLE schedules (n INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, cron TEXT NOT NULL, zone TEXT NOT NULL,"
      " request TEXT NOT NULL, overlap TEXT NOT NULL, catch_up TEXT NOT NULL, paused INTEGER NOT NULL,"
      " created INTEGER NOT NULL, handled INTEGER NOT NULL, pending INTEGER, last_run TEXT, last INTEGER) STRICT;"),
+    // 6: effects outside of the journal
+    ("CREATE TABLE outbox (id INTEGER PRIMARY KEY, run INTEGER NOT NULL, key TEXT NOT NULL UNIQUE, kind TEXT NOT NULL,"
+     " target TEXT NOT NULL, body TEXT NOT NULL, state TEXT NOT NULL, attempts INTEGER NOT NULL, next INTEGER NOT NULL,"
+     " created INTEGER NOT NULL, updated INTEGER NOT NULL, error TEXT) STRICT;"
+     "CREATE INDEX outbox_waiting ON outbox (kind, next) WHERE state = 'waiting';"),
 };
 
 static int pragma_int(struct store *s, const char *sql, int64_t *ret, struct err *err)

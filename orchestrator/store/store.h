@@ -234,6 +234,22 @@ int store_artifact_ref(struct store *s, const char *run, int seq, const char *na
                        int64_t bytes, struct err *err);
 json_t *store_artifact_list_new(struct store *s, const char *run, struct err *err); // [{seq, name, hash, media, bytes}]
 
+// --- outbox: effects outside of the journal. Written in the transaction of what causes them, delivered when that is on
+// disk, at least once; a receiver that honours the key sees each once --- 1: an entry with this key is there.
+int store_outbox_put(struct store *s, const char *run, const char *key, const char *kind, const char *target,
+                     const char *body, struct err *err);
+// [{id, run, key, kind, target, body, state ("waiting", "done", "failed"), attempts, next_ns, created_ns, updated_ns,
+// error}]
+json_t *store_outbox_due_new(struct store *s, const char *kind, int64_t now_ns, int limit, struct err *err);
+json_t *store_outbox_list_new(struct store *s, const char *run_or_null, struct err *err);
+int64_t store_outbox_next(struct store *s, const char *kind); // when the next one is due; 0: none waits
+// Takes a due one (next_ns as it was read) until then, so that nobody else delivers it meanwhile. 1: somebody else has
+// it.
+int store_outbox_claim(struct store *s, int64_t id, int64_t next_ns, int64_t until_ns, struct err *err);
+// What came of it: "done", "failed" (for good), or "waiting" until next_ns.
+int store_outbox_settle(struct store *s, int64_t id, const char *state, int64_t next_ns, const char *error,
+                        struct err *err);
+
 // --- lost_found ---
 int64_t store_losses(const struct store *s); // records that this process could not read, so far
 // The first record of a run that could not be read (stage, handoff, call or the run itself) since it was last reopened:

@@ -54,7 +54,7 @@ OWNERS = [
     (r"sodium\.h|sodium/.*", ["proto/base/"]),
     (r"yaml\.h", ["proto/json/"]),
     (r"elfutils/.*|libelf\.h|gelf\.h|dwarf\.h", ["agents/performance/profile/"]),
-    (r"curl/.*", ["agents/model/", "orchestrator/door/"]),
+    (r"curl/.*", ["agents/model/", "orchestrator/door/", "orchestrator/loop/"]),
     (r"microhttpd\.h", ["orchestrator/door/http_library.h"]),
     (r"cmocka\.h", ["tests/"]),
 ]

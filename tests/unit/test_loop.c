@@ -6,6 +6,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "loop/http.h"
 #include "loop/loop.h"
 
 #include <errno.h>
@@ -526,6 +527,26 @@ static void test_loop_listen_twice_and_over_a_stale_socket(void **state)
     test_remove(dir);
 }
 
+static void test_loop_http_addresses(void **state)
+{
+    (void)state;
+    static const char *const GOOD[][2] = {{"http://host", "http://host"},
+                                          {"https://user:word@host:8443/path?token=x#y", "https://host:8443"},
+                                          {"http://[::1]:80/", "http://[::1]:80"},
+                                          {"http://host?a@b", "http://host"}};
+    static const char *const BAD[] = {
+        "",           "host",           "ftp://host", "HTTP", "http://", "http:///path", "http://@host",
+        "http://a b", "http://host/\n", "file:///x"};
+    struct err err;
+    for (size_t i = 0; i < ARRAY_LEN(GOOD); i++) {
+        AUTO_FREE char *place = loop_http_place(GOOD[i][0]);
+        assert_ok(loop_http_check_url(GOOD[i][0], &err), &err);
+        assert_string_equal(place, GOOD[i][1]); // what may be a secret is not in it
+    }
+    for (size_t i = 0; i < ARRAY_LEN(BAD); i++)
+        assert_int_equal(loop_http_check_url(BAD[i], &err), -ERR_INVALID);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -545,6 +566,7 @@ int main(void)
         cmocka_unit_test(test_loop_stream_long_line_ends_it),
         cmocka_unit_test(test_loop_stream_slow_reader_ends_it),
         cmocka_unit_test(test_loop_listen_twice_and_over_a_stale_socket),
+        cmocka_unit_test(test_loop_http_addresses),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
