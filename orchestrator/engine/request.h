@@ -1,6 +1,6 @@
 // A request for a run as JSON: what the control socket is asked, and what a schedule keeps.
 //   {"workflow", "project" (absolute), "params"?, "params_from_text"?, "key"?, "agents"?, "allow"?, "wall_ms"?,
-//   "limits"?, "caller"?}
+//   "limits"?, "notify"?, "caller"?}
 #pragma once
 
 #include "engine/engine.h"
