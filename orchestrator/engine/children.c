@@ -161,8 +161,7 @@ bool children_gone(struct run *run)
 // A child that cannot be started is an error of the call, the same at every replay.
 static int refused(const json_t *before, struct err *err)
 {
-    enum err_code code = (enum err_code)json_int(before, "code", ERR_INVALID);
-    return err_set(err, code > ERR_OK && code < ERR_COUNT_ ? code : ERR_INVALID, "%s", json_str(before, "error", "?"));
+    return err_set(err, ERR_STATE, "%s", json_str(before, "error", "?"));
 }
 
 static int start(struct run *run, const struct call *c, json_t **ret, struct err *err)
@@ -177,7 +176,6 @@ static int start(struct run *run, const struct call *c, json_t **ret, struct err
     if (r < 0) {
         err_wrap(err, "run_workflow '%s'", json_str(c->args, "workflow", "?"));
         json_put_str(journal, "error", err->text);
-        json_put_int(journal, "code", err->code);
     } else {
         json_put_str(journal, "run", id);
     }

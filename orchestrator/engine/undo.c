@@ -85,7 +85,7 @@ int undo_settle(struct run *run, const struct call *c, json_t **ret, struct err 
         return err_set(err, ERR_CONFLICT, "call %u of task %s is '%s' now and was '%s' when it was journaled", c->n,
                        c->task, c->op, op);
     if (json_str(answer, "error", NULL))
-        return err_set(err, (enum err_code)json_int(answer, "code", ERR_INVALID), "%s", json_str(answer, "error", ""));
+        return err_set(err, ERR_STATE, "%s", json_str(answer, "error", ""));
     run->handlers += str_eq(op, "on_failure");
     if (str_eq(op, "stage")) {
         answer_stage(run, c, answer);

@@ -181,6 +181,23 @@ workflow "late" {
         self.assertEqual(len([r for r in self.runs() if r["key"] == "shared"]), 1)
         self.assertEqual(self.finished(second.events[0]["run"])["sum"], 24)
 
+    def test_a_key_of_another_request_is_an_error_of_the_call(self):
+        flow = self.workflow("keys", """
+workflow "keys" {
+  run = function()
+    run_workflow { workflow = "leaf.lua", params = { n = 1 }, key = "one" }
+    local ok, why = pcall(run_workflow, { workflow = "leaf.lua", params = { n = 2 }, key = "one" })
+    finish("accepted", { ok = ok, why = why })
+  end,
+}
+""")
+        r = self.begin(flow)
+        self.assertEqual(r.end().status, 0)
+        result = self.finished(r.events[0]["run"])
+        self.assertEqual(result["ok"], False)
+        self.assertIn("the idempotency key 'one' belongs to run", result["why"])
+        self.replays(r.events[0]["run"])
+
     def test_depth_is_bounded(self):
         deep = self.workflow("deep", """
 workflow "deep" {
