@@ -19,6 +19,7 @@
 #include "engine/starting.h"
 #include "loop/http.h"
 #include "script/script.h"
+#include "script/stock.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -37,6 +38,7 @@ struct engine {
     bool look_on; // the timer runs: every start would put it off
     struct agents *agents;
     struct script_cache *scripts;
+    struct script_stock *stock;
     struct starting starting;
     struct loop_timer *look_timer, *bury_timer, *admit_timer;
     struct admission *admission;
@@ -186,6 +188,7 @@ int engine_new(const struct engine_options *options, struct engine **ret, struct
     e->parking = parking_new(options->loop, options->store, wake, e);
     e->agents = agents_new(options->store, options->data_dir);
     e->scripts = script_cache_new();
+    e->stock = script_stock_new();
     e->starting = (struct starting){e->options.store, e->agents, e->scripts, e->data_dir};
     AUTO_FREE char *runtime = path_join(store_dir(options->store), "run");
     struct pool_options pool = {.program_dir = e->program_dir, .runtime_dir = runtime};
@@ -219,6 +222,7 @@ struct engine *engine_free(struct engine *e)
     parking_free(e->parking);
     batch_free(e->batch);
     agents_free(e->agents);
+    script_stock_free(e->stock);
     script_cache_free(e->scripts);
     pool_free(e->pool);
     mem_free(e->program_dir);
@@ -273,6 +277,7 @@ static int take_up(struct engine *e, const char *id, struct store_lock *lock_tak
                           .batch = e->batch,
                           .agents = e->agents,
                           .scripts = e->scripts,
+                          .stock = e->stock,
                           .pool = e->pool,
                           .family = &FAMILY,
                           .serial = ++e->last_serial,

@@ -15,6 +15,7 @@
 #include "engine/reopen.h"
 #include "engine/run_internal.h"
 #include "handoff/handoff_md.h"
+#include "script/stock.h"
 
 #include <string.h>
 #include <unistd.h>
@@ -332,15 +333,20 @@ static int load_agents(struct run *run, struct err *err)
 
 static int load_script(struct run *run, struct err *err)
 {
+    const char *hash = json_str(run->record, "script_hash", "");
+    AUTO_FREE char *name = str_printf("%s.lua", json_str(run->record, "workflow", "workflow"));
     char *text = NULL;
     size_t len = 0;
-    int r =
-        store_artifact_get(run->env.store, json_str(run->record, "script_hash", ""), SCRIPT_TEXT_MAX, &text, &len, err);
+    run->script = script_stock_take(run->env.stock, hash, name);
+    if (run->script)
+        return 0;
+    int r = store_artifact_get(run->env.store, hash, SCRIPT_TEXT_MAX, &text, &len, err);
     if (r < 0)
         return r;
-    AUTO_FREE char *name = str_printf("%s.lua", json_str(run->record, "workflow", "workflow"));
     struct script_limits limits = {.cache = run->env.scripts};
     r = script_load(text, len, name, &limits, &run->script, err);
+    if (r == 0)
+        script_stock_tell(run->env.stock, hash, name, text, len);
     mem_free(text);
     return r;
 }
@@ -437,7 +443,7 @@ struct run *run_free(struct run *run)
     loop_timer_close(run->undo_timer);
     json_decref(run->next_params);
     batch_leave(run->env.batch, run);
-    script_free(run->script);
+    script_stock_give_back(run->env.stock, run->script);
     workspace_free(run->workspace);
     if (run->final)
         store_lock_forget(run->lock);

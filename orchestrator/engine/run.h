@@ -14,6 +14,7 @@
 
 struct run;
 struct script_cache;
+struct script_stock;
 
 // What a run asks its process about other runs.
 struct run_family {
@@ -30,6 +31,7 @@ struct run_env {
     struct batch *batch; // of all runs of this process, as what follows
     struct agents *agents;
     struct script_cache *scripts;
+    struct script_stock *stock;
     struct pool *pool;
     const struct run_family *family;
     uint64_t serial; // of this run in this process: the owner of its jobs

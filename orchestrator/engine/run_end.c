@@ -9,6 +9,7 @@
 #include "base/str.h"
 #include "engine/outbox.h"
 #include "report/report.h"
+#include "script/stock.h"
 
 #include <stdio.h>
 
@@ -112,7 +113,7 @@ static void removed_checkouts(void *user, const struct workspace_facts *facts, c
 // process dies in between, the run is not finished and its next owner comes here again.
 static void close_run(struct run *run)
 {
-    run->script = script_free(run->script);
+    run->script = script_stock_give_back(run->env.stock, run->script);
     if (run_has_old_checkouts(run)) { // find them, to remove them
         run_prepare_checkouts(run);
         loop_timer_start(run->end_timer, 20 * NS_PER_MS, 0);
