@@ -20,7 +20,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 enum { STAGES_OF_CHAIN = 4, SLOTS_MAX = 4096 };
@@ -251,13 +250,6 @@ static void settled(void *user)
 
 static void park(struct bench *b)
 {
-    struct rlimit files, wanted = {b->total + 1024, b->total + 1024}; // each run has its lock
-    getrlimit(RLIMIT_NOFILE, &files);
-    if (files.rlim_max < wanted.rlim_max && setrlimit(RLIMIT_NOFILE, &wanted) < 0)
-        die("the limit of open files cannot be raised for so many runs", &(struct err){0});
-    files.rlim_cur = files.rlim_max;
-    if (files.rlim_max >= wanted.rlim_max)
-        setrlimit(RLIMIT_NOFILE, &files);
     b->n = 1;
     int64_t before = figures_rss(getpid());
     start_parked(b);
