@@ -26,7 +26,7 @@ static void decide_in_turn(struct run *run, void *arg)
     struct decision_arg *d = arg;
     struct err err;
     struct call c = waiting_call(d->w);
-    int64_t now = clock_wall_ns();
+    int64_t now = run_rank(run);
     json_put_int(d->answer, "at_ns", now);
     int r = call_put(run, &c, d->answer, &err);
     if (r >= 0)
@@ -121,12 +121,13 @@ static int ask(struct run *run, const struct call *c, struct err *err)
     int64_t after = asked ? json_int(json_obj(asked, "body"), "inbox", 0) : inbox_last(run);
     AUTO_JSON json_t *meanwhile = asked ? answer_meanwhile_new(run, c, after, until) : NULL;
     if (meanwhile) {
-        json_put_int(meanwhile, "at_ns", now);
+        int64_t rank = run_rank(run);
+        json_put_int(meanwhile, "at_ns", rank);
         int r = call_put(run, c, meanwhile, err);
         if (r < 0)
             return r;
         run_note(run, EVENT_APPROVAL_GIVEN, json_incref(meanwhile));
-        run_reply(run, now, c->id, json_incref(meanwhile));
+        run_reply(run, rank, c->id, json_incref(meanwhile));
         return 0;
     }
     struct waiting *w = waiting_new(run, WAIT_APPROVAL, c, approval_expired);

@@ -118,6 +118,16 @@ void run_answer(struct run *run, uint64_t call, const json_t *answer, const stru
         log_fact(LOG_DEBUG, "late_answer", "run", run->id, "why", err.text, NULL);
 }
 
+int64_t run_rank(struct run *run)
+{
+    int64_t now = clock_wall_ns(),
+            latest = run->resumed && !run->ranked ? store_call_latest_ns(run->env.store, run->id) : 0;
+    run->ranked = true;
+    run->last_rank = latest > run->last_rank ? latest : run->last_rank;
+    run->last_rank = now > run->last_rank ? now : run->last_rank + 1;
+    return run->last_rank;
+}
+
 static void hear(struct run *run, int64_t rank, uint64_t call, json_t *answer_consumed)
 {
     run->last_rank = rank > run->last_rank ? rank : run->last_rank;
@@ -193,8 +203,8 @@ static void settled(void *user, const struct err *why)
 // With nothing to take away but the run itself, its end needs no turn of its own.
 static bool ends_at_once(const struct run *run)
 {
-    return run->ending && !run->closing && run->stages.len == 0 && !run->preparing && !run->workspace && !run->resumed &&
-           !run->children;
+    return run->ending && !run->closing && run->stages.len == 0 && !run->preparing && !run->workspace &&
+           !run->resumed && !run->children;
 }
 
 bool run_turn(struct run *run, void (*fn)(struct run *run, void *arg), void *arg)
@@ -283,7 +293,8 @@ void run_begin(struct run *run)
     int64_t wall_ms = json_int(json_obj(run->record, "options"), "wall_ms", 0);
     if (wall_ms > 0) {
         int64_t now = clock_wall_ns(), wall = wall_ms * NS_PER_MS;
-        int64_t from = run->resumed ? json_int(run->record, "created_ns", now) : now; // the time in the queue does not count
+        int64_t from =
+            run->resumed ? json_int(run->record, "created_ns", now) : now; // the time in the queue does not count
         from = json_int(run->record, "started_ns", from);
         from = json_int(json_obj(run->record, "options"), "wall_from_ns", from);
         loop_timer_start(run->wall_timer, clock_left_ns(from + wall, now, wall), 0);
@@ -391,8 +402,9 @@ int run_new(const struct run_env *env, const char *id, struct store_lock *lock_t
 
 bool run_sleeps(const struct run *run, int64_t *ret_wake_ns)
 {
-    bool busy = run->in_turn || run->ending || run->undoing || run->stopped || run->preparing || run->workspace || run->stages.len ||
-                run->late.len || run->notes.len || run->to_acknowledge.len || run->to_dispatch.len || run->replies.len;
+    bool busy = run->in_turn || run->ending || run->undoing || run->stopped || run->preparing || run->workspace ||
+                run->stages.len || run->late.len || run->notes.len || run->to_acknowledge.len || run->to_dispatch.len ||
+                run->replies.len;
     if (busy || !run->waitings.len || json_int(json_obj(run->record, "options"), "wall_ms", 0) > 0)
         return false;
     int64_t wake_ns = INT64_MAX;

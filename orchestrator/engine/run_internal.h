@@ -118,7 +118,8 @@ struct run {
     bool undoing, undo_runs, undone; // it is decided that they run; they run; they are over
     bool undo_ran;                  // in an earlier process
     int64_t undo_ns;                // answers that came later do not reach the script
-    int64_t last_rank;              // of the answers it has heard
+    int64_t last_rank;              // of the answers it has heard, and of those in the journal when it needs a new one
+    bool ranked;                    // the journal has been asked
     struct loop_timer *undo_timer;
     json_t *next_params;            // of continue_as_new
     bool in_turn, ending, resumed, preparing;
@@ -151,6 +152,8 @@ void run_end(struct run *run, enum run_state state, const json_t *result, const 
 void run_answer(struct run *run, uint64_t call, const json_t *answer, const struct err *failure);
 // The same for an answer that came at `rank` (wall clock). While a resumed run replays, answers are given in the order of their ranks,
 // each when the script has asked for all it asks before: tasks that share a variable see the others come by as they did before.
+// For the answer that comes now: the wall clock, but never back behind an answer that the run has had, however clocks are set.
+int64_t run_rank(struct run *run);
 void run_reply(struct run *run, int64_t rank, uint64_t call, json_t *answer_consumed);
 // --- stage_budget.c ---
 void stage_accounts_free(struct run *run);

@@ -63,7 +63,7 @@ static void take_in_turn(struct run *run, void *arg)
     const struct taken_arg *a = arg;
     struct call c = waiting_call(a->w);
     struct err err;
-    int64_t now = clock_wall_ns();
+    int64_t now = run_rank(run);
     json_t *answer = answer_new(a->item, now);
     int r = journal(run, &c, a->item, answer, &err);
     waiting_answer(a->w, now, answer, r < 0 ? &err : NULL);
@@ -121,10 +121,11 @@ int signal_begin(struct run *run, const struct call *c, struct err *err)
         return -(int)err->code;
     AUTO_JSON json_t *item = kept_new(run, name, until);
     if (item) {
-        AUTO_JSON json_t *answer = answer_new(item, now);
+        int64_t rank = run_rank(run);
+        AUTO_JSON json_t *answer = answer_new(item, rank);
         int r = journal(run, c, item, answer, err);
         if (r == 0)
-            run_reply(run, now, c->id, json_incref(answer));
+            run_reply(run, rank, c->id, json_incref(answer));
         return r;
     }
     struct waiting *w = waiting_new(run, WAIT_SIGNAL, c, time_over);

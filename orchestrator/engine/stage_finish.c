@@ -94,7 +94,8 @@ static int seal(struct stage *s, const json_t *draft, json_t **ret, struct err *
     json_array_foreach (r == 0 ? json_list(*ret, "artifacts") : NULL, i, item)
         if (r == 0)
             r = store_artifact_ref(s->run->env.store, s->run->id, s->seq, json_str(item, "name", ""),
-                                   json_str(item, "hash", ""), json_str(item, "media", NULL), json_int(item, "bytes", 0), err);
+                                   json_str(item, "hash", ""), json_str(item, "media", NULL),
+                                   json_int(item, "bytes", 0), err);
     return r;
 }
 
@@ -119,7 +120,7 @@ struct finish_arg {
     const char *worker;
 };
 
-static int commit_result(struct stage *s, struct finish_arg *f, json_t *handoff, struct err *err)
+static int commit_result(struct stage *s, struct finish_arg *f, json_t *handoff, int64_t rank, struct err *err)
 {
     char lease[WIRE_LEASE_TEXT];
     wire_lease_text(s->lease, lease);
@@ -130,7 +131,8 @@ static int commit_result(struct stage *s, struct finish_arg *f, json_t *handoff,
                                   .handoff_id = json_str(handoff, "id", NULL),
                                   .handoff = handoff,
                                   .receipts = json_list(f->draft, "receipts"),
-                                  .worker = f->worker};
+                                  .worker = f->worker,
+                                  .finished_ns = rank};
     int r = stage_settle(s, f->state, result.receipts, err);
     return r < 0 ? r : store_commit_stage(s->run->env.store, &result, NULL, 0, err);
 }
@@ -138,9 +140,9 @@ static int commit_result(struct stage *s, struct finish_arg *f, json_t *handoff,
 static enum stage_state state_of(const json_t *handoff)
 {
     const char *status = json_str(handoff, "status", "");
-    return str_eq(status, "completed") ? STAGE_COMPLETED
+    return str_eq(status, "completed")          ? STAGE_COMPLETED
            : str_eq(status, "needs_discussion") ? STAGE_NEEDS_DISCUSSION
-                                                 : STAGE_BLOCKED;
+                                                : STAGE_BLOCKED;
 }
 
 static void finish_in_turn(struct run *run, void *arg)
@@ -149,6 +151,7 @@ static void finish_in_turn(struct run *run, void *arg)
     struct stage *s = f->s;
     struct err err;
     json_t *handoff = NULL;
+    int64_t rank = run_rank(run);
     int r = seal(s, f->draft, &handoff, &err);
     if (r < 0) { // what the worker sent is not a usable draft: the stage is blocked, and says so
         AUTO_JSON json_t *receipts = json_incref(json_list(f->draft, "receipts"));
@@ -161,7 +164,7 @@ static void finish_in_turn(struct run *run, void *arg)
     if (r == 0 && f->state == STAGE_COMPLETED)
         f->state = state_of(handoff);
     if (r == 0)
-        r = commit_result(s, f, handoff, &err);
+        r = commit_result(s, f, handoff, rank, &err);
     if (r < 0) {
         uint64_t lease = s->lease;
         run_end(run, RUN_FAILED, NULL, err.text);
@@ -184,7 +187,7 @@ static void finish_in_turn(struct run *run, void *arg)
     uint64_t call = s->call;
     stage_free(s);
     f->s = NULL;
-    run_reply(run, clock_wall_ns(), call, answer);
+    run_reply(run, rank, call, answer);
     if (run->facts)
         vec_push(&run->to_write, json_incref(handoff));
     json_decref(handoff);

@@ -75,7 +75,8 @@ int stage_adopt(struct stage *s, const json_t *other, struct err *err)
                                   .handoff = handoff,
                                   .receipts = json_list(other, "receipts"),
                                   .worker = json_str(other, "worker", NULL),
-                                  .reused_from = from};
+                                  .reused_from = from,
+                                  .finished_ns = run_rank(run)};
     int r = refer_artifacts(s, handoff, err);
     if (r >= 0)
         r = store_commit_stage(run->env.store, &result, NULL, 0, err);
@@ -91,7 +92,7 @@ int stage_adopt(struct stage *s, const json_t *other, struct err *err)
     json_t *answer = answer_of_stage_new(handoff, STAGE_COMPLETED, s->seq, s->key);
     uint64_t call = s->call;
     stage_free(s);
-    run_reply(run, clock_wall_ns(), call, answer);
+    run_reply(run, result.finished_ns, call, answer);
     if (run->facts)
         vec_push(&run->to_write, json_incref(handoff));
     return 0;

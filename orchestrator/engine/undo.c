@@ -138,8 +138,7 @@ static void journal_in_turn(struct run *run, void *arg)
 {
     struct err err;
     (void)arg;
-    int64_t now = clock_wall_ns();
-    run->undo_ns = now > run->last_rank ? now : run->last_rank;
+    run->undo_ns = run_rank(run);
     AUTO_JSON json_t *record = json_object();
     json_put_str(record, "state", run_state_name(run->end_state));
     json_put(record, "result", run->end_result ? json_deep_copy(run->end_result) : json_null());

@@ -61,7 +61,7 @@ static void wake_in_turn(struct run *run, void *arg)
 {
     struct waiting *w = arg;
     struct err err;
-    int64_t now = clock_wall_ns();
+    int64_t now = run_rank(run);
     AUTO_JSON json_t *answer = json_integer(now);
     int r = call_put_beside(run, w->task, w->n, "woke", answer, &err);
     waiting_answer(w, now, json_null(), r < 0 ? &err : NULL);

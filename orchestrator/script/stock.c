@@ -13,15 +13,15 @@
 
 struct script_stock {
     pthread_t thread;
-    bool running; // the thread
+    bool running;               // the thread
     struct script_cache *cache; // of the thread alone
 
     pthread_mutex_t lock; // guards what follows
     pthread_cond_t work;
     char *hash, *name, *text;
     size_t len;
-    unsigned taken;    // of this text, since the last one was made ready
-    uint64_t version;  // of the text
+    unsigned taken;   // of this text, since the last one was made ready
+    uint64_t version; // of the text
     VEC(struct script *) ready;
     VEC(struct script *) dead;
     bool stopping;

@@ -75,6 +75,23 @@ json_t *store_call_list_new(struct store *s, const char *run, struct err *err)
                         &CALL_FORM, err);
 }
 
+int64_t store_call_latest_ns(struct store *s, const char *run)
+{
+    int64_t n = store_number(s, run, NULL), latest = 0;
+    sqlite3_stmt *stmt =
+        n < 0 ? NULL
+              : sql_bind(s, NULL, "read",
+                         "SELECT max(at) FROM (SELECT finished AS at FROM stage WHERE id BETWEEN ?1 * 1048576 AND"
+                         " ?1 * 1048576 + 1048575 UNION ALL SELECT CASE WHEN op = 'woke' THEN answer + 0"
+                         " WHEN json_type(answer) = 'object' THEN json_extract(answer, '$.at_ns') END FROM call"
+                         " WHERE run = ?1 AND op <> 'stage' AND json_valid(answer))",
+                         "i", n);
+    if (stmt && sql_step(s, stmt, "read", NULL) == 1)
+        latest = sqlite3_column_int64(stmt, 0);
+    sql_done(stmt);
+    return latest;
+}
+
 // --- handoffs ---
 
 json_t *store_handoff_list_new(struct store *s, const char *run, struct err *err)

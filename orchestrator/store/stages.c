@@ -94,7 +94,7 @@ static int put_result(struct store *s, const struct store_result *result, struct
         " WHERE id = ?7 AND lease = ?8 AND state = 'reserved' AND"
         " EXISTS (SELECT 1 FROM runs WHERE n = ?7 / 1048576 AND finished IS NULL)",
         "ssjssiis", stage_state_name(result->state), result->handoff_id, result->receipts, result->worker,
-        result->reused_from, clock_wall_ns(), id, lease);
+        result->reused_from, result->finished_ns ? result->finished_ns : clock_wall_ns(), id, lease);
     if (r == 0) {
         r = run_open(s, result->run, err);
         if (r >= 0)

@@ -99,7 +99,8 @@ int store_run_cancel_requested(struct store *s, const char *id, char ret_reason[
 
 // Runs in the state queued, oldest first: [{id, project, caller, created_ns}].
 json_t *store_queue_new(struct store *s, struct err *err);
-// Projects with runs in the queue: [{project, runs (at work, of whatever process), started_ns (of the latest, or null)}].
+// Projects with runs in the queue: [{project, runs (at work, of whatever process), started_ns (of the latest, or
+// null)}].
 json_t *store_busy_projects_new(struct store *s, struct err *err);
 // Stages that are reserved or at work: [{run, seq, agent, mode, attempt, created_ns, dispatched_ns (or null), worker (pid, or null)}].
 json_t *store_stages_at_work_new(struct store *s, int limit, struct err *err);
@@ -141,6 +142,7 @@ struct store_result {
     const json_t *receipts;  // array or NULL
     const char *worker;      // who answered, or NULL
     const char *reused_from; // "run/seq" when another run's result answers, else NULL
+    int64_t finished_ns;     // 0: now
 };
 // One transaction: the result of a stage (NULL: none) and the reservations of the next ones (n_next may be 0).
 // ERR_STATE: the stage has a result, or the run is finished. ERR_CONFLICT: the lease ended. ERR_EXISTS: (run, seq) is
@@ -178,6 +180,8 @@ json_t *store_ledger_new(struct store *s, const char *run, struct err *err); // 
 // request is journaled at this place; the text shows both sides: the run diverged.
 int store_call_put(struct store *s, const char *run, const char *task, unsigned n, const char *op,
                    const char *request_hash, const json_t *answer, struct err *err);
+// The latest time at which the journal says that a call of the run was answered; 0: none.
+int64_t store_call_latest_ns(struct store *s, const char *run);
 json_t *store_call_get_new(struct store *s, const char *run, const char *task, unsigned n, struct err *err);
 json_t *store_call_list_new(struct store *s, const char *run, struct err *err); // [{task, n, op, request_hash, answer}]
 
@@ -209,16 +213,17 @@ struct store_schedule {
     const char *cron, *zone, *overlap, *catch_up;
     const json_t *request; // of the start
 };
-int store_schedule_add(struct store *s, const struct store_schedule *schedule, struct err *err); // ERR_EXISTS: the name is taken
-// By name: {name, cron, zone, request, overlap, catch_up, paused (0, 1), created_ns, handled_ns (times up to this one were dealt
-// with), pending_ns (a time that waits for the run before, or null), last_run, last_ns}.
+int store_schedule_add(struct store *s, const struct store_schedule *schedule,
+                       struct err *err); // ERR_EXISTS: the name is taken
+// By name: {name, cron, zone, request, overlap, catch_up, paused (0, 1), created_ns, handled_ns (times up to this one
+// were dealt with), pending_ns (a time that waits for the run before, or null), last_run, last_ns}.
 json_t *store_schedule_list_new(struct store *s, struct err *err);
 json_t *store_schedule_get_new(struct store *s, const char *name, struct err *err);
 int store_schedule_remove(struct store *s, const char *name, struct err *err);
 int store_schedule_pause(struct store *s, const char *name, bool paused, struct err *err);
 // created_ns tells a schedule from another one of its name. One that is gone is no failure. pending_ns 0: none.
-int store_schedule_handled(struct store *s, const char *name, int64_t created_ns, int64_t handled_ns, int64_t pending_ns,
-                           struct err *err);
+int store_schedule_handled(struct store *s, const char *name, int64_t created_ns, int64_t handled_ns,
+                           int64_t pending_ns, struct err *err);
 int store_schedule_fired(struct store *s, const char *name, int64_t created_ns, const char *run, struct err *err);
 
 // --- artifacts: content-addressed, durable before the call returns, stored once however often they are put ---
