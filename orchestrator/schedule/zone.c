@@ -62,6 +62,14 @@ static bool take_number(const char **p, int most, int *ret)
     return n <= most;
 }
 
+static bool take_char(const char **p, char c)
+{
+    if (**p != c)
+        return false;
+    ++*p;
+    return true;
+}
+
 // [+-]hh[:mm[:ss]]
 static bool take_time(const char **p, int hours_most, int32_t *ret)
 {
@@ -70,9 +78,9 @@ static bool take_time(const char **p, int hours_most, int32_t *ret)
         ++*p;
     if (!take_number(p, hours_most, &h))
         return false;
-    if (**p == ':' && (++*p, !take_number(p, 59, &m)))
+    if (take_char(p, ':') && !take_number(p, 59, &m))
         return false;
-    if (**p == ':' && (++*p, !take_number(p, 59, &s)))
+    if (take_char(p, ':') && !take_number(p, 59, &s))
         return false;
     *ret = sign * (h * 3600 + m * 60 + s);
     return true;
@@ -94,21 +102,17 @@ static bool take_name(const char **p)
 static bool take_rule(const char **p, struct rule *r)
 {
     *r = (struct rule){.kind = RULE_DAY, .time = 2 * 3600};
-    if (**p == 'M') {
+    if (take_char(p, 'M')) {
         r->kind = RULE_WEEK;
-        ++*p;
-        if (!take_number(p, 12, &r->month) || r->month < 1 || *(*p)++ != '.' || !take_number(p, 5, &r->week) ||
-            r->week < 1 || *(*p)++ != '.' || !take_number(p, 6, &r->day))
+        if (!take_number(p, 12, &r->month) || r->month < 1 || !take_char(p, '.') || !take_number(p, 5, &r->week) ||
+            r->week < 1 || !take_char(p, '.') || !take_number(p, 6, &r->day))
             return false;
     } else {
-        if (**p == 'J') {
-            r->kind = RULE_JULIAN;
-            ++*p;
-        }
+        r->kind = take_char(p, 'J') ? RULE_JULIAN : RULE_DAY;
         if (!take_number(p, 365, &r->day) || (r->kind == RULE_JULIAN && r->day < 1))
             return false;
     }
-    return **p != '/' || (++*p, take_time(p, RULE_MOST / 3600, &r->time));
+    return !take_char(p, '/') || take_time(p, RULE_MOST / 3600, &r->time);
 }
 
 // "CET-1CEST,M3.5.0,M10.5.0/3". West is positive there, east is here.
@@ -130,7 +134,7 @@ static bool parse_tail(struct zone *z, const char *text)
             return false;
         z->saving = -west;
     }
-    z->has_dst = *p == ',' && (++p, take_rule(&p, &z->start)) && *p == ',' && (++p, take_rule(&p, &z->end));
+    z->has_dst = take_char(&p, ',') && take_rule(&p, &z->start) && take_char(&p, ',') && take_rule(&p, &z->end);
     return z->has_dst && !*p;
 }
 
