@@ -222,6 +222,8 @@ static int reserve(struct run *run, struct stage *s, struct err *err)
 // The reservation of a process that died: lease it once more.
 static int take_over(struct run *run, struct stage *s, const json_t *record, struct err *err)
 {
+    if (!stage_pays_attempt(s))
+        return err_set(err, ERR_CANCELLED, "the run is over its budget");
     s->seq = (int)json_int(record, "seq", 0);
     s->lease = pool_lease(run->env.pool);
     char lease[WIRE_LEASE_TEXT];

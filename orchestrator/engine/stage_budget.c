@@ -69,25 +69,26 @@ int stage_read_limits(const json_t *args, json_t **ret, struct err *err)
 {
     const json_t *written = json_obj(args, "limits");
     *ret = written ? budget_limits_new(written, err) : NULL;
-    return written && !*ret ? err_wrap(err, "limits of the stage") : 0;
+    if (written && !*ret)
+        return err_wrap(err, "limits of the stage");
+    for (unsigned i = 0; i < BUDGET_KIND_COUNT_; i++) {
+        enum budget_kind kind = (enum budget_kind)i;
+        if (!json_object_get(*ret, budget_name(kind)) || budget_is_of_stage(kind))
+            continue;
+        json_decref(*ret);
+        *ret = NULL;
+        return err_set(err, ERR_INVALID,
+                       "limits of the stage: '%s' is one of runs; a stage has processes, money and tokens",
+                       budget_name(kind));
+    }
+    return 0;
 }
 
 static struct budget_amounts demand_of(const struct stage *s)
 {
-    struct budget_amounts demand = {.of = {[BUDGET_STAGES] = 1}};
     json_t *limits = NULL;
-    size_t i;
-    json_t *parent;
-    json_array_foreach (s->parents, i, parent) {
-        const char *verdict = json_str(parent, "verdict", NULL);
-        if (!str_eq(json_str(parent, "agent_name", ""), s->agent->name))
-            demand.of[BUDGET_DELEGATIONS] = 1;
-        if (verdict && !str_eq(verdict, "approved"))
-            demand.of[BUDGET_FIX_ROUNDS] = 1;
-    }
     stage_read_limits(s->args, &limits, NULL); // was checked when the stage began
-    demand.of[BUDGET_MONEY] = json_int(limits, budget_name(BUDGET_MONEY), 0);
-    demand.of[BUDGET_TOKENS] = json_int(limits, budget_name(BUDGET_TOKENS), 0);
+    struct budget_amounts demand = budget_demand(s->agent->name, s->parents, limits);
     json_decref(limits);
     return demand;
 }
@@ -249,4 +250,30 @@ void stage_put_limits(struct stage *s, json_t *limits)
         if (most >= 0)
             json_put_int(limits, name, most);
     }
+}
+
+// Nobody knows what an attempt that was lost has spent: it counts as all that was set aside for it.
+bool stage_pays_attempt(struct stage *s)
+{
+    static const struct budget_amounts NOTHING = {0};
+    struct run *run = s->run;
+    struct err err;
+    open_accounts(run);
+    if (run->accounts.len == 0)
+        return true;
+    struct budget_amounts spent = demand_of(s), asked = spent;
+    spent.of[BUDGET_STAGES] = spent.of[BUDGET_DELEGATIONS] = spent.of[BUDGET_FIX_ROUNDS] = 0;
+    int r = add(run, &NOTHING, &spent, &err);
+    for (size_t i = 0; i < run->accounts.len && r == 0; i++) {
+        struct budget b;
+        enum budget_kind kind;
+        r = load(run, &run->accounts.items[i], &b, &err);
+        if (r < 0 || budget_fits(&b, &NOTHING, &kind))
+            continue;
+        end_over_budget(run, kind, run->accounts.items[i].run, &b, asked.of[kind]);
+        return false;
+    }
+    if (r < 0)
+        run_end(run, RUN_FAILED, NULL, err.text);
+    return r == 0;
 }

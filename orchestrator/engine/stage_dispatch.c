@@ -212,6 +212,8 @@ static void retry_in_turn(struct run *run, void *arg)
     json_t *body = stage_facts_new(s);
     json_put_str(body, "why", a->why);
     run_note(run, EVENT_STAGE_LOST, body);
+    if (!stage_pays_attempt(s))
+        return;
     wire_lease_text(s->lease, before);
     s->lease = pool_lease(run->env.pool);
     wire_lease_text(s->lease, after);

@@ -23,6 +23,7 @@ int stage_read_limits(const json_t *args, json_t **ret,
 // Sets aside what the stage may use. False: a wall stands there, the run ends with over_budget, s is gone.
 bool stage_affords(struct stage *s);
 int stage_settle(struct stage *s, enum stage_state state, const json_t *receipts, struct err *err);
+bool stage_pays_attempt(struct stage *s); // before another one begins. False: a wall stands there, the run ends
 void stage_put_limits(struct stage *s, json_t *limits); // what its worker and its sandbox keep
 
 // --- stage_reuse.c ---

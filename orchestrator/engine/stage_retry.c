@@ -82,6 +82,8 @@ static void lease_again(struct run *run, void *arg)
     struct err err;
     char lease[WIRE_LEASE_TEXT];
     s->backoff = false;
+    if (!stage_pays_attempt(s))
+        return;
     s->lease = pool_lease(run->env.pool);
     wire_lease_text(s->lease, lease);
     if (store_stage_lease(run->env.store, run->id, s->seq, NULL, lease, &s->attempt, &err) < 0) {

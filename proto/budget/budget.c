@@ -57,6 +57,11 @@ bool budget_is_sum(enum budget_kind kind)
     return KINDS[kind].how == SUM;
 }
 
+bool budget_is_of_stage(enum budget_kind kind)
+{
+    return kind == BUDGET_PROCESSES || kind == BUDGET_MONEY || kind == BUDGET_TOKENS;
+}
+
 bool budget_kind_from_name(const char *name, enum budget_kind *ret)
 {
     for (unsigned i = 0; i < BUDGET_KIND_COUNT_; i++) {
@@ -210,6 +215,23 @@ void budget_settle(struct budget *b, const struct budget_amounts *demand, const 
         b->reserved.of[i] -= demand->of[i];
         b->used.of[i] += used->of[i];
     }
+}
+
+struct budget_amounts budget_demand(const char *agent, const json_t *parents, const json_t *limits)
+{
+    struct budget_amounts demand = {.of = {[BUDGET_STAGES] = 1}};
+    size_t i;
+    json_t *parent;
+    json_array_foreach (parents, i, parent) {
+        const char *verdict = json_str(parent, "verdict", NULL);
+        if (!str_eq(json_str(parent, "agent_name", ""), agent))
+            demand.of[BUDGET_DELEGATIONS] = 1;
+        if (verdict && !str_eq(verdict, "approved"))
+            demand.of[BUDGET_FIX_ROUNDS] = 1;
+    }
+    demand.of[BUDGET_MONEY] = json_int(limits, KINDS[BUDGET_MONEY].name, 0);
+    demand.of[BUDGET_TOKENS] = json_int(limits, KINDS[BUDGET_TOKENS].name, 0);
+    return demand;
 }
 
 json_t *budget_report_new(const struct budget *b)

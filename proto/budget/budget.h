@@ -31,6 +31,7 @@ bool budget_kind_from_name(const char *name, enum budget_kind *ret);
 const char *budget_meaning(enum budget_kind kind);
 int64_t budget_default(enum budget_kind kind); // of every run; 0: none
 bool budget_is_sum(enum budget_kind kind);     // reserved and settled
+bool budget_is_of_stage(enum budget_kind kind); // a stage can have a limit of it, not runs alone
 // "20", "200k", "2.50" (dollars), "15m" (time; without a unit seconds). ERR_INVALID says what is expected.
 int budget_parse(enum budget_kind kind, const char *text, int64_t *ret, struct err *err);
 char *budget_text(enum budget_kind kind, int64_t amount); // for people: "20", "2.50 $", "15 min"; owned by the caller
@@ -48,5 +49,7 @@ int64_t budget_left(const struct budget *b, enum budget_kind kind);
 bool budget_fits(const struct budget *b, const struct budget_amounts *demand, enum budget_kind *ret_kind);
 void budget_reserve(struct budget *b, const struct budget_amounts *demand);
 void budget_settle(struct budget *b, const struct budget_amounts *demand, const struct budget_amounts *used);
+// What a stage of `agent` asks for. parents: handoffs it gets. limits: its own as amounts, NULL for none.
+struct budget_amounts budget_demand(const char *agent, const json_t *parents, const json_t *limits);
 // {name: {limit, used, reserved}} of the kinds with a limit or a use.
 json_t *budget_report_new(const struct budget *b);

@@ -108,15 +108,36 @@ class Budgets(support.Scenario):
         r = self.start("run", self.steps, "--project", self.project, "--json", "--param", "n=4", "--param", "wait_ms=300",
                        "--param", "tokens=25", "--limit", "tokens=100")
         run = None
-        for stage in (1, 2, 4):
+        for lost, stage in enumerate((1, 2, 4)):
             run = r.wait_event(is_event("stage_progress", stage=stage), f"stage {stage} at work")["run"]
             r.kill()
             self.assertEqual(self.shown(run)["stages"], {"limit": 4, "used": stage - 1, "reserved": 1})
-            self.assertEqual(self.shown(run)["tokens"], {"limit": 100, "used": 0, "reserved": 25})
+            # Nobody knows what a lost attempt has spent: it counts as all that was set aside for it, once.
+            self.assertEqual(self.shown(run)["tokens"], {"limit": 100, "used": 25 * lost, "reserved": 25})
             r = self.start("resume", run, "--json")
         self.assertEqual(r.end().status, 0)
         self.assertEqual(self.shown(run)["stages"], {"limit": 4, "used": 4, "reserved": 0})
+        self.assertEqual(self.shown(run)["tokens"], {"limit": 100, "used": 75, "reserved": 0})
         self.check_paid_once(run, 4)
+
+    def test_lost_attempts_come_to_an_end(self):
+        """A worker that dies again and again may spend what was set aside for it each time."""
+        r = self.start("run", self.steps, "--project", self.project, "--json", "--param", "n=1", "--param", "wait_ms=3000",
+                       "--param", "tokens=60", "--limit", "tokens=100")
+        event = r.wait_event(is_event("stage_progress", stage=1), "the stage at work")
+        support.os.kill(r.wait_event(is_event("stage_dispatched", stage=1))["body"]["worker"], support.signal.SIGKILL)
+        done = r.end()
+        self.assertEqual(done.status, 5, str(done))
+        self.assertIn("the limit tokens=100 stands in the way: asked 60, used 60, set aside 60, left 0", done.lines()[-1]["reason"])
+        self.assertEqual(self.executed(event["run"]), 1)
+        self.check_nothing_left(self.project)
+
+    def test_limits_of_a_stage(self):
+        bad = self.workflow("bad", STEPS.replace("tokens = p.tokens", "stages = 1"))
+        done = self.go(bad, n=1, tokens=1, status=0)  # its pcall catches what is wrong with the call
+        self.assertEqual(self.executed(done["run"]), 0)
+        bad.write_text(bad.read_text().replace("pcall(function() last = step(i, last) end)", "last = step(i, last)"))
+        self.assertIn("'stages' is one of runs", self.go(bad, n=1, tokens=1, status=5)["reason"])
 
     def test_a_tree_has_one_budget(self):
         tree = self.workflow("tree", TREE)

@@ -123,6 +123,29 @@ static void test_a_broken_wall_stays_shut(void **state)
     assert_string_equal(text, "{\"tokens\":{\"limit\":100,\"used\":101,\"reserved\":0}}");
 }
 
+static void test_what_a_stage_asks_for(void **state)
+{
+    (void)state;
+    AUTO_JSON json_t *same = json_pack("[{s:s, s:n}]", "agent_name", "dev", "verdict");
+    AUTO_JSON json_t *review =
+        json_pack("[{s:s}, {s:s, s:s}]", "agent_name", "dev", "agent_name", "reviewer", "verdict", "changes_requested");
+    AUTO_JSON json_t *approval = json_pack("[{s:s, s:s}]", "agent_name", "reviewer", "verdict", "approved");
+    AUTO_JSON json_t *limits = json_pack("{s:i, s:i}", "tokens", 50, "processes", 3);
+    struct budget_amounts d = budget_demand("dev", NULL, NULL);
+    assert_int_equal(d.of[BUDGET_STAGES], 1);
+    assert_int_equal(d.of[BUDGET_DELEGATIONS] + d.of[BUDGET_FIX_ROUNDS] + d.of[BUDGET_TOKENS], 0);
+    d = budget_demand("dev", same, limits);
+    assert_int_equal(d.of[BUDGET_DELEGATIONS], 0);
+    assert_int_equal(d.of[BUDGET_TOKENS], 50);
+    assert_int_equal(d.of[BUDGET_PROCESSES], 0); // a ceiling is not used up
+    d = budget_demand("dev", review, NULL);
+    assert_int_equal(d.of[BUDGET_DELEGATIONS], 1); // once, however many parents
+    assert_int_equal(d.of[BUDGET_FIX_ROUNDS], 1);
+    d = budget_demand("dev", approval, NULL);
+    assert_int_equal(d.of[BUDGET_DELEGATIONS], 1);
+    assert_int_equal(d.of[BUDGET_FIX_ROUNDS], 0);
+}
+
 static void test_every_kind_has_its_words(void **state)
 {
     (void)state;
@@ -145,6 +168,7 @@ int main(void)
         cmocka_unit_test(test_limits_as_written),
         cmocka_unit_test(test_walls),
         cmocka_unit_test(test_a_broken_wall_stays_shut),
+        cmocka_unit_test(test_what_a_stage_asks_for),
         cmocka_unit_test(test_every_kind_has_its_words),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

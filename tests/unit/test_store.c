@@ -143,6 +143,50 @@ static void test_store_final_state_is_for_ever(void **state)
     assert_int_equal(store_run_reopen(f->s, "r", &(struct store_reopen){0}, &f->err), -ERR_STATE);
 }
 
+static void test_store_ledger_adds_up_in_its_batch(void **state)
+{
+    struct fixture *f = *state;
+    new_run(f, "r");
+    assert_ok(store_ledger_add(f->s, "r", "stages", 1, 0, &f->err), &f->err);
+    assert_ok(store_begin(f->s, &f->err), &f->err);
+    assert_ok(store_ledger_add(f->s, "r", "stages", -1, 1, &f->err), &f->err);
+    assert_ok(store_ledger_add(f->s, "r", "tokens", 100, 0, &f->err), &f->err);
+    store_rollback(f->s); // with what it was for
+    AUTO_JSON json_t *before = store_ledger_new(f->s, "r", &f->err);
+    assert_int_equal(json_int(json_obj(before, "stages"), "reserved", -1), 1);
+    assert_null(json_obj(before, "tokens"));
+    assert_ok(store_ledger_add(f->s, "r", "stages", -1, 1, &f->err), &f->err);
+    AUTO_JSON json_t *after = store_ledger_new(f->s, "r", &f->err);
+    assert_int_equal(json_int(json_obj(after, "stages"), "reserved", -1), 0);
+    assert_int_equal(json_int(json_obj(after, "stages"), "used", -1), 1);
+    assert_int_equal(store_ledger_add(f->s, "nobody", "stages", 1, 0, &f->err), -ERR_NOT_FOUND);
+}
+
+static void test_store_outbox_has_each_effect_once(void **state)
+{
+    struct fixture *f = *state;
+    new_run(f, "r");
+    assert_int_equal(store_outbox_put(f->s, "r", "k", "notify", "http://h", "{}", &f->err), 0);
+    assert_int_equal(store_outbox_put(f->s, "r", "k", "notify", "http://other", "{}", &f->err), 1);
+    int64_t now = store_outbox_next(f->s, "notify");
+    AUTO_JSON json_t *due = store_outbox_due_new(f->s, "notify", now, 10, &f->err);
+    const json_t *entry = json_array_get(due, 0);
+    int64_t id = json_int(entry, "id", 0);
+    assert_int_equal(json_array_size(due), 1);
+    assert_string_equal(json_str(entry, "target", ""), "http://h");
+    assert_int_equal(store_outbox_claim(f->s, id, now, now + 1000, &f->err), 0);
+    assert_int_equal(store_outbox_claim(f->s, id, now, now + 1000, &f->err), 1); // somebody else has it
+    AUTO_JSON json_t *none = store_outbox_due_new(f->s, "notify", now, 10, &f->err);
+    assert_int_equal(json_array_size(none), 0);
+    AUTO_JSON json_t *later = store_outbox_due_new(f->s, "notify", now + 1000, 10, &f->err); // it died with it
+    assert_int_equal(json_int(json_array_get(later, 0), "attempts", 0), 1);
+    assert_ok(store_outbox_settle(f->s, id, "done", now, NULL, &f->err), &f->err);
+    assert_int_equal(store_outbox_next(f->s, "notify"), 0);
+    assert_ok(store_outbox_settle(f->s, id, "waiting", now, "late", &f->err), &f->err); // what is done stays done
+    AUTO_JSON json_t *all = store_outbox_list_new(f->s, "r", &f->err);
+    assert_string_equal(json_str(json_array_get(all, 0), "state", ""), "done");
+}
+
 static int count_calls(struct fixture *f, const char *task)
 {
     AUTO_JSON json_t *calls = store_call_list_new(f->s, "r", &f->err);
@@ -502,6 +546,8 @@ int main(void)
         T(test_store_run_list_filters_newest_first),
         T(test_store_final_state_is_for_ever),
         T(test_store_reopened_run_keeps_answers_in_stock),
+        T(test_store_ledger_adds_up_in_its_batch),
+        T(test_store_outbox_has_each_effect_once),
         T(test_store_cancel_is_noticed),
         T(test_store_result_and_next_are_one_commit),
         T(test_store_finished_results_are_immutable),

@@ -1,0 +1,1 @@
+baton_fuzz(limits SOURCES fuzz_limits.c LINK budget json base)
