@@ -125,9 +125,10 @@ static int cancel(struct client *client, const json_t *request, json_t *answer, 
     (void)answer;
     if (!run)
         return err_set(err, ERR_INVALID, "'cancel' needs 'run'");
-    int r = engine_cancel(c->options.engine, run, reason, err);
+    AUTO_FREE char *latest = letter_latest(c->options.store, run);
+    int r = engine_cancel(c->options.engine, latest ? latest : run, reason, err);
     if (r == -ERR_NOT_FOUND) // of another process, which looks for such requests
-        r = store_run_request_cancel(c->options.store, run, reason, err);
+        r = store_run_request_cancel(c->options.store, latest ? latest : run, reason, err);
     return r < 0 ? r : 0;
 }
 

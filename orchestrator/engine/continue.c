@@ -52,6 +52,21 @@ static int hand_on_signals(struct run *run, const char *next, struct err *err)
     return r;
 }
 
+// Somebody wants the end of a run that is just going on in another one.
+bool continue_cancel(struct run *run, const char *reason)
+{
+    const char *next = json_str(run->end_result, "continued_as", NULL);
+    if (!run->ending || run->end_state != RUN_CONTINUED)
+        return false;
+    if (!run->closing) {
+        run->end_state = RUN_CANCELLED;
+        snprintf(run->end_reason, sizeof(run->end_reason), "%s", reason);
+    } else if (next) {
+        store_run_request_cancel(run->env.store, next, reason, NULL);
+    }
+    return true;
+}
+
 int continue_put(struct run *run, json_t *result, struct err *err)
 {
     char next[STORE_NAME_MAX];
@@ -66,9 +81,12 @@ int continue_put(struct run *run, json_t *result, struct err *err)
                           next, err);
     if (r == 0)
         r = hand_on_signals(run, next, err);
-    if (r == 0)
+    char reason[STORE_NAME_MAX];
+    if (r == 0 && store_run_cancel_requested(run->env.store, run->id, reason, NULL) > 0)
+        r = store_run_request_cancel(run->env.store, next, reason, err);
+    if (r >= 0)
         json_put_str(result, "continued_as", next);
     json_decref(p.options);
     mem_free(p.name);
-    return r;
+    return r < 0 ? r : 0;
 }

@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-#define FOLLOW_MAX 10000 // runs that a run went on in
+#define FOLLOW_MAX 1000000 // runs that a run went on in
 
 int letter_check_name(const char *what, const char *name, struct err *err)
 {

@@ -311,7 +311,8 @@ void run_begin(struct run *run)
 
 void run_cancel(struct run *run, const char *reason)
 {
-    run_end(run, RUN_CANCELLED, NULL, reason);
+    if (!continue_cancel(run, reason))
+        run_end(run, RUN_CANCELLED, NULL, reason);
 }
 
 void run_look_around(struct run *run)

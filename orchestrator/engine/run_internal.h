@@ -172,6 +172,7 @@ bool undo_resume(struct run *run, bool cancelled);     // true: an earlier proce
 
 // --- continue.c ---
 int continue_put(struct run *run, json_t *result, struct err *err); // in a turn: the next run
+bool continue_cancel(struct run *run, const char *reason);             // true: it ends, or the next one will
 
 // --- run_end.c ---
 void run_stop_work(struct run *run);            // what the script waits for

@@ -6,6 +6,7 @@
 #include "base/str.h"
 #include "engine/admission.h"
 #include "engine/engine.h"
+#include "engine/letters.h"
 #include "loop/loop.h"
 #include "report/model.h"
 #include "report/report.h"
@@ -222,6 +223,27 @@ static int close_journal(const struct opened *o, struct err *err)
     return r;
 }
 
+// The run may have gone on in another one: that one is meant from now on. False: it has not.
+static bool goes_on(struct opened *o)
+{
+    AUTO_FREE char *latest = letter_latest(o->store, o->run);
+    if (!latest || str_eq(latest, o->run))
+        return false;
+    str_set(&o->run, latest);
+    return true;
+}
+
+static int request_cancel(struct opened *o, const char *reason, struct err *err)
+{
+    int r;
+    goes_on(o);
+    do // it may go on just now
+        r = is_final(o->store, o->run) ? err_set(err, ERR_STATE, "run '%s' has ended already", o->run)
+                                       : store_run_request_cancel(o->store, o->run, reason, err);
+    while (r == -ERR_STATE && goes_on(o));
+    return r;
+}
+
 // A run that no live process has is ended here; else its owner is asked and ends it within a second.
 int cmd_cancel(const struct cli *cli)
 {
@@ -230,14 +252,13 @@ int cmd_cancel(const struct cli *cli)
     if (enter(cli, &o, &err) < 0)
         return cli_fail(&err);
     const char *reason = cli_value(cli, "reason", "cancelled from the command line");
-    int status = 0, r = is_final(o.store, o.run) ? err_set(&err, ERR_STATE, "run '%s' has ended already", o.run)
-                                                 : store_run_request_cancel(o.store, o.run, reason, &err);
+    int status = 0, r = request_cancel(&o, reason, &err);
     if (r < 0) {
         status = cli_fail(&err);
         leave(&o);
         return status;
     }
-    for (int i = 0; i < CANCEL_LOOKS && !is_final(o.store, o.run); i++) {
+    for (int i = 0; i < CANCEL_LOOKS && (!is_final(o.store, o.run) || goes_on(&o)); i++) {
         r = close_here(&o, &err);
         if (r < 0 && err.code != ERR_CONFLICT && !is_final(o.store, o.run))
             r = close_journal(&o, &err);

@@ -719,6 +719,27 @@ workflow "forever" {
         self.assertEqual(done.lines()[-1]["state"], "over_budget")
         self.assertEqual(len(self.runs()), 4)
 
+    def test_cancel_finds_the_run_that_is_at_work(self):
+        forever = self.workflow("forever", """
+workflow "forever" {
+  params = { n = { default = 1 } },
+  run = function(p) continue_as_new { n = p.n + 1 } end,
+}
+""")
+        for kill in (False, True):
+            known = {x["id"] for x in self.runs()}
+            r = self.begin(forever)
+            first = r.wait_event(is_event("run_created"), "the run")["run"]
+            wait_for(lambda: len({x["id"] for x in self.runs()} - known) > 5, "some runs")
+            if kill:
+                r.kill()
+                wait_for(lambda: not processes_of(self.root), "the workers end")
+            self.baton("cancel", first, status=0)
+            if not kill:
+                r.end()
+            states = [x["state"] for x in self.runs() if x["id"] not in known]  # the newest first
+            self.assertEqual((states[0], set(states[1:])), ("cancelled", {"continued"}))
+
     def test_params_are_checked(self):
         r = self.begin(self.flow, "bad=true")
         self.assertEqual(r.end().status, 0)
