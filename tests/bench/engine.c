@@ -1,5 +1,5 @@
-// Drives the engine in process, as `baton serve` does, with real worker processes. One mode per invocation, so that memory and
-// bytes written belong to it alone. Each prints one JSON line; `tests/bench/run` makes the figures of them.
+// Drives the engine in process, as `baton serve` does, with real worker processes. One mode per invocation, so that
+// memory and bytes written belong to it alone. Each prints one JSON line; `tests/bench/run` makes the figures of them.
 //     bench_engine MODE N TOTAL STATE PROGRAMS DATA WORKFLOW
 //     chain4   N concurrent runs of four stages, TOTAL runs in all
 //     fanout   one run of N parallel stages
@@ -14,6 +14,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "engine/engine.h"
+#include "engine/metrics.h"
 #include "loop/loop.h"
 #include "store/store.h"
 
@@ -32,6 +33,7 @@ struct bench {
     struct engine *engine;
     json_t *params;
     struct figures *latencies;
+    struct metrics *metrics;
     struct slot {
         char run[STORE_NAME_MAX];
         int64_t began;
@@ -98,7 +100,8 @@ static void on_ended(void *user, const char *run, enum run_state state, const js
     struct bench *b = user;
     if (state != RUN_ACCEPTED) {
         AUTO_FREE char *text = result ? json_compact(result) : str_dup("");
-        fprintf(stderr, "bench_engine: run %s ended as %s %s %s\n", run, run_state_name(state), text, why ? why->text : "");
+        fprintf(stderr, "bench_engine: run %s ended as %s %s %s\n", run, run_state_name(state), text,
+                why ? why->text : "");
         b->failed = true;
         loop_stop(b->loop);
         return;
@@ -140,6 +143,7 @@ static void on_event(void *user, const char *run, enum event_kind kind, const js
 static void open_engine(struct bench *b)
 {
     struct err err;
+    b->metrics = metrics_new();
     if (store_open(b->state, &b->store, &err) < 0)
         die("store", &err);
     if (loop_new(&b->loop, &err) < 0)
@@ -148,6 +152,7 @@ static void open_engine(struct bench *b)
                                      .store = b->store,
                                      .program_dir = b->programs,
                                      .data_dir = b->data,
+                                     .metrics = b->metrics,
                                      .user = b,
                                      .event = on_event,
                                      .ended = on_ended};
@@ -162,6 +167,7 @@ static void close_engine(struct bench *b)
     store_close(b->store);
     json_decref(b->params);
     figures_free(b->latencies);
+    metrics_free(b->metrics);
 }
 
 static void print_value(const char *name, double value)
@@ -186,15 +192,26 @@ static void warm_up(struct bench *b)
     b->latencies = figures_new(total);
 }
 
+static struct figures_commits commits_so_far(const struct bench *b)
+{
+    const struct metric_series *s = metrics_series(b->metrics, METRIC_COMMIT_SECONDS, 0);
+    return s ? (struct figures_commits){.count = s->count, .ns = s->value * 1e9} : (struct figures_commits){0};
+}
+
 static void chains(struct bench *b)
 {
     json_put_int(b->params, "steps", STAGES_OF_CHAIN);
     warm_up(b);
-    int64_t began = clock_mono_ns();
+    struct figures_commits before = commits_so_far(b);
+    int64_t began = clock_mono_ns(), cpu = figures_thread_cpu_ns();
     start_more(b);
     if (!b->failed)
         loop_run(b->loop);
-    figures_print("engine", b->n, b->latencies, STAGES_OF_CHAIN, (double)(clock_mono_ns() - began));
+    struct figures_commits commits = commits_so_far(b);
+    commits.count -= before.count;
+    commits.ns -= before.ns;
+    commits.cpu_ns = (double)(figures_thread_cpu_ns() - cpu);
+    figures_print("engine", b->n, b->latencies, STAGES_OF_CHAIN, (double)(clock_mono_ns() - began), &commits);
 }
 
 static void flat(struct bench *b)
@@ -276,7 +293,7 @@ static void first(struct bench *b)
 static const struct {
     const char *name;
     void (*fn)(struct bench *b);
-} MODES[] = {{"chain4", chains}, {"fanout", fan_out}, {"fill", fill}, {"recover", recover},
+} MODES[] = {{"chain4", chains}, {"fanout", fan_out}, {"fill", fill},  {"recover", recover},
              {"park", park},     {"flat", flat},      {"first", first}};
 
 int main(int argc, char **argv)

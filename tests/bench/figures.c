@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 struct figures {
     size_t len, most;
@@ -68,11 +69,23 @@ int64_t figures_rss(int pid)
     return field_of(path, "VmRSS:") * 1024;
 }
 
-void figures_print(const char *program, unsigned chains, struct figures *f, unsigned stages_each, double wall_ns)
+int64_t figures_thread_cpu_ns(void)
 {
-    printf("{\"program\": \"%s\", \"chains\": %u, \"total\": %zu, \"p50_us\": %.1f, \"p99_us\": %.1f, \"min_us\": %.1f, "
-           "\"stages_per_s\": %.1f, \"written\": %lld}\n",
-           program, chains, f->len, figures_quantile(f, 0.5) / 1e3, figures_quantile(f, 0.99) / 1e3,
-           figures_quantile(f, 0) / 1e3, (double)f->len * stages_each / (wall_ns / 1e9), (long long)figures_written());
+    struct timespec ts;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts);
+    return (int64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
+}
+
+void figures_print(const char *program, unsigned chains, struct figures *f, unsigned stages_each, double wall_ns,
+                   const struct figures_commits *c)
+{
+    double stages = (double)f->len * stages_each, commits = c->count ? (double)c->count : 1;
+    printf(
+        "{\"program\": \"%s\", \"chains\": %u, \"total\": %zu, \"p50_us\": %.1f, \"p99_us\": %.1f, \"min_us\": %.1f, "
+        "\"stages_per_s\": %.1f, \"written\": %lld, \"commit_us\": %.1f, \"stages_per_commit\": %.2f, "
+        "\"thread_cpu_us_per_stage\": %.1f}\n",
+        program, chains, f->len, figures_quantile(f, 0.5) / 1e3, figures_quantile(f, 0.99) / 1e3,
+        figures_quantile(f, 0) / 1e3, stages / (wall_ns / 1e9), (long long)figures_written(), c->ns / commits / 1e3,
+        stages / commits, c->cpu_ns / stages / 1e3);
     fflush(stdout);
 }

@@ -1,6 +1,7 @@
-// The floor: what chain4 costs when nothing is done but its fsynced commits and its bus round trips. One process with a ROUTER
-// and one SQLite connection (WAL, synchronous=FULL), worker processes with a DEALER that send back what they get. A chain is 5
-// commits (one row of BODY_BYTES each) and 4 round trips of two frames; what arrived by the time a commit begins shares it.
+// The floor: what chain4 costs when nothing is done but its fsynced commits and its bus round trips. One process with a
+// ROUTER and one SQLite connection (WAL, synchronous=FULL), worker processes with a DEALER that send back what they
+// get. A chain is 5 commits (one row of BODY_BYTES each) and 4 round trips of two frames; what arrived by the time a
+// commit begins shares it.
 //     bench_floor chain4 CHAINS TOTAL DIR [WORKERS]
 #include "figures.h"
 
@@ -37,6 +38,7 @@ struct floor_bench {
     struct message ready[CHAINS_MAX]; // journaled, to be sent after the commit
     size_t n_ready;
     struct figures *latencies;
+    struct figures_commits commits;
     unsigned next_chain, done, total;
     int workers;
 };
@@ -77,10 +79,11 @@ static void open_journal(struct floor_bench *f, const char *dir)
     char path[4096];
     snprintf(path, sizeof(path), "%s/floor.db", dir);
     if (sqlite3_open(path, &f->db) != SQLITE_OK ||
-        sqlite3_exec(f->db,
-                     "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
-                     "CREATE TABLE IF NOT EXISTS journal (id INTEGER PRIMARY KEY, chain INTEGER, step INTEGER, body BLOB)",
-                     NULL, NULL, NULL) != SQLITE_OK)
+        sqlite3_exec(
+            f->db,
+            "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
+            "CREATE TABLE IF NOT EXISTS journal (id INTEGER PRIMARY KEY, chain INTEGER, step INTEGER, body BLOB)",
+            NULL, NULL, NULL) != SQLITE_OK)
         die(path, sqlite3_errmsg(f->db));
     sqlite3_prepare_v2(f->db, "INSERT INTO journal (chain, step, body) VALUES (?,?,?)", -1, &f->insert, NULL);
     sqlite3_prepare_v2(f->db, "BEGIN IMMEDIATE", -1, &f->begin, NULL);
@@ -142,12 +145,15 @@ static bool take(struct floor_bench *f, int flags)
 
 static void bench(struct floor_bench *f, unsigned chains)
 {
-    int64_t began = clock_mono_ns();
+    int64_t began = clock_mono_ns(), cpu = figures_thread_cpu_ns();
     for (unsigned i = 0; i < chains; i++)
         begin_chain(f, i);
     while (f->done < f->total) {
         if (!sqlite3_get_autocommit(f->db)) {
+            int64_t before = clock_mono_ns();
             run_statement(f, f->commit);
+            f->commits.ns += (double)(clock_mono_ns() - before);
+            f->commits.count++;
             send_ready(f);
         }
         if (f->done < f->total && sqlite3_get_autocommit(f->db))
@@ -156,7 +162,8 @@ static void bench(struct floor_bench *f, unsigned chains)
             ;
     }
     double wall = (double)(clock_mono_ns() - began);
-    figures_print("floor", chains, f->latencies, STEPS, wall);
+    f->commits.cpu_ns = (double)(figures_thread_cpu_ns() - cpu);
+    figures_print("floor", chains, f->latencies, STEPS, wall, &f->commits);
 }
 
 int main(int argc, char **argv)
