@@ -144,7 +144,7 @@ test)
   set_up test
   check_profiling
   build release
-  ctest --test-dir build/release --output-on-failure --timeout 1800 -j 2
+  ctest --test-dir build/release --output-on-failure --timeout 1800 -j "$(( $(nproc) * 2 ))" # many tests wait more than they work
   ;;
 *) usage ;;
 esac
