@@ -1,6 +1,7 @@
 """The end of a service and the beginning of the next: stages at work may end, nobody is refused, no run is lost, nothing is done twice."""
 import contextlib
 import signal
+import socket
 import threading
 import uuid
 
@@ -74,6 +75,38 @@ class Restart(ServiceScenario):
         self.assertEqual((self.finished(run), self.record(run)["state"]), ([], "running"))
         wait_for(lambda: not processes_of(self.root), "no process stays")
         self.baton("cancel", run, status=0)
+        self.check_nothing_left(self.project)
+
+    def test_the_service_manager_is_told(self):
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+            manager.bind(str(self.root / "manager"))
+            manager.settimeout(support.DEADLINE)
+            service = self.start("serve", env={"NOTIFY_SOCKET": str(self.root / "manager")})
+            self.assertEqual(manager.recv(100), b"READY=1")
+            self.assertTrue(self.client().ask({"op": "ping"})["ok"], "it answers when it says that it is ready")
+            service.send(signal.SIGTERM)
+            self.assertEqual(manager.recv(100), b"STOPPING=1")
+            self.assertEqual(service.end().status, 0)
+        for bad in ("", "x", "relative/path", "/" + "x" * 200, str(self.root / "nobody")):  # is of no consequence
+            service = self.start("serve", env={"NOTIFY_SOCKET": bad})
+            service.wait_error("serving on")
+            self.stop(service)
+
+    def test_a_successor_that_dies_takes_nothing_with_it(self):
+        old = self.serve()
+        run = self.begin_chain(self.client(), 3000)
+        self.dispatched(run, 1)
+        new = self.serve("--replace")
+        answer = self.client().ask({"op": "start", "workflow": self.chain, "project": str(self.project), "params": {"ms": 1}})
+        self.assertEqual((answer["ok"], answer["position"]), (True, 1))
+        new.kill()
+        self.assertEqual(old.end().status, 0)
+        service = self.serve()
+        for each in (run, answer["run"]):
+            wait_for(lambda each=each: self.record(each)["state"] == "accepted", "the run is finished")
+            self.check_paid_once(each, 4)
+        wait_for(lambda: self.client().ask({"op": "ping"})["runs"] == 0, "the runs are closed")
+        self.stop(service)
         self.check_nothing_left(self.project)
 
     def test_the_time_to_drain_is_limited(self):

@@ -527,6 +527,35 @@ static void test_loop_listen_twice_and_over_a_stale_socket(void **state)
     test_remove(dir);
 }
 
+// Whoever listens is replaced: connections come to the new one, and the end of the old one leaves its socket alone.
+static void test_loop_listen_in_place_of_another(void **state)
+{
+    (void)state;
+    struct err err;
+    struct fixture f;
+    struct stat before, after;
+    begin(&f);
+    char *dir = test_temp_dir();
+    char *path = path_join(dir, "door");
+    struct loop_listener *first, *second;
+    assert_ok(loop_listen_unix(f.loop, path, accepted, &f, &first, &err), &err);
+    assert_int_equal(stat(path, &before), 0);
+    assert_ok(loop_listen_unix_over(f.loop, path, accepted, &f, &second, &err), &err);
+    assert_int_equal(stat(path, &after), 0);
+    assert_true(before.st_ino != after.st_ino);
+    assert_int_equal(after.st_mode & 0777, 0600);
+    loop_listener_close(first);
+    assert_int_equal(stat(path, &before), 0);
+    assert_true(before.st_ino == after.st_ino);
+    loop_listener_close(second);
+    assert_int_equal(stat(path, &before), -1);
+    // nobody there is no hindrance
+    assert_ok(loop_listen_unix_over(f.loop, path, accepted, &f, &second, &err), &err);
+    mem_free(path);
+    finish(&f);
+    test_remove(dir);
+}
+
 static void test_loop_http_addresses(void **state)
 {
     (void)state;
@@ -566,6 +595,7 @@ int main(void)
         cmocka_unit_test(test_loop_stream_long_line_ends_it),
         cmocka_unit_test(test_loop_stream_slow_reader_ends_it),
         cmocka_unit_test(test_loop_listen_twice_and_over_a_stale_socket),
+        cmocka_unit_test(test_loop_listen_in_place_of_another),
         cmocka_unit_test(test_loop_http_addresses),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
