@@ -1,54 +1,14 @@
 // orchestrator/engine: who comes next when not all runs may be at work; and what is measured, as text.
-#include "support/support.h"
+#include "store_fixture.h"
 
 #include "base/mem.h"
 #include "base/str.h"
 #include "door/metrics.h"
 #include "engine/admission.h"
 #include "engine/metrics.h"
-#include "store/store.h"
 
 #include <stdio.h>
 #include <string.h>
-
-struct fixture {
-    char *dir;
-    struct store *s;
-    struct err err;
-};
-
-static int setup(void **state)
-{
-    struct fixture *f = mem_alloc(sizeof(*f));
-    f->dir = test_temp_dir();
-    assert_ok(store_open(f->dir, &f->s, &f->err), &f->err);
-    *state = f;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    struct fixture *f = *state;
-    store_close(f->s);
-    test_remove(f->dir);
-    mem_free(f);
-    return 0;
-}
-
-static void create(struct fixture *f, const char *id, const char *project, const char *parent)
-{
-    char ret[STORE_NAME_MAX];
-    AUTO_JSON json_t *none = json_object();
-    struct store_run run = {.id = id,
-                            .workflow = "w",
-                            .script_hash = "h",
-                            .project = project,
-                            .key = id,
-                            .parent = parent,
-                            .params = none,
-                            .agents = none};
-    assert_ok(store_run_create(f->s, &run, ret, &f->err), &f->err);
-}
 
 // "a1 b1 a2": everybody in the order in which they are admitted when nobody ends.
 static void check_order(struct admission *a, const char *expected)
@@ -113,12 +73,12 @@ static void test_admission_limits(void **state)
 static void test_admission_of_the_journal(void **state)
 {
     struct fixture *f = *state;
-    create(f, "a1", "/a", NULL);
-    create(f, "a2", "/a", NULL);
-    create(f, "b1", "/b", NULL);
-    create(f, "a3", "/a", NULL);
-    create(f, "child", "/c", "a1");
-    create(f, "over", "/b", NULL);
+    fixture_run(f, "a1", "/a", "a1", NULL);
+    fixture_run(f, "a2", "/a", "a2", NULL);
+    fixture_run(f, "b1", "/b", "b1", NULL);
+    fixture_run(f, "a3", "/a", "a3", NULL);
+    fixture_run(f, "child", "/c", "child", "a1");
+    fixture_run(f, "over", "/b", "over", NULL);
     assert_ok(store_run_set_state(f->s, "a1", RUN_RUNNING, NULL, &f->err), &f->err);
     assert_ok(store_run_set_state(f->s, "over", RUN_CANCELLED, NULL, &f->err), &f->err);
     struct admission *a = admission_new(f->s, 1, 10);
@@ -141,7 +101,7 @@ static void test_admission_of_the_journal(void **state)
 static void test_started_is_kept(void **state)
 {
     struct fixture *f = *state;
-    create(f, "a1", "/a", NULL);
+    fixture_run(f, "a1", "/a", "a1", NULL);
     AUTO_JSON json_t *queued = store_run_get_new(f->s, "a1", &f->err);
     assert_true(json_is_null(json_object_get(queued, "started_ns")));
     assert_ok(store_run_set_state(f->s, "a1", RUN_RUNNING, NULL, &f->err), &f->err);
@@ -187,10 +147,10 @@ static void test_metrics_text_and_bounds(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_admission_turns_of_projects, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_admission_limits, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_admission_of_the_journal, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_started_is_kept, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_admission_turns_of_projects, fixture_setup, fixture_teardown),
+        cmocka_unit_test_setup_teardown(test_admission_limits, fixture_setup, fixture_teardown),
+        cmocka_unit_test_setup_teardown(test_admission_of_the_journal, fixture_setup, fixture_teardown),
+        cmocka_unit_test_setup_teardown(test_started_is_kept, fixture_setup, fixture_teardown),
         cmocka_unit_test(test_metrics_text_and_bounds),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,6 +1,6 @@
 // orchestrator/engine: what people and programs tell a run (letters), and what the store knows of families and
 // published values.
-#include "support/support.h"
+#include "store_fixture.h"
 
 #include "base/clock.h"
 #include "base/mem.h"
@@ -9,42 +9,10 @@
 
 #include <string.h>
 
-struct fixture {
-    char *dir;
-    struct store *s;
-    struct err err;
-};
-
-static void new_run(struct fixture *f, const char *id, const char *parent)
-{
-    char ret[STORE_NAME_MAX];
-    AUTO_JSON json_t *none = json_object();
-    struct store_run run = {.id = id,
-                            .workflow = "w",
-                            .script_hash = "h",
-                            .project = "/p",
-                            .parent = parent,
-                            .params = none,
-                            .agents = none};
-    assert_ok(store_run_create(f->s, &run, ret, &f->err), &f->err);
-}
-
 static int setup(void **state)
 {
-    struct fixture *f = mem_alloc(sizeof(*f));
-    f->dir = test_temp_dir();
-    assert_ok(store_open(f->dir, &f->s, &f->err), &f->err);
-    new_run(f, "r", NULL);
-    *state = f;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    struct fixture *f = *state;
-    store_close(f->s);
-    test_remove(f->dir);
-    mem_free(f);
+    fixture_setup(state);
+    fixture_run(*state, "r", "/p", NULL, NULL);
     return 0;
 }
 
@@ -181,8 +149,8 @@ static void end_as(struct fixture *f, const char *run, const char *next)
 static void test_letters_follow_a_run_that_goes_on(void **state)
 {
     struct fixture *f = *state;
-    new_run(f, "second", NULL);
-    new_run(f, "third", NULL);
+    fixture_run(f, "second", "/p", NULL, NULL);
+    fixture_run(f, "third", "/p", NULL, NULL);
     end_as(f, "r", "second");
     end_as(f, "second", "third");
     AUTO_FREE char *latest = letter_latest(f->s, "r");
@@ -217,9 +185,9 @@ static void test_store_published_newest_counts(void **state)
 static void test_store_children_in_order(void **state)
 {
     struct fixture *f = *state;
-    new_run(f, "c1", "r");
-    new_run(f, "c2", "r");
-    new_run(f, "other", "c1");
+    fixture_run(f, "c1", "/p", NULL, "r");
+    fixture_run(f, "c2", "/p", NULL, "r");
+    fixture_run(f, "other", "/p", NULL, "c1");
     assert_ok(store_run_set_state(f->s, "c1", RUN_ACCEPTED, NULL, &f->err), &f->err);
     AUTO_JSON json_t *all = store_run_children_new(f->s, "r", false, &f->err);
     AUTO_JSON json_t *open = store_run_children_new(f->s, "r", true, &f->err);
@@ -232,7 +200,7 @@ static void test_store_children_in_order(void **state)
 
 int main(void)
 {
-#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define T(name) cmocka_unit_test_setup_teardown(name, setup, fixture_teardown)
     const struct CMUnitTest tests[] = {
         T(test_letters_the_oldest_question_is_answered_once),
         T(test_letters_who_may_and_for_what),

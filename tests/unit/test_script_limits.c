@@ -1,5 +1,6 @@
 // orchestrator/script: what a script cannot do. Each of these would run for minutes, take all memory, or show an
 // address.
+#include "script_host.h"
 #include "support/support.h"
 
 #include "base/mem.h"
@@ -7,20 +8,6 @@
 #include "script/script.h"
 
 #include <string.h>
-
-static int no_call(void *ctx, uint64_t id, const char *task, unsigned n, const char *op, const json_t *args,
-                   json_t **ret, struct err *err)
-{
-    (void)ctx;
-    (void)id;
-    (void)task;
-    (void)n;
-    (void)op;
-    (void)args;
-    (void)err;
-    *ret = json_null();
-    return 0;
-}
 
 // Runs `body` as the run function and gives the error, or "" when it ended well.
 static struct err run(const char *body)
@@ -30,7 +17,7 @@ static struct err run(const char *body)
     struct script_limits limits = {.memory = (size_t)16 << 20, .instructions = 5000000};
     AUTO_FREE char *text = str_printf("workflow 't' { run = function(p)\n%s\nend }", body);
     assert_ok(script_load(text, strlen(text), "t.lua", &limits, &s, &err), &err);
-    struct script_host host = {.call = no_call};
+    struct script_host host = {.call = script_host_null};
     assert_ok(script_start(s, NULL, &host, &err), &err);
     struct err out = {0};
     if (script_state(s) == SCRIPT_FAILED)

@@ -1,4 +1,5 @@
 // orchestrator/script: instances that are made ready on a thread of their own.
+#include "script_host.h"
 #include "support/support.h"
 
 #include "base/mem.h"
@@ -8,20 +9,6 @@
 #include <string.h>
 
 enum { RUNS = 400, AT_ONCE = 24 };
-
-static int no_call(void *ctx, uint64_t id, const char *task, unsigned n, const char *op, const json_t *args,
-                   json_t **ret, struct err *err)
-{
-    (void)ctx;
-    (void)id;
-    (void)task;
-    (void)n;
-    (void)op;
-    (void)args;
-    (void)err;
-    *ret = json_null();
-    return 0;
-}
 
 // As the engine does it: from the stock, or loaded and told of.
 static struct script *get(struct script_stock *stock, int edition, bool *ret_ready)
@@ -48,7 +35,7 @@ static struct script *get(struct script_stock *stock, int edition, bool *ret_rea
 // Each is the first to run in its instance, and of the edition that was asked for.
 static void run(struct script *s, int edition)
 {
-    struct script_host host = {.call = no_call};
+    struct script_host host = {.call = script_host_null};
     struct err err = {0};
     assert_ok(script_start(s, NULL, &host, &err), &err);
     assert_int_equal(script_state(s), SCRIPT_DONE);

@@ -1,40 +1,15 @@
 // orchestrator/store: runs, stages, script calls, handoffs, events, inbox, artifacts.
-#include "support/support.h"
+#include "store_fixture.h"
 
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/str.h"
-#include "store/store.h"
 
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-struct fixture {
-    char *dir;
-    struct store *s;
-    struct err err;
-};
-
-static int setup(void **state)
-{
-    struct fixture *f = mem_alloc(sizeof(*f));
-    f->dir = test_temp_dir();
-    assert_ok(store_open(f->dir, &f->s, &f->err), &f->err);
-    *state = f;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    struct fixture *f = *state;
-    store_close(f->s);
-    test_remove(f->dir);
-    mem_free(f);
-    return 0;
-}
 
 static int create(struct fixture *f, const char *id, const char *project, const char *key, char ret[STORE_NAME_MAX])
 {
@@ -539,7 +514,7 @@ static void test_state_tables(void **state)
 
 int main(void)
 {
-#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define T(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
     const struct CMUnitTest tests[] = {
         T(test_store_run_create_and_get),
         T(test_store_same_key_is_the_same_run),
