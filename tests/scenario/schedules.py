@@ -139,19 +139,6 @@ class Schedules(ServiceScenario):
         self.idle(client)
         self.stop(service)
 
-    def test_the_minute_comes(self):
-        """The only test that waits for the clock. The last look was in the future, as after a clock that was set back by hours."""
-        service = self.serve()
-        self.add("minute", EVERY, ms=1)
-        self.look_back(-7200)
-        self.again(self.client())
-        fired = wait_for(lambda: self.events("schedule_fired"), "the minute comes", 90)[0]
-        self.assertTrue(fired["body"]["time"].endswith(":00.000Z"))
-        self.assertLess(fired["body"]["late_ms"], 20000)
-        self.assertEqual(self.runs("minute")[0]["id"], fired["run"])
-        self.idle(self.client())
-        self.stop(service)
-
     def test_kills(self):
         names = [f"s{i}" for i in range(8)]
         for name in names:
