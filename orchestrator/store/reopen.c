@@ -46,7 +46,7 @@ static int stock_calls(struct store *s, int64_t n, const json_t *again, struct e
     if (r >= 0)
         r = sql_run(
             s, err, "write to",
-            "DELETE FROM call WHERE run = ? AND task <> 'engine' AND (op IN ('stage', 'gate') OR task LIKE '%~')", "i",
+            "DELETE FROM call WHERE run = ? AND task <> 'engine' AND (op IN ('stage', 'gate', 'on_failure') OR task LIKE '%~')", "i",
             n);
     if (r >= 0)
         r = sql_run(s, err, "write to", "UPDATE call SET task = '" OLD "' || task WHERE run = ? AND task <> 'engine'",
