@@ -1,7 +1,5 @@
 // libcurl says which sockets to watch and when to be called again (its socket and timer callbacks); both are handles of
 // this loop. It must not be closed from inside its own callbacks: the end of a request is told in the loop's next turn.
-#define CURL_DISABLE_TYPECHECK // its checks are macros around the functions, which are pointers here
-
 #include "loop/http.h"
 
 #include "base/clock.h"
