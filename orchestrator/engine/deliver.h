@@ -1,10 +1,10 @@
-// What the pool reports goes to the run that owns the job. Runs have numbers that are never used twice, so that a late report of a
-// run that is gone finds nobody.
+// What the pool reports goes to the run that owns the job. Runs have numbers that are never used twice, so that a late
+// report of a run that is gone finds nobody.
 #pragma once
 
 #include "base/map.h"
 #include "engine/metrics.h"
-#include "engine/pool.h"
+#include "pool/pool.h"
 #include "store/store.h"
 
 struct deliver {

@@ -13,11 +13,11 @@
 #include "engine/deliver.h"
 #include "engine/outbox.h"
 #include "engine/parking.h"
-#include "engine/pool.h"
 #include "engine/reopen.h"
 #include "engine/run.h"
 #include "engine/starting.h"
 #include "loop/http.h"
+#include "pool/pool.h"
 #include "script/script.h"
 #include "script/stock.h"
 

@@ -3,7 +3,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "engine/key.h"
-#include "engine/pool.h"
+#include "pool/pool.h"
 #include "roles/roles.h"
 
 #include <stdio.h>

@@ -1,13 +1,14 @@
-// One run: its script, its stages, its checkouts. Made by the engine for a journaled run, which this process owns (lock).
+// One run: its script, its stages, its checkouts. Made by the engine for a journaled run, which this process owns
+// (lock).
 #pragma once
 
 #include "base/err.h"
 #include "engine/agents.h"
 #include "engine/batch.h"
-#include "engine/pool.h"
-#include "json/json.h"
 #include "loop/loop.h"
+#include "pool/pool.h"
 #include "store/store.h"
+#include "json/json.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -35,7 +36,7 @@ struct run_env {
     struct pool *pool;
     const struct run_family *family;
     uint64_t serial; // of this run in this process: the owner of its jobs
-    bool may_ask; // somebody can answer an approval; if not, "ask" means "no"
+    bool may_ask;    // somebody can answer an approval; if not, "ask" means "no"
     void *user;
     // Everything that happens, also what is too small to be journaled (progress). body is borrowed.
     void (*event)(void *user, const char *run, enum event_kind kind, const json_t *body);
@@ -50,7 +51,8 @@ int run_new(const struct run_env *env, const char *id, struct store_lock *lock_t
 struct run *run_free(struct run *run);
 const char *run_id(const struct run *run);
 uint64_t run_serial(const struct run *run);
-// Nothing but sleeps is under way: it may be parked (not inside its callbacks, and with nothing of it in an open batch).
+// Nothing but sleeps is under way: it may be parked (not inside its callbacks, and with nothing of it in an open
+// batch).
 bool run_sleeps(const struct run *run, int64_t *ret_wake_ns);
 // Nothing of it is under way in this process: it waits for time, people or other runs.
 bool run_waits(const struct run *run);
@@ -61,7 +63,8 @@ void run_begin(struct run *run);
 void run_cancel(struct run *run, const char *reason);
 // Other processes may have asked for something (cancel, approval): look.
 void run_look_around(struct run *run);
-bool run_watches(const struct run *run); // it waits for a run of another process: look around also when nothing was heard
+bool run_watches(
+    const struct run *run); // it waits for a run of another process: look around also when nothing was heard
 // A run of this process ended, or (why) cannot go on in it. True: this run waited for it.
 bool run_child_ended(struct run *run, const char *child, const struct err *why);
 

@@ -1,13 +1,13 @@
 // Worker processes: started when a job needs one, watched, replaced, ended. Sits on the bus and hides it: the engine
 // submits jobs by role and hears of results by lease.
 //
-// A job whose worker is lost is reported (lost), not dispatched again: whether it is, is the engine's decision, with a new
-// lease. A worker program that cannot be started three times in a row fails the waiting jobs of its role.
+// A job whose worker is lost is reported (lost), not dispatched again: whether it is, is the engine's decision, with a
+// new lease. A worker program that cannot be started three times in a row fails the waiting jobs of its role.
 #pragma once
 
 #include "base/err.h"
-#include "json/json.h"
 #include "loop/loop.h"
+#include "json/json.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -25,7 +25,7 @@ struct pool_events {
     // The draft is borrowed; answer with pool_done.
     void (*result)(void *user, uint64_t owner, uint64_t lease, const char *worker, json_t *draft);
     void (*lost)(void *user, uint64_t owner, uint64_t lease, bool begun, const char *why); // its worker is gone
-    void (*failed)(void *user, uint64_t owner, uint64_t lease, const struct err *err);     // no worker can be had for it
+    void (*failed)(void *user, uint64_t owner, uint64_t lease, const struct err *err); // no worker can be had for it
     void (*refused)(void *user, uint64_t lease, const char *why); // a late or second answer was turned away
 };
 
@@ -47,14 +47,15 @@ void pool_done(struct pool *pool, uint64_t lease, bool accepted);
 // Ends the worker that has this job at once (it does not answer to a cancel) and forgets the job.
 void pool_kill(struct pool *pool, uint64_t lease);
 
-// No job is given out any more and no worker started; those at work go on. idle is called from the loop when none is left.
+// No job is given out any more and no worker started; those at work go on. idle is called from the loop when none is
+// left.
 void pool_drain(struct pool *pool, void (*idle)(void *user), void *user);
 // [{role, program, pid, ready}]
 json_t *pool_workers_new(const struct pool *pool);
 size_t pool_jobs_at_work(const struct pool *pool);
 
-// Version the worker program of a role declares (part of the stage key). Its first worker is started for it, which takes a job
-// afterwards; then from memory. done may be called before this returns.
+// Version the worker program of a role declares (part of the stage key). Its first worker is started for it, which
+// takes a job afterwards; then from memory. done may be called before this returns.
 typedef void (*pool_described)(void *user, const char *version, const struct err *err);
 void pool_describe(struct pool *pool, const char *role, pool_described done, void *user);
 // Descriptions under way for this user are dropped without a callback.

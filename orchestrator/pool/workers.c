@@ -2,14 +2,14 @@
 // - A worker process belongs to one invitation of the bus. Its end (SIGCHLD) voids the invitation at once, so that a
 // killed
 //   worker is noticed in milliseconds and a hung one by the bus's heartbeat.
-#include "engine/pool_internal.h"
+#include "pool/pool_internal.h"
 
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
-#include "engine/worker_env.h"
+#include "pool/worker_env.h"
 
 #include <signal.h>
 #include <stdio.h>

@@ -6,7 +6,7 @@
 // other), so that
 //   it does not wait for the journal between two. With jobs that take longer everybody has one, and more processes are
 //   started.
-#include "engine/pool_internal.h"
+#include "pool/pool_internal.h"
 
 #include "base/clock.h"
 #include "base/file.h"

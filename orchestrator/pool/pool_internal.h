@@ -5,7 +5,7 @@
 #include "base/map.h"
 #include "base/vec.h"
 #include "bus/bus.h"
-#include "engine/pool.h"
+#include "pool/pool.h"
 
 struct role_row { // of tbl/workers.def
     const char *role, *program;
