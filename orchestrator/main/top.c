@@ -13,7 +13,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define RUNS_SHOWN   500
+#define RUNS_SHOWN   200
+#define QUEUE_SHOWN  100
 #define STAGES_SHOWN 1000
 
 struct top {
@@ -167,12 +168,47 @@ static json_t *sorted_new(json_t *rows_consumed)
     return sorted;
 }
 
+static void add_run(struct top *t, json_t *seen, json_t *runs, const char *id)
+{
+    json_t *run = json_object_get(seen, id) ? NULL : store_run_get_new(t->store, id, NULL);
+    if (!run)
+        return;
+    json_put(seen, id, json_true());
+    json_array_append_new(runs, run);
+}
+
+// Those with a stage at work, the first ones of the queue, and the newest of the others: there may be very many of
+// each.
+static json_t *chosen_new(struct top *t, const json_t *stages, const json_t *positions, struct err *err)
+{
+    static const enum run_state STATES[] = {RUN_RUNNING, RUN_WAITING};
+    AUTO_JSON json_t *seen = json_object();
+    json_t *runs = json_array(), *item;
+    size_t i;
+    json_array_foreach (stages, i, item)
+        add_run(t, seen, runs, json_str(item, "run", ""));
+    const char *id;
+    json_object_foreach ((json_t *)(uintptr_t)positions, id, item)
+        if (json_integer_value(item) <= QUEUE_SHOWN)
+            add_run(t, seen, runs, id);
+    for (size_t k = 0; k < ARRAY_LEN(STATES); k++) {
+        struct store_run_filter filter = {.unfinished = true, .state = run_state_name(STATES[k]), .limit = RUNS_SHOWN};
+        AUTO_JSON json_t *others = store_run_list_new(t->store, &filter, err);
+        if (!others) {
+            json_decref(runs);
+            return NULL;
+        }
+        json_array_foreach (others, i, item)
+            add_run(t, seen, runs, json_str(item, "id", ""));
+    }
+    return runs;
+}
+
 static json_t *runs_new(struct top *t, const json_t *stages, struct err *err)
 {
-    AUTO_JSON json_t *runs =
-        store_run_list_new(t->store, &(struct store_run_filter){.unfinished = true, .limit = RUNS_SHOWN}, err);
-    AUTO_JSON json_t *positions = runs ? admission_positions_new(t->store, err) : NULL;
-    if (!positions)
+    AUTO_JSON json_t *positions = admission_positions_new(t->store, err);
+    AUTO_JSON json_t *runs = positions ? chosen_new(t, stages, positions, err) : NULL;
+    if (!runs)
         return NULL;
     json_t *rows = json_array(), *run;
     size_t i;

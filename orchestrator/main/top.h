@@ -4,7 +4,7 @@
 //    commits_per_s} or null}, journal_bytes,
 //    runs: [{run, workflow, project, state, position, stage, agent, mode, elapsed_ms, stage_elapsed_ms, worker}],
 //    workers: [{pid, program, cpu_pct, rss_bytes, run, stage, tool}]}
-// Runs at work come first, then the queue in its order, then those that wait.
+// Runs at work come first, then the queue in its order (the first hundred), then those that wait.
 #pragma once
 
 #include "store/store.h"

@@ -131,6 +131,15 @@ class Watch(ServiceScenario):
         for bad in ("0", "x", "-1"):
             self.assertEqual(self.baton("top", "--interval", bad).status, 2)
 
+    def test_top_of_a_long_queue(self):
+        service = self.serve("--max-runs", "1")
+        client = self.client()
+        first = self.begin(client)
+        self.at_work(first)
+        queued = [self.begin(client) for _ in range(110)]
+        self.assertEqual([r["run"] for r in self.look()["runs"]], [first, *queued[:100]], "the head of the queue is what comes next")
+        service.kill()
+
     def refreshes_in_place(self, run):
         """On a terminal of 60 columns and 12 lines: whole frames, each from the upper left corner, no line longer than the terminal."""
         pid, terminal = pty.fork()
