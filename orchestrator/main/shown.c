@@ -76,7 +76,7 @@ static void print_letters(const json_t *model)
     json_array_foreach (json_list(model, "questions"), i, q) {
         if (i == 0)
             printf("waits for an answer\n");
-        print_question(json_str(model, "run", "?"), q);
+        print_question(json_str(q, "run", "?"), q);
     }
     if (json_object_size(json_obj(model, "published")) > 0)
         printf("published\n");
@@ -118,6 +118,21 @@ static void print_effects(const json_t *model)
     }
 }
 
+// Also those of the runs below it: whoever looks at the first run sees all that waits for people.
+static void add_questions(struct store *store, const char *run, int depth, json_t *to)
+{
+    AUTO_JSON json_t *list = letter_questions_new(store, run, NULL);
+    AUTO_JSON json_t *children = depth < DEPTH_MAX ? store_run_children_new(store, run, true, NULL) : NULL;
+    size_t i;
+    json_t *one;
+    json_array_foreach (list, i, one) {
+        json_put_str(one, "run", run);
+        json_array_append(to, one);
+    }
+    json_array_foreach (children, i, one)
+        add_questions(store, json_str(one, "id", ""), depth + 1, to);
+}
+
 void shown_put(struct store *store, const char *run, json_t *model)
 {
     json_put(model, "effects", effects_new(store, run));
@@ -128,8 +143,9 @@ void shown_put(struct store *store, const char *run, json_t *model)
     json_t *undone = json_obj(json_obj(record, "result"), "undone");
     json_put(model, "undone", undone ? json_deep_copy(undone) : json_null());
     json_put(model, "children", children_new(store, run, 0));
-    json_t *questions = letter_questions_new(store, run, NULL), *published = store_published_new(store, run, NULL);
-    json_put(model, "questions", questions ? questions : json_array());
+    json_t *questions = json_array(), *published = store_published_new(store, run, NULL);
+    add_questions(store, run, 0, questions);
+    json_put(model, "questions", questions);
     json_put(model, "published", published ? published : json_object());
 }
 
@@ -138,9 +154,9 @@ void shown_print(const json_t *model)
     if (json_str(model, "parent", NULL))
         printf("parent   %s\n", json_str(model, "parent", ""));
     if (json_str(model, "continued_from", NULL))
-        printf("from     %s\n", json_str(model, "continued_from", ""));
+        printf("before   %s\n", json_str(model, "continued_from", ""));
     if (json_str(model, "continued_as", NULL))
-        printf("goes on  in %s\n", json_str(model, "continued_as", ""));
+        printf("next     %s\n", json_str(model, "continued_as", ""));
     if (json_obj(model, "undone")) {
         AUTO_FREE char *undone = json_compact(json_obj(model, "undone"));
         printf("undone   %s\n", undone);

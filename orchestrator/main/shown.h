@@ -4,7 +4,7 @@
 #include "store/store.h"
 #include "json/json.h"
 
-// Members for `baton show --json`: parent, continued_from, continued_as, undone {handlers, failed}, children [{run, workflow, state, children}], questions (engine/letters.h), published
+// Members for `baton show --json`: parent, continued_from, continued_as, undone {handlers, failed}, children [{run, workflow, state, children}], questions (engine/letters.h; of the runs below it too, each with its run), published
 // {name: {value, at_ns}}.
 void shown_put(struct store *store, const char *run, json_t *model);
 void shown_print(const json_t *model);
