@@ -1,7 +1,8 @@
 // The smallest worker: gives back what it was given. README.md beside this file walks through it.
-// Input, all optional: "sleep_ms" waits (in small steps, to notice a cancel), "exec" is an argv to run, "size" adds a text of so
-// many bytes to the output, "fail" is an error text to end with, "mark" is a file of the run's folder that gets a line at the begin
-// and the end of each execution: a count of what was really done that does not depend on the journal.
+// Input, all optional: "sleep_ms" waits (in small steps, to notice a cancel), "exec" is an argv to run, "size" adds a
+// text of so many bytes to the output, "fail" is an error text to end with, "mark" is a file of the run's folder that
+// gets a line at the begin and the end of each execution: a count of what was really done that does not depend on the
+// journal, "verdict" is the verdict, "output" has more members of the output, "spend" is what a model would have taken.
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/str.h"
@@ -95,6 +96,11 @@ static int echo_run(struct job *job, json_t *draft, struct err *err)
         memset(text, 'x', (size_t)size);
         json_put_str(output, "text", text);
     }
+    const json_t *spend = json_obj(input, "spend");
+    job_spend(job, json_int(spend, "money", 0), json_int(spend, "tokens", 0));
+    json_put_str(draft, "verdict", json_str(input, "verdict", NULL));
+    if (json_obj(input, "output"))
+        json_object_update(output, json_obj(input, "output"));
     if (json_str(input, "fail", NULL))
         return err_set(err, ERR_TOOL, "%s", json_str(input, "fail", ""));
     r = name ? mark(job, name, "end", err) : 0;

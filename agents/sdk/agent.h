@@ -41,6 +41,12 @@ bool job_cancelled(const struct job *job);
 // One line for people: "building with symbols". fraction < 0: unknown.
 void job_progress(struct job *job, double fraction, const char *fmt, ...) ATTR_PRINTF(3, 4);
 
+// What a model took, in micro-dollars and tokens: it leaves a receipt and counts against the limits of the stage and of
+// its run.
+void job_spend(struct job *job, int64_t micro_dollars, int64_t tokens);
+int job_check_spent(const struct job *job,
+                    struct err *err); // before the next request. ERR_LIMIT: nothing is left of a limit
+
 // --- filling the draft ---
 void draft_summary(json_t *draft, const char *fmt, ...) ATTR_PRINTF(2, 3);
 void draft_status(json_t *draft, const char *status);

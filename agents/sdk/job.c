@@ -6,6 +6,7 @@
 #include "handoff/handoff.h"
 #include "policy/policy.h"
 
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -126,6 +127,41 @@ void job_cancel(struct job *job, const char *reason)
     if (job->exec)
         exec_cancel(job->exec);
     pthread_mutex_unlock(&job->lock);
+}
+
+// --- what models take ---
+
+void job_spend(struct job *job, int64_t micro_dollars, int64_t tokens)
+{
+    job->money += micro_dollars > 0 ? micro_dollars : 0;
+    job->tokens += tokens > 0 ? tokens : 0;
+}
+
+int job_check_spent(const struct job *job, struct err *err)
+{
+    const json_t *limits = json_obj(job->assignment, "limits");
+    const struct {
+        const char *name;
+        int64_t spent;
+    } SPENT[] = {{"money", job->money}, {"tokens", job->tokens}};
+    for (size_t i = 0; i < ARRAY_LEN(SPENT); i++) {
+        int64_t most = json_int(limits, SPENT[i].name, INT64_MAX);
+        if (SPENT[i].spent >= most)
+            return err_set(err, ERR_LIMIT, "the stage has used its limit of %s: %" PRId64 " of %" PRId64, SPENT[i].name,
+                           SPENT[i].spent, most);
+    }
+    return 0;
+}
+
+// Behind those of the tools: evidence names receipts by their number.
+static void put_spent(const struct job *job, json_t *draft)
+{
+    if (!job->money && !job->tokens)
+        return;
+    json_t *receipt = json_object();
+    json_put_int(receipt, "money", job->money);
+    json_put_int(receipt, "tokens", job->tokens);
+    json_array_append_new(json_list(draft, "receipts"), receipt);
 }
 
 // --- context from parents ---
@@ -322,6 +358,7 @@ json_t *job_run_new(struct job *job, struct rules *rules)
         block(draft, why);
     }
     finish_draft(draft, job->agent, job->exec ? exec_receipts(job->exec) : NULL);
+    put_spent(job, draft);
     if (r < 0) // the engine may try again, if the script wants it for such errors
         json_put_str(json_obj(draft, "worker"), "error", err_name(err.code != ERR_OK ? err.code : (enum err_code) - r));
     return draft;

@@ -15,6 +15,7 @@ enum { JOB_PROGRESS_MAX = 400 };
 struct job {
     const struct agent *agent;
     json_t *assignment;
+    int64_t money, tokens; // spent, by the work thread
     char *temporary; // made when the assignment has no spool; removed at the end
     pthread_mutex_t lock;
     struct exec_context *exec;

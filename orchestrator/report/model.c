@@ -74,6 +74,8 @@ static void add_commands(json_t *commands, const json_t *stage)
     size_t i;
     json_t *receipt;
     json_array_foreach (json_list(stage, "receipts"), i, receipt) {
+        if (!json_list(receipt, "argv")) // of a model
+            continue;
         json_t *row = json_object();
         const json_t *decision = json_obj(receipt, "decision");
         json_put_int(row, "stage", json_int(stage, "seq", 0));
@@ -107,7 +109,7 @@ static void add_budget(struct model *m, const json_t *limits, int64_t wall_ms)
 // What the calls of tools took, by their receipts.
 static void add_spent(struct model *m, const json_t *stages)
 {
-    int64_t calls = 0, processes = 0, cpu_ns = 0;
+    int64_t calls = 0, processes = 0, cpu_ns = 0, money = 0, tokens = 0;
     size_t i, k;
     json_t *stage, *receipt, *spent = json_object();
     json_array_foreach (stages, i, stage) {
@@ -116,12 +118,16 @@ static void add_spent(struct model *m, const json_t *stages)
         json_array_foreach (json_list(stage, "receipts"), k, receipt) {
             calls += !json_is_null(json_object_get(receipt, "wall_ns")) && json_object_get(receipt, "wall_ns");
             processes += json_int(receipt, "processes", 0);
+            money += json_int(receipt, "money", 0);
+            tokens += json_int(receipt, "tokens", 0);
             cpu_ns += json_int(receipt, "user_ns", 0) + json_int(receipt, "sys_ns", 0);
         }
     }
     json_put_int(spent, "calls", calls);
     json_put_int(spent, "processes", processes);
     json_put_int(spent, "cpu_ms", cpu_ns / NS_PER_MS);
+    json_put_int(spent, "money", money);
+    json_put_int(spent, "tokens", tokens);
     json_put(m->out, "spent", spent);
 }
 

@@ -132,6 +132,53 @@ class Budgets(support.Scenario):
         self.assertEqual(self.executed(event["run"]), 1)
         self.check_nothing_left(self.project)
 
+    def test_what_was_really_used_counts(self):
+        script = self.workflow("spend", """
+workflow "spend" {
+  agents = { "echo" },
+  params = { n = { default = 5 }, ask = { default = 40 }, take = { default = 30 } },
+  run = function(p)
+    for i = 1, p.n do
+      stage { agent = "echo", input = { mark = "marks", i = i, spend = { tokens = p.take, money = 250000 } }, limits = { tokens = p.ask, money = 0.5 } }
+    end
+  end,
+}
+""")
+        done = self.go(script, "--limit", "tokens=120", "--limit", "money=10", status=5)
+        self.assertIn("the limit tokens=120 stands in the way: asked 40, used 90, set aside 0, left 30", done["reason"])
+        self.assertEqual(self.executed(done["run"]), 3)
+        self.assertEqual(self.shown(done["run"])["money"], {"limit": 10000000, "used": 750000, "reserved": 0})
+        self.assertIn("money 0.75 $ of 10.00 $", self.baton("show", done["run"], status=0).out)
+        spent = self.baton("show", done["run"], "--json", status=0).json()["spent"]
+        self.assertEqual((spent["tokens"], spent["money"]), (90, 750000))
+        # A worker that takes more than it was given has broken the wall: nothing more begins.
+        done = self.go(script, "--limit", "tokens=1000", ask=10, take=2000, status=5)
+        self.assertIn("the limit tokens=1000 stands in the way: asked 10, used 2000, set aside 0, left 0", done["reason"])
+        self.assertEqual(self.executed(done["run"]), 1)
+        # Reused stages cost nothing.
+        again = self.workflow("again", script.read_text().replace("limits =", "reuse = true, limits ="))
+        self.assertEqual(self.go(again, "--limit", "tokens=400", n=3, status=0)["state"], "accepted")
+        done = self.go(again, "--limit", "tokens=0", n=3, status=0)
+        self.assertEqual((self.executed(done["run"]), self.shown(done["run"])["tokens"]["used"]), (0, 0))
+
+    def test_fix_rounds(self):
+        script = self.workflow("rounds", """
+workflow "rounds" {
+  agents = { "echo" },
+  run = function(p)
+    local fix
+    for i = 1, 5 do
+      local review = stage { agent = "echo", after = fix, input = { mark = "marks", i = i, verdict = "changes_requested" } }
+      fix = stage { agent = "echo", after = review, input = { mark = "marks", fix = i } }
+    end
+  end,
+}
+""")
+        done = self.go(script, "--limit", "fix_rounds=2", status=5)
+        self.assertIn("the limit fix_rounds=2 stands in the way: asked 1, used 2", done["reason"])
+        self.assertEqual(self.executed(done["run"]), 5)
+        self.assertEqual(self.shown(done["run"])["fix_rounds"], {"limit": 2, "used": 2, "reserved": 0})
+
     def test_limits_of_a_stage(self):
         bad = self.workflow("bad", STEPS.replace("tokens = p.tokens", "stages = 1"))
         done = self.go(bad, n=1, tokens=1, status=0)  # its pcall catches what is wrong with the call

@@ -86,6 +86,35 @@ class Loops(support.Scenario):
         run = done.lines()[-1]["run"]
         self.assertEqual((self.record(run)["result"]["sum"], self.executed(run)), (24, 24))
 
+    def test_the_same_finding_after_a_round_of_fixing(self):
+        script = self.workflow("review", """
+workflow "review" {
+  agents = { "echo", "rust-developer" },
+  params = { better = { default = false } },
+  run = function(p)
+    local fix
+    for i = 1, 4 do
+      local file = p.better and "b" .. i .. ".rs" or "b.rs"
+      local requests = list { { file = "a" .. i .. ".rs", line = i, issue = "too slow" }, { file = file, line = 10 + i, issue = "wrong" } }
+      local review = stage { agent = "echo", after = fix, input = { mark = "marks", verdict = "changes_requested", output = { requests = requests } } }
+      fix = stage { agent = "rust-developer", after = review, input = { round = i } }
+    end
+    finish("needs_discussion", "four rounds")
+  end,
+}
+""")
+        done = self.baton("run", script, "--project", self.project, "--json", status=3).lines()[-1]
+        self.assertIn("'echo' finds in stage 3 what it found in stage 1, although another agent worked on it in between: b.rs: wrong", done["reason"])
+        loop = self.record(done["run"])["result"]["loop"]
+        self.assertEqual((loop["rule"], loop["stages"], loop["finding"]["line"]), ("same_finding", [1, 3], 12))
+        self.assertEqual(self.executed(done["run"]), 2)
+        file = self.root / "run.baton"
+        self.baton("export", done["run"], "-o", file, status=0)
+        self.assertTrue(self.baton("replay", file, "--json", status=0).json()["same"])
+        done = self.baton("run", script, "--project", self.project, "--json", "--param", "better=true", status=3).lines()[-1]
+        self.assertEqual((done["reason"], self.executed(done["run"])), ("four rounds", 4))  # other findings each time are progress
+        self.check_nothing_left(self.project)
+
     def test_killed_before_it_was_stopped(self):
         """A resumed run stops at the same stage."""
         r = self.begin("plain")
