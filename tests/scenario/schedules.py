@@ -95,7 +95,8 @@ class Schedules(ServiceScenario):
         wait_for(lambda: len(self.runs("queue")) == 2, "what waited begins")
         self.assertIsNone(self.sql("SELECT pending FROM schedules WHERE name = 'queue'")[0][0])
         for run in self.baton("runs", "--unfinished", "--json", status=0).json():
-            self.assertTrue(client.ask({"op": "cancel", "run": run["id"]})["ok"])
+            answer = client.ask({"op": "cancel", "run": run["id"]})
+            self.assertTrue(answer["ok"] or answer["code"] == "state", answer)  # it may have ended just now
         self.idle(client)
         self.stop(service)
 
