@@ -159,6 +159,26 @@ class Children(Api):
                 self.assertEqual({x["state"] for x in self.runs() if run in (x["id"], x["parent"])}, {"cancelled"})
                 self.check_nothing_left()
 
+    def test_a_service_with_one_place_that_is_killed(self):
+        """Children need no place of their own: else a parent with the only one would wait for ever."""
+        run = None
+        for turn in range(3):
+            service = self.start("serve", "--max-runs", "1")
+            service.wait_error("serving on")
+            if not run:
+                client = doors.Client(self.state / "serve.sock")
+                self.addCleanup(client.close)
+                run = client.ask({"op": "start", "workflow": str(self.top), "project": str(self.project), "params": {"ms": 300}})["run"]
+            if turn < 2:
+                wait_for(lambda n=turn: len([r for r in self.runs() if r["parent"] == run]) > n, "a child")
+                service.kill()
+                wait_for(lambda: not processes_of(self.root), "the workers end")
+        wait_for(lambda: next(r["state"] for r in self.runs() if r["id"] == run) == "accepted", "the end")
+        self.check_tree(run)
+        service.send(signal.SIGTERM)
+        self.assertEqual(service.end().status, 0)
+        self.check_nothing_left()
+
     def test_timeout_of_the_parent_and_of_a_child(self):
         late = self.workflow("late", """
 workflow "late" {
