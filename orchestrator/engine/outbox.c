@@ -169,20 +169,18 @@ size_t outbox_under_way(const struct outbox *o)
 
 // --- the end of a run ---
 
-static json_t *notification_new(const json_t *record, const char *state, const json_t *result)
+static json_t *notification_new(const json_t *record, enum run_state state, const json_t *result)
 {
     static const char *const SAME[] = {"workflow", "project", "caller", "parent", "key"};
     char when[CLOCK_TEXT_MAX];
-    enum run_state known = RUN_FAILED;
     json_t *v = json_object(), *part = result ? json_deep_copy(result) : json_object();
     AUTO_FREE char *text = json_compact(part);
     json_put_str(v, "event", event_kind_name(EVENT_RUN_FINISHED));
     json_put_str(v, "run", json_str(record, "id", NULL));
     for (size_t i = 0; i < ARRAY_LEN(SAME); i++)
         json_put_str(v, SAME[i], json_str(record, SAME[i], NULL));
-    run_state_from_name(state, &known);
-    json_put_str(v, "state", state);
-    json_put_int(v, "exit", run_state_exit_status(known));
+    json_put_str(v, "state", run_state_name(state));
+    json_put_int(v, "exit", run_state_exit_status(state));
     json_put_str(v, "reason", json_str(result, "reason", NULL));
     clock_iso(json_int(record, "created_ns", 0), when);
     json_put_str(v, "created", when);
@@ -196,9 +194,10 @@ static json_t *notification_new(const json_t *record, const char *state, const j
     return v;
 }
 
-int outbox_put_end(struct store *store, const json_t *record, const char *state, const json_t *result,
-                   const json_t *urls, struct err *err)
+int outbox_put_end(struct store *store, const json_t *record, enum run_state state, const json_t *result,
+                   struct err *err)
 {
+    const json_t *urls = json_list(json_obj(record, "options"), "notify");
     size_t i;
     json_t *url;
     int r = 0;

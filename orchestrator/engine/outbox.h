@@ -20,6 +20,7 @@ size_t outbox_under_way(const struct outbox *outbox);
 
 int outbox_note_done(struct store *store, const char *run, const char *key,
                      struct err *err); // an effect that a command did itself
-// In the transaction of the end of a run: a notification of it for each url in `urls` (array of texts, may be NULL).
-int outbox_put_end(struct store *store, const json_t *record, const char *state, const json_t *result,
-                   const json_t *urls, struct err *err);
+// In the transaction of the end of a run (record: as it was started): a notification for each address it was started
+// with. result may be NULL.
+int outbox_put_end(struct store *store, const json_t *record, enum run_state state, const json_t *result,
+                   struct err *err);

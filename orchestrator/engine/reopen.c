@@ -237,6 +237,59 @@ json_t *reopen_plan_new(const struct starting *s, const char *run, const struct 
     return plan;
 }
 
+static const json_t *handoff_of(const struct reopening *r, const char *id)
+{
+    size_t i;
+    json_t *stage;
+    json_array_foreach (r->stages, i, stage)
+        if (str_eq(json_str(stage, "handoff_id", NULL), id))
+            return json_obj(stage, "handoff");
+    return NULL;
+}
+
+// What was set aside for a stage under way may have been spent.
+static int settle(const struct starting *s, const struct reopening *r, const json_t *stage, const char *account,
+                  struct err *err)
+{
+    const json_t *request = json_obj(stage, "request");
+    AUTO_JSON json_t *limits = budget_limits_new(json_obj(request, "limits"), err), *parents = json_array();
+    size_t i;
+    json_t *id;
+    int status = limits ? 0 : -(int)err->code;
+    json_array_foreach (json_list(request, "after"), i, id) {
+        const json_t *handoff = handoff_of(r, json_string_value(id));
+        if (handoff)
+            json_array_append(parents, (json_t *)(uintptr_t)handoff);
+    }
+    struct budget_amounts asked = budget_demand(json_str(stage, "agent", ""), parents, limits);
+    for (unsigned k = 0; k < BUDGET_KIND_COUNT_ && status == 0; k++)
+        if (asked.of[k])
+            status =
+                store_ledger_add(s->store, account, budget_name((enum budget_kind)k), -asked.of[k], asked.of[k], err);
+    return status;
+}
+
+// The run in the journal, in one transaction.
+static int put(const struct starting *s, const char *run, const struct reopening *r, const struct store_reopen *to,
+               struct err *err)
+{
+    const json_t *options = json_obj(r->record, "options");
+    const char *account = json_str(options, "account", run);
+    size_t i;
+    json_t *stage;
+    int status = store_begin(s->store, err);
+    if (status < 0)
+        return status;
+    status = store_run_reopen(s->store, run, to, err);
+    json_array_foreach (json_object_size(json_obj(options, "limits")) ? r->stages : NULL, i, stage)
+        if (status >= 0 && str_eq(json_str(stage, "state", ""), stage_state_name(STAGE_RESERVED)))
+            status = settle(s, r, stage, account, err);
+    if (status >= 0)
+        return store_commit(s->store, err);
+    store_rollback(s->store);
+    return status;
+}
+
 int reopen(const struct starting *s, const char *run, const struct engine_reopen *how, struct err *err)
 {
     struct reopening r;
@@ -257,7 +310,7 @@ int reopen(const struct starting *s, const char *run, const struct engine_reopen
                                         .stages = r.again,
                                         .calls = r.calls_again,
                                         .facts = facts};
-        status = store_run_reopen(s->store, run, &to, err);
+        status = put(s, run, &r, &to, err);
         clear(&r);
     }
     store_lock_release(lock);

@@ -70,9 +70,9 @@ void run_put_end(struct run *run, void *arg)
         return;
     if (store_run_set_state(run->env.store, run->id, run->end_state, result, &run->failure) < 0)
         return;
-    const json_t *urls = json_list(json_obj(run->record, "options"), "notify");
-    if (urls &&
-        outbox_put_end(run->env.store, run->record, run_state_name(run->end_state), result, urls, &run->failure) < 0)
+    // One that goes on in another run has not come to its end.
+    if (run->end_state != RUN_CONTINUED &&
+        outbox_put_end(run->env.store, run->record, run->end_state, result, &run->failure) < 0)
         return;
     json_t *body = json_object();
     json_put_str(body, "state", run_state_name(run->end_state));

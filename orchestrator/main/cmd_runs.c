@@ -7,11 +7,12 @@
 #include "engine/admission.h"
 #include "engine/engine.h"
 #include "engine/letters.h"
+#include "engine/outbox.h"
 #include "loop/loop.h"
-#include "report/model.h"
-#include "report/report.h"
 #include "main/shown.h"
 #include "main/summary.h"
+#include "report/model.h"
+#include "report/report.h"
 
 #include <string.h>
 #include <unistd.h>
@@ -212,13 +213,28 @@ static int close_here(const struct opened *o, struct err *err)
     return r;
 }
 
+static int cancel_in_journal(const struct opened *o, struct err *err)
+{
+    AUTO_JSON json_t *record = store_run_get_new(o->store, o->run, err);
+    int r = record ? store_begin(o->store, err) : -(int)err->code;
+    if (r < 0)
+        return r;
+    r = store_run_set_state(o->store, o->run, RUN_CANCELLED, NULL, err);
+    if (r >= 0)
+        r = outbox_put_end(o->store, record, RUN_CANCELLED, NULL, err);
+    if (r >= 0)
+        return store_commit(o->store, err);
+    store_rollback(o->store);
+    return r;
+}
+
 // What cannot even be loaded any more is ended in the journal alone.
 static int close_journal(const struct opened *o, struct err *err)
 {
     struct store_lock *lock = NULL;
     int r = store_run_lock(o->store, o->run, &lock, err);
     if (r == 0 && !is_final(o->store, o->run))
-        r = store_run_set_state(o->store, o->run, RUN_CANCELLED, NULL, err);
+        r = cancel_in_journal(o, err);
     store_lock_release(lock);
     return r;
 }

@@ -95,10 +95,12 @@ static void add_commands(json_t *commands, const json_t *stage)
     }
 }
 
-// limits: as the run was started with them.
-static void add_budget(struct model *m, const json_t *limits, int64_t wall_ms)
+// options: as the run was started with them.
+static void add_budget(struct model *m, const json_t *options, int64_t wall_ms)
 {
-    AUTO_JSON json_t *ledger = store_ledger_new(m->store, m->run, NULL);
+    const json_t *limits = json_obj(options, "limits");
+    // What went on from another run draws on the account of that one.
+    AUTO_JSON json_t *ledger = store_ledger_new(m->store, json_str(options, "account", m->run), NULL);
     struct budget b;
     budget_load(&b, limits, ledger);
     if (b.limited[BUDGET_WALL])
@@ -322,8 +324,7 @@ json_t *report_model_new(struct store *store, const char *run, struct err *err)
     int64_t start = json_int(record, "created_ns", 0), end = json_int(record, "finished_ns", 0);
     json_put_int(m.out, "duration_ms", end > start ? (end - start) / NS_PER_MS : 0);
     int64_t begun = json_int(record, "started_ns", start);
-    add_budget(&m, json_obj(json_obj(record, "options"), "limits"),
-               ((end ? end : clock_wall_ns()) - begun) / NS_PER_MS);
+    add_budget(&m, json_obj(record, "options"), ((end ? end : clock_wall_ns()) - begun) / NS_PER_MS);
     add_stages(&m);
     if (json_obj(m.out, "git"))
         copy(json_obj(m.out, "git"), m.verify, "head", NULL);

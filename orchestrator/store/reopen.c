@@ -68,8 +68,6 @@ static int void_stages(struct store *s, int64_t n, const json_t *again, struct e
             r = sql_run(s, err, "write to",
                         "UPDATE stage SET key = 'void ' || key WHERE id = ? AND key NOT LIKE 'void %'", "i",
                         n * STORE_SEQ_SPAN + json_integer_value(seq));
-    if (r >= 0)
-        r = sql_run(s, err, "write to", "UPDATE ledger SET used = used + reserved, reserved = 0 WHERE run = ?", "i", n);
     return r;
 }
 

@@ -171,6 +171,22 @@ class Outbox(support.Scenario):
         self.baton("outbox", "--deliver", status=0)
         self.assertEqual([json.loads(body)["state"] for _, _, body in receiver.seen], ["cancelled"])
 
+    def test_a_run_that_goes_on_in_another_one_tells_of_its_end_alone(self):
+        receiver = self.receiver(200)
+        script = self.workflow("loop", """
+workflow "loop" {
+  agents = { "echo" },
+  params = { n = { default = 1 } },
+  run = function(p)
+    if p.n < 3 then continue_as_new { n = p.n + 1 } end
+    finish("accepted", { n = p.n })
+  end,
+}
+""")
+        self.baton("run", script, "--project", self.project, "--notify", receiver.url, status=0)
+        told, = [json.loads(body) for _, _, body in receiver.seen]
+        self.assertEqual((told["state"], told["result"]["n"]), ("accepted", 3))
+
     def test_the_service_tries_again_by_itself(self):
         receiver = self.receiver(503, 503, 200)
         service = self.start("serve")

@@ -152,6 +152,13 @@ class Resume(support.Scenario):
         self.assertEqual(self.record(run)["state"], "over_budget")
         self.baton("resume", run, "--limit", "stages=3", "--yes", status=0)
         self.assertEqual((self.record(run)["state"], self.executed(run)), ("accepted", 3))
+        # A stage that was under way counts as used, once.
+        r = self.start("run", self.script, "--project", self.project, "--json", "--param", "wait_ms=60000", "--limit", "stages=4")
+        run = r.wait_event(is_event("stage_progress", stage=3), "the third stage")["run"]
+        r.kill()
+        fast = self.workflow("fast", BASE.replace("sleep_ms = p.wait_ms", "sleep_ms = 0"))
+        self.baton("resume", run, "--with-new-script", fast, "--yes", status=0)
+        self.assertEqual(self.baton("show", run, "--json", status=0).json()["budget"]["stages"], {"limit": 4, "used": 4, "reserved": 0})
         loop = self.workflow("loop", """
 workflow "loop" {
   agents = { "echo" },
