@@ -408,15 +408,7 @@ static void give_up_queued(struct engine *e, const char *id, const struct err *w
     AUTO_JSON json_t *result = json_object();
     json_put_str(result, "outcome", run_state_name(RUN_FAILED));
     json_put_str(result, "reason", why->text);
-    AUTO_JSON json_t *record = store_run_get_new(e->options.store, id, NULL);
-    bool own = !store_in_batch(e->options.store) && store_begin(e->options.store, NULL) == 0;
-    bool put = store_run_set_state(e->options.store, id, RUN_FAILED, result, NULL) >= 0 &&
-               outbox_put_end(e->options.store, record, RUN_FAILED, result, NULL) >= 0;
-    if (own && put)
-        put = store_commit(e->options.store, NULL) >= 0;
-    else if (own)
-        store_rollback(e->options.store);
-    if (!put)
+    if (outbox_end_run(e->options.store, id, RUN_FAILED, result, NULL) < 0)
         return;
     outbox_look(e->outbox);
     AUTO_JSON json_t *body = json_object();

@@ -229,3 +229,20 @@ int outbox_note_done(struct store *store, const char *run, const char *key, stru
     }
     return r < 0 ? r : 0;
 }
+
+int outbox_end_run(struct store *store, const char *run, enum run_state state, const json_t *result, struct err *err)
+{
+    AUTO_JSON json_t *record = store_run_get_new(store, run, err);
+    bool own = record && !store_in_batch(store);
+    int r = !record ? -ERR_NOT_FOUND : own ? store_begin(store, err) : 0;
+    if (r < 0)
+        return r;
+    r = store_run_set_state(store, run, state, result, err);
+    if (r >= 0)
+        r = outbox_put_end(store, record, state, result, err);
+    if (own && r >= 0)
+        return store_commit(store, err);
+    if (own)
+        store_rollback(store);
+    return r < 0 ? r : 0;
+}

@@ -24,3 +24,5 @@ int outbox_note_done(struct store *store, const char *run, const char *key,
 // with. result may be NULL.
 int outbox_put_end(struct store *store, const json_t *record, enum run_state state, const json_t *result,
                    struct err *err);
+// The end of a run that nobody could begin or load, in a transaction of its own when none is open.
+int outbox_end_run(struct store *store, const char *run, enum run_state state, const json_t *result, struct err *err);

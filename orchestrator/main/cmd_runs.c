@@ -213,28 +213,13 @@ static int close_here(const struct opened *o, struct err *err)
     return r;
 }
 
-static int cancel_in_journal(const struct opened *o, struct err *err)
-{
-    AUTO_JSON json_t *record = store_run_get_new(o->store, o->run, err);
-    int r = record ? store_begin(o->store, err) : -(int)err->code;
-    if (r < 0)
-        return r;
-    r = store_run_set_state(o->store, o->run, RUN_CANCELLED, NULL, err);
-    if (r >= 0)
-        r = outbox_put_end(o->store, record, RUN_CANCELLED, NULL, err);
-    if (r >= 0)
-        return store_commit(o->store, err);
-    store_rollback(o->store);
-    return r;
-}
-
 // What cannot even be loaded any more is ended in the journal alone.
 static int close_journal(const struct opened *o, struct err *err)
 {
     struct store_lock *lock = NULL;
     int r = store_run_lock(o->store, o->run, &lock, err);
     if (r == 0 && !is_final(o->store, o->run))
-        r = cancel_in_journal(o, err);
+        r = outbox_end_run(o->store, o->run, RUN_CANCELLED, NULL, err);
     store_lock_release(lock);
     return r;
 }
