@@ -116,8 +116,10 @@ static void end_over_budget(struct run *run, enum budget_kind kind, const char *
     AUTO_FREE char *used = budget_text(kind, b->used.of[kind]), *set_aside = budget_text(kind, b->reserved.of[kind]);
     AUTO_FREE char *left = budget_text(kind, budget_left(b, kind));
     AUTO_FREE char *of = str_eq(account, run->id) ? str_dup("") : str_printf(" of run '%s' above it", account);
-    AUTO_FREE char *reason = str_printf("the limit %s=%s%s stands in the way: asked %s, used %s, set aside %s, left %s",
-                                        budget_name(kind), limit, of, wanted, used, set_aside, left);
+    AUTO_FREE char *reason =
+        str_printf("the limit %s=%s%s stands in the way: asked %s, used %s, set aside %s, left %s; "
+                   "to give it more: baton resume %s --limit %s=N",
+                   budget_name(kind), limit, of, wanted, used, set_aside, left, account, budget_name(kind));
     json_put(result, "budget", json_incref(wall));
     run_note(run, EVENT_BUDGET_EXCEEDED, json_incref(wall));
     run_end(run, RUN_OVER_BUDGET, result, reason);

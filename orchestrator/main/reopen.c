@@ -91,7 +91,8 @@ int reopen_with(struct engine *engine, const char *run, const struct cli *cli, s
     AUTO_JSON json_t *plan = engine_plan_new(engine, run, &how, err);
     if (!plan)
         return -(int)err->code;
-    show(plan, cli);
+    if (!cli_flag(cli, "quiet") || !cli_flag(cli, "yes"))
+        show(plan, cli);
     if (!ask(cli))
         return 1;
     return engine_reopen(engine, run, &how, err);

@@ -2,6 +2,7 @@
 changes that are applied once."""
 import http.server
 import json
+import random
 import sqlite3
 import threading
 
@@ -159,6 +160,29 @@ class Outbox(support.Scenario):
         self.baton("outbox", "--deliver", status=0)
         self.assertEqual(self.entries()[0]["state"], "done")
         self.assertEqual(receiver.keys(), [entry["key"]] * 2)
+
+    def test_killed_at_random_instants(self):
+        """However often the engine dies: one end, one key, and it arrives."""
+        receiver = self.receiver(200)
+        chance = random.Random(int(support.os.environ.get("BATON_SEED", "11")))
+        for n in range(int(support.os.environ.get("BATON_KILLS", "6"))):
+            with self.subTest(n=n):
+                del receiver.seen[:]
+                r = self.start("run", self.script, "--project", self.project, "--json", "--notify", receiver.url, "--param", "wait_ms=30")
+                run = r.wait_event(is_event("run_created"), "the run")["run"]
+                for _ in range(5):
+                    try:
+                        r.process.wait(chance.uniform(0, 0.2))
+                        break
+                    except support.subprocess.TimeoutExpired:
+                        r.kill()
+                        r = self.start("resume", run, "--json")
+                r.end()
+                if self.record(run)["state"] != "accepted":
+                    self.baton("resume", run, status=0)
+                self.baton("outbox", "--deliver", status=0)
+                entry, = [e for e in self.entries() if e["run"] == run]
+                self.assertEqual((entry["state"], set(receiver.keys())), ("done", {entry["key"]}))
 
     def test_killed_before_the_end(self):
         """Nothing is told of an end that has not come; the resumed run tells of it once."""
