@@ -132,13 +132,16 @@ static int ask(struct run *run, const struct call *c, struct err *err)
     }
     struct waiting *w = waiting_new(run, WAIT_APPROVAL, c, approval_expired);
     w->after = after;
+    w->until_ns = until;
     if (expires > 0)
         loop_timer_start(w->timer, clock_left_ns(until, now, expires), 0);
     json_t *body = json_deep_copy(c->args);
     json_put_int(body, "inbox", after);
     json_put_str(body, "task", c->task);
     json_put_int(body, "n", c->n);
-    if (asked)
+    if (asked && run->woken) // for the others it was never away
+        json_decref(body);
+    else if (asked)
         run_tell(run, EVENT_APPROVAL_ASKED, body);
     else
         run_note(run, EVENT_APPROVAL_ASKED, body);

@@ -118,19 +118,24 @@ static void on_ended(void *user, struct run *run, enum run_state state, const js
 
 static void park_sleepers(struct engine *e)
 {
-    int64_t wake_ns, now = clock_wall_ns();
+    int64_t wake_ns, seen, now = clock_wall_ns();
     if (e->runs.len <= PARK_ABOVE || batch_flush(e->batch, NULL) < 0)
         return;
     for (size_t i = 0; i < e->runs.len;) {
         struct run *run = e->runs.items[i];
-        if (!run_sleeps(run, &wake_ns) || wake_ns - now < PARK_MIN_NS) {
+        if (!run_sleeps(run, &wake_ns, &seen) || wake_ns - now < PARK_MIN_NS) {
+            i++;
+            continue;
+        }
+        if (seen >= 0 && store_inbox_has_newer(e->options.store, run_id(run), seen)) {
+            run_look_around(run); // what it has not read would wake it at once
             i++;
             continue;
         }
         AUTO_FREE char *id = str_dup(run_id(run));
         e->runs.items[i] = e->runs.items[--e->runs.len];
         map_remove(&e->deliver.runs, run_serial(run));
-        parking_add(e->parking, id, run_park(run), wake_ns);
+        parking_add(e->parking, id, run_park(run), wake_ns, seen);
     }
 }
 
@@ -379,9 +384,11 @@ int engine_look(struct engine *e, const char *id, struct err *err)
     for (size_t i = 0; i < e->runs.len && r == 0; i++) {
         if (str_eq(run_id(e->runs.items[i]), id)) {
             run_look_around(e->runs.items[i]);
-            break;
+            return 0;
         }
     }
+    if (r == 0)
+        parking_wake(e->parking, id);
     return r;
 }
 

@@ -5,14 +5,14 @@
 #include "base/str.h"
 #include "base/vec.h"
 
-#define LOOK_MAX   10000              // runs per call of parking_look: some tens of milliseconds
-#define WAKE_MAX   64                 // runs per turn of the loop
-#define RECHECK_NS (60 * NS_PER_SEC)  // the wall clock may be set
+#define LOOK_MAX   10000             // runs per call of parking_look: some tens of milliseconds
+#define WAKE_MAX   64                // runs per turn of the loop
+#define RECHECK_NS (60 * NS_PER_SEC) // the wall clock may be set
 
 struct parked {
     char *run;
     struct store_lock *lock;
-    int64_t wake_ns;
+    int64_t wake_ns, seen;
 };
 
 struct parking {
@@ -21,8 +21,8 @@ struct parking {
     void (*wake)(void *user, const char *run, struct store_lock *lock_take);
     void *user;
     VEC(struct parked) runs;
-    int64_t next_ns;   // the timer is set for this; 0: it is not set
-    size_t looked;     // of the look under way
+    int64_t next_ns; // the timer is set for this; 0: it is not set
+    size_t looked;   // of the look under way
 };
 
 static void set_timer(struct parking *p, int64_t wake_ns)
@@ -85,9 +85,9 @@ struct parking *parking_free(struct parking *p)
     return NULL;
 }
 
-void parking_add(struct parking *p, const char *run, struct store_lock *lock_take, int64_t wake_ns)
+void parking_add(struct parking *p, const char *run, struct store_lock *lock_take, int64_t wake_ns, int64_t seen)
 {
-    vec_push(&p->runs, (struct parked){str_dup(run), lock_take, wake_ns});
+    vec_push(&p->runs, (struct parked){str_dup(run), lock_take, wake_ns, seen});
     if (!p->next_ns || wake_ns < p->next_ns)
         set_timer(p, wake_ns);
 }
@@ -123,7 +123,9 @@ bool parking_look(struct parking *p)
             p->looked = 0;
             return false;
         }
-        if (store_run_cancel_requested(p->store, p->runs.items[p->looked].run, NULL, NULL) > 0)
+        const struct parked *one = &p->runs.items[p->looked];
+        if (store_run_cancel_requested(p->store, one->run, NULL, NULL) > 0 ||
+            (one->seen >= 0 && store_inbox_has_newer(p->store, one->run, one->seen)))
             wake_at(p, p->looked); // another one is in its place now
         else
             p->looked++;

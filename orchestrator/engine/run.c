@@ -401,21 +401,24 @@ int run_new(const struct run_env *env, const char *id, struct store_lock *lock_t
     return 0;
 }
 
-bool run_sleeps(const struct run *run, int64_t *ret_wake_ns)
+bool run_sleeps(const struct run *run, int64_t *ret_wake_ns, int64_t *ret_seen)
 {
     bool busy = run->in_turn || run->ending || run->undoing || run->stopped || run->preparing || run->workspace ||
                 run->stages.len || run->late.len || run->notes.len || run->to_acknowledge.len || run->to_dispatch.len ||
                 run->replies.len;
     if (busy || !run->waitings.len || json_int(json_obj(run->record, "options"), "wall_ms", 0) > 0)
         return false;
-    int64_t wake_ns = INT64_MAX;
+    int64_t wake_ns = INT64_MAX, seen = -1;
     for (size_t i = 0; i < run->waitings.len; i++) {
         const struct waiting *w = run->waitings.items[i];
-        if (w->kind != WAIT_SLEEP)
+        if (w->kind == WAIT_CHILD)
             return false;
-        wake_ns = w->wake_ns < wake_ns ? w->wake_ns : wake_ns;
+        int64_t until = w->kind == WAIT_SLEEP ? w->wake_ns : w->until_ns;
+        wake_ns = until < wake_ns ? until : wake_ns;
+        seen = w->kind == WAIT_SLEEP ? seen : run->inbox_seen;
     }
     *ret_wake_ns = wake_ns;
+    *ret_seen = seen;
     return true;
 }
 

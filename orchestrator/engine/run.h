@@ -51,9 +51,10 @@ int run_new(const struct run_env *env, const char *id, struct store_lock *lock_t
 struct run *run_free(struct run *run);
 const char *run_id(const struct run *run);
 uint64_t run_serial(const struct run *run);
-// Nothing but sleeps is under way: it may be parked (not inside its callbacks, and with nothing of it in an open
+// Nothing but waits for time and letters is under way: it may be parked (not inside its callbacks, and with nothing of it in an open
 // batch).
-bool run_sleeps(const struct run *run, int64_t *ret_wake_ns);
+// *ret_seen: the last inbox record it has read; -1: it waits for no letter.
+bool run_sleeps(const struct run *run, int64_t *ret_wake_ns, int64_t *ret_seen);
 // Nothing of it is under way in this process: it waits for time, people or other runs.
 bool run_waits(const struct run *run);
 const char *run_project(const struct run *run);

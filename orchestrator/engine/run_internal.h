@@ -51,7 +51,7 @@ struct waiting { // a script call that time, people or other runs answer
     char *task, *op;
     unsigned n;
     int64_t wake_ns;        // of a sleep, wall clock
-    int64_t until_ns;       // of a signal, wall clock
+    int64_t until_ns;       // of a signal or a question, wall clock; INT64_MAX: for ever
     int64_t after;          // approval: inbox records up to this one came before the question
     char *child;            // run that is waited for
     bool foreign;           // another process has the child

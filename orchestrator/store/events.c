@@ -86,6 +86,15 @@ json_t *store_inbox_list_new(struct store *s, const char *run, int64_t since, st
         &INBOX_FORM, err);
 }
 
+bool store_inbox_has_newer(struct store *s, const char *run, int64_t since)
+{
+    sqlite3_stmt *stmt =
+        sql_bind(s, NULL, "read", "SELECT 1 FROM inbox WHERE run = ? AND id > ? LIMIT 1", "si", run, since);
+    bool newer = stmt && sql_step(s, stmt, "read", NULL) == 1;
+    sql_done(stmt);
+    return newer;
+}
+
 json_t *store_lost_list_new(struct store *s, struct err *err)
 {
     return sql_rows_new(

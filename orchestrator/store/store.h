@@ -205,6 +205,7 @@ int64_t store_event_last(struct store *s); // 0 when there is none
 int store_inbox_put(struct store *s, const char *run, const char *kind, const json_t *body, int64_t *ret_id,
                     struct err *err);
 // [{id, kind, at_ns, body}]
+bool store_inbox_has_newer(struct store *s, const char *run, int64_t since);
 json_t *store_inbox_list_new(struct store *s, const char *run, int64_t since, struct err *err);
 
 // --- schedules: what is to be started when ---
