@@ -25,7 +25,7 @@
 #include <string.h>
 
 #define LOOK_AROUND_NS (150 * NS_PER_MS) // how often other processes' requests (cancel, approval) are looked for
-#define PARK_ABOVE     64                // with more runs than this, those that only sleep leave the memory
+#define PARK_ABOVE     64                // with more runs than this, those that only wait leave the memory
 #define PARK_MIN_NS    (2 * NS_PER_SEC)  // shorter sleeps are not worth it
 
 struct engine {
