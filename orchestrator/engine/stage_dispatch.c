@@ -201,6 +201,7 @@ bool run_stage_result(struct run *run, uint64_t lease, const char *worker, json_
 struct retry_arg {
     struct stage *s;
     const char *why;
+    bool begun; // the lost worker had begun it
 };
 
 static void retry_in_turn(struct run *run, void *arg)
@@ -212,7 +213,7 @@ static void retry_in_turn(struct run *run, void *arg)
     json_t *body = stage_facts_new(s);
     json_put_str(body, "why", a->why);
     run_note(run, EVENT_STAGE_LOST, body);
-    if (!stage_pays_attempt(s))
+    if (a->begun && !stage_pays_attempt(s))
         return;
     wire_lease_text(s->lease, before);
     s->lease = pool_lease(run->env.pool);
@@ -239,7 +240,7 @@ bool run_stage_lost(struct run *run, uint64_t lease, bool begun, const char *why
     if (s->ending) {
         stage_finish(s, stage_timed_out_draft_new(s, handoff_blocked_draft_new(s->ending, why)), s->ending_state, NULL);
     } else if (!begun || (!stage_retry_names(s, "lost") && ++s->losses < STAGE_ATTEMPTS_MAX + (int)json_int(s->args, "retries", 0))) {
-        struct retry_arg a = {.s = s, .why = why};
+        struct retry_arg a = {.s = s, .why = why, .begun = begun};
         run_turn(run, retry_in_turn, &a);
     } else {
         AUTO_FREE char *reason = str_printf("%s (attempt %d)", why, s->attempt);

@@ -117,6 +117,13 @@ class Soak:
             for mine, theirs in zip(state[0], self.reference[0]):
                 need(mine == theirs, f"{run}: the final state differs: {mine} instead of {theirs}")
             raise Broken(f"{run}: the result differs: {state[1]} instead of {self.reference[1]}")
+        # Nothing is counted twice, and nothing stays set aside: each stage once, each lost attempt at most once.
+        ledger = {kind: (reserved, used) for kind, reserved, used in self.place.rows(
+            "SELECT kind, reserved, used FROM ledger WHERE run = (SELECT n FROM runs WHERE id = ?)", run)}
+        lost = sum(stages[seq][0] - 1 for seq in marked)
+        need(ledger["stages"] == (0, len(stages)), f"{run}: {len(stages)} stages, and the ledger says {ledger['stages']}")
+        need(ledger["tokens"][0] == 0 and ledger["tokens"][1] % 100 == 0 and ledger["tokens"][1] <= 100 * lost,
+             f"{run}: {lost} lost attempts of 100 tokens, and the ledger says {ledger['tokens']}")
         # The exported run decides the same again.
         self.place.baton("export", run, "-o", self.place.root / "run.baton")
         self.place.baton("replay", self.place.root / "run.baton")

@@ -3,13 +3,14 @@
 
 workflow "torture" {
   agents = { "echo", "rust-code-reviewer" },
+  limits = { stages = 9000, tokens = "100M" }, -- never reached: what is set aside and settled must add up after any kill
   params = { rounds = { default = 2 }, width = { default = 16 }, ask = { default = true } },
 
   run = function(p)
     local function work(id, after, input)
       input = input or {}
       input.id, input.mark, input.sleep_ms = id, "marks", (#id * 13) % 40
-      local r = stage { agent = "echo", after = after, input = input, retries = 60 }
+      local r = stage { agent = "echo", after = after, input = input, retries = 60, limits = { tokens = 100 } }
       if not r.ok then fail(id .. ": " .. r.summary) end
       return r
     end
