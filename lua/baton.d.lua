@@ -36,7 +36,7 @@
 ---@class Timeouts
 ---@field queue? Duration until a worker has it
 ---@field start? Duration until that worker begins
----@field run? Duration from then on
+---@field run? Duration since a worker has it
 ---@field heartbeat? Duration between two signs of progress
 
 ---@class Retries

@@ -155,6 +155,19 @@ static int child_project(const json_t *parent, const json_t *wanted, struct part
     return file_is_dir(p->project) ? 0 : err_set(err, ERR_INVALID, "the project '%s' is not a folder", p->project);
 }
 
+// A key can name any run, also one that would have to wait for this one.
+static int check_not_above(struct store *store, const json_t *parent, const char *child, struct err *err)
+{
+    AUTO_FREE char *id = str_dup(json_str(parent, "id", ""));
+    for (int i = 0; i <= CHILD_DEPTH_MAX && id; i++) {
+        if (str_eq(id, child))
+            return err_set(err, ERR_STATE, "the key belongs to run '%s', which would wait for itself", child);
+        AUTO_JSON json_t *record = store_run_get_new(store, id, NULL);
+        str_set(&id, json_str(record, "parent", NULL));
+    }
+    return 0;
+}
+
 int starting_child(const struct starting *s, const json_t *parent, const json_t *wanted, char ret_id[STORE_NAME_MAX],
                    struct err *err)
 {
@@ -173,6 +186,8 @@ int starting_child(const struct starting *s, const json_t *parent, const json_t 
     if (r == 0)
         r = parts_journal(s, &p, json_str(wanted, "key", NULL), json_str(parent, "caller", NULL),
                           json_str(parent, "id", NULL), ret_id, err);
+    if (r == 1 && check_not_above(s->store, parent, ret_id, err) < 0)
+        r = -ERR_STATE;
     json_decref(declaration);
     parts_free(&p);
     return r;

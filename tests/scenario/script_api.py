@@ -218,6 +218,19 @@ workflow "keys" {
         self.assertIn("the idempotency key 'one' belongs to run", result["why"])
         self.replays(r.events[0]["run"])
 
+    def test_no_run_waits_for_itself(self):
+        flow = self.workflow("self", """
+workflow "self" {
+  run = function()
+    local ok, why = pcall(run_workflow, { workflow = "self.lua", key = "mine" })
+    finish("accepted", { ok = ok, why = why })
+  end,
+}
+""")
+        r = self.begin(flow, more=("--key", "mine"))
+        self.assertEqual(r.end().status, 0)
+        self.assertIn("would wait for itself", self.finished(r.events[0]["run"])["why"])
+
     def test_depth_is_bounded(self):
         deep = self.workflow("deep", """
 workflow "deep" {
