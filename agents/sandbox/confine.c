@@ -137,13 +137,13 @@ bool confine_wall(long processes)
              RESERVED_PIDS + (processes < 1         ? 1
                               : processes > 4000000 ? 4000000
                                                     : processes));
-    if (own_pid_max())
-        return skip_reserved() && write_text("/proc/sys/kernel/pid_max", text);
-    if (!in_user_namespace)
+    if (own_pid_max() && skip_reserved() && write_text("/proc/sys/kernel/pid_max", text))
+        return true;
+    if (!in_user_namespace || geteuid() == 0) // the kernel lets root have as many as it wants
         return false;
     // Counted per user and user namespace, and this one is new: we and the tools.
     const struct rlimit most = {(rlim_t)processes + 1, (rlim_t)processes + 1};
-    return geteuid() != 0 && setrlimit(RLIMIT_NPROC, &most) == 0;
+    return setrlimit(RLIMIT_NPROC, &most) == 0;
 }
 
 int confine_tasks(void)
