@@ -1,10 +1,12 @@
-// baton approve, signal, query: telling a run something, in whatever process it is, and reading what it says.
+// baton questions, approve, signal, query: telling a run something, in whatever process it is, and reading what it
+// says.
 #include "main/commands.h"
 
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "engine/letters.h"
+#include "main/shown.h"
 
 #include <pwd.h>
 #include <string.h>
@@ -44,12 +46,42 @@ int cmd_approve(const struct cli *cli)
                                    .subject = cli_value(cli, "for", NULL)};
     json_t *question = NULL;
     int r = letter_answer(store, run, &answer, &question, &err);
-    if (r == 0)
+    if (r == 0 && cli_flag(cli, "json")) {
+        json_put_str(question, "run", run);
+        json_put_flag(question, "approved", answer.approved);
+        commands_print_json(json_incref(question));
+    } else if (r == 0) {
         printf("%s: %s: %s\n", run, answer.approved ? "approved" : "denied", json_str(question, "question", ""));
+    }
     json_decref(question);
     mem_free(run);
     commands_close(&places, store);
     return r < 0 ? cli_fail(&err) : 0;
+}
+
+// Of all runs that have not ended; those below a run come with it.
+int cmd_questions(const struct cli *cli)
+{
+    struct places places;
+    struct store *store = NULL;
+    struct err err;
+    if (commands_open(&places, &store, &err) < 0)
+        return cli_fail(&err);
+    AUTO_JSON json_t *runs = store_run_list_new(store, &(struct store_run_filter){.unfinished = true}, &err);
+    AUTO_JSON json_t *list = json_array();
+    size_t i;
+    json_t *one;
+    json_array_foreach (runs, i, one)
+        if (!json_str(one, "parent", NULL))
+            shown_add_questions(store, json_str(one, "id", ""), 0, list);
+    json_array_foreach (cli_flag(cli, "json") ? NULL : list, i, one)
+        shown_print_question(one);
+    if (cli_flag(cli, "json"))
+        commands_print_json(json_incref(list));
+    else if (runs && json_array_size(list) == 0)
+        fprintf(stderr, "no run waits for an answer\n");
+    commands_close(&places, store);
+    return runs ? 0 : cli_fail(&err);
 }
 
 int cmd_signal(const struct cli *cli)
@@ -68,8 +100,14 @@ int cmd_signal(const struct cli *cli)
         return cli_fail(&err);
     AUTO_FREE char *me = user_name();
     int r = letter_signal(store, run, cli_arg(cli, 1), value, cli_value(cli, "by", me), &err);
-    if (r == 0)
+    if (r == 0 && cli_flag(cli, "json")) {
+        json_t *sent = json_object();
+        json_put_str(sent, "run", run);
+        json_put_str(sent, "name", cli_arg(cli, 1));
+        commands_print_json(sent);
+    } else if (r == 0) {
         printf("%s: signal '%s' is on its way\n", run, cli_arg(cli, 1));
+    }
     mem_free(run);
     commands_close(&places, store);
     return r < 0 ? cli_fail(&err) : 0;

@@ -25,6 +25,7 @@ int cmd_show(const struct cli *cli);
 int cmd_events(const struct cli *cli);
 int cmd_logs(const struct cli *cli);
 int cmd_cancel(const struct cli *cli);
+int cmd_questions(const struct cli *cli);
 int cmd_approve(const struct cli *cli);
 int cmd_signal(const struct cli *cli);
 int cmd_query(const struct cli *cli);

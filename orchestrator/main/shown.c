@@ -46,8 +46,9 @@ static void print_children(const json_t *children, int depth)
 
 // --- what it waits for, what it says ---
 
-static void print_question(const char *run, const json_t *q)
+void shown_print_question(const json_t *q)
 {
+    const char *run = json_str(q, "run", "?");
     const char *subject = json_str(q, "subject", NULL);
     printf("  %-6s %s\n", json_str(q, "id", ""), json_str(q, "question", ""));
     if (subject)
@@ -76,7 +77,7 @@ static void print_letters(const json_t *model)
     json_array_foreach (json_list(model, "questions"), i, q) {
         if (i == 0)
             printf("waits for an answer\n");
-        print_question(json_str(q, "run", "?"), q);
+        shown_print_question(q);
     }
     if (json_object_size(json_obj(model, "published")) > 0)
         printf("published\n");
@@ -118,8 +119,7 @@ static void print_effects(const json_t *model)
     }
 }
 
-// Also those of the runs below it: whoever looks at the first run sees all that waits for people.
-static void add_questions(struct store *store, const char *run, int depth, json_t *to)
+void shown_add_questions(struct store *store, const char *run, int depth, json_t *to)
 {
     AUTO_JSON json_t *list = letter_questions_new(store, run, NULL);
     AUTO_JSON json_t *children = depth < DEPTH_MAX ? store_run_children_new(store, run, true, NULL) : NULL;
@@ -130,7 +130,7 @@ static void add_questions(struct store *store, const char *run, int depth, json_
         json_array_append(to, one);
     }
     json_array_foreach (children, i, one)
-        add_questions(store, json_str(one, "id", ""), depth + 1, to);
+        shown_add_questions(store, json_str(one, "id", ""), depth + 1, to);
 }
 
 void shown_put(struct store *store, const char *run, json_t *model)
@@ -144,7 +144,7 @@ void shown_put(struct store *store, const char *run, json_t *model)
     json_put(model, "undone", undone ? json_deep_copy(undone) : json_null());
     json_put(model, "children", children_new(store, run, 0));
     json_t *questions = json_array(), *published = store_published_new(store, run, NULL);
-    add_questions(store, run, 0, questions);
+    shown_add_questions(store, run, 0, questions);
     json_put(model, "questions", questions);
     json_put(model, "published", published ? published : json_object());
 }

@@ -61,8 +61,8 @@ static const struct cli_option CANCEL[] = {{"reason", 0, "TEXT", false, "why, fo
 static const struct cli_option APPROVE[] = {{"deny", 0, NULL, false, "say no"}, {"note", 0, "TEXT", false, "why, for the record"},
                                             {"for", 0, "SUBJECT", false, "what you looked at: refused when the question is about something else"},
                                             {"question", 0, "ID", false, "of several, the one that is meant ('baton show RUN' lists them)"},
-                                            {"by", 0, "NAME", false, "who answers (default: your user name)"}, END};
-static const struct cli_option SIGNAL[] = {{"by", 0, "NAME", false, "who sends it (default: your user name)"}, END};
+                                            {"by", 0, "NAME", false, "who answers (default: your user name)"}, JSON_OPTION, END};
+static const struct cli_option SIGNAL[] = {{"by", 0, "NAME", false, "who sends it (default: your user name)"}, JSON_OPTION, END};
 static const struct cli_option CHECK[] = {{"agents", 0, "DIR", true, "agent files of your own"}, JSON_OPTION, END};
 static const struct cli_option SERVE[] = {{"max-runs", 0, "N", false, "runs at work at the same time (default: 4)"},
                                           {"max-queue", 0, "N", false, "runs that may wait for a place; more are refused (default: 1000)"},
@@ -152,6 +152,9 @@ const struct cli_command CLI_COMMANDS[] = {
      cmd_logs},
     {"cancel", "RUN", 1, 1, "end a run; no process, checkout or branch of it stays", NULL, CANCEL,
      EXAMPLES("baton cancel last --reason 'wrong project'"), cmd_cancel},
+    {"questions", NULL, 0, 0, "what runs want to know from people, with the commands that answer",
+     "Of all runs that have not ended. 'baton show RUN' has the questions of one.", JSON_ONLY,
+     EXAMPLES("baton questions", "baton questions --json"), cmd_questions},
     {"approve", "RUN", 1, 1, "answer the question a run waits with",
      "'baton show RUN' lists the open questions: their text, what they are about, who may answer, until when. Without "
      "--question the oldest is answered.",

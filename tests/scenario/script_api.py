@@ -424,11 +424,15 @@ workflow "top" {
         question, = self.result(run)["questions"]
         self.assertEqual((question["run"], question["question"]), (child, "keep it?"))
         self.assertIn(f"baton approve {child} --question", self.baton("show", run, status=0).out)
-        self.baton("approve", child, status=0)
+        self.assertEqual(self.baton("questions", "--json", status=0).json(), [question])
+        self.assertIn(f"baton approve {child} --question", self.baton("questions", status=0).out)
+        given = self.baton("approve", child, "--json", status=0).json()
+        self.assertEqual((given["run"], given["approved"], given["question"]), (child, True, "keep it?"))
         wait_for(lambda: self.result(run)["questions"] and self.result(run)["questions"][0]["question"] == "and this?", "the next one")
         self.baton("approve", child, "--deny", status=0)
         self.assertEqual(r.end().status, 0)
         self.assertEqual(self.finished(run)["one"], True)
+        self.assertIn("no run waits", self.baton("questions", status=0).err)
 
 
 if __name__ == "__main__":

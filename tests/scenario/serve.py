@@ -69,6 +69,9 @@ class Serve(ServiceScenario):
                     b'{"op": "start"}\n', b'{"op": "start", "workflow": "echo", "project": "relative"}\n',
                     b'{"op": "start", "workflow": "no-such", "project": "/"}\n', b'{"op": "start", "workflow": "../x", "project": "/"}\n',
                     b'{"op": "cancel"}\n', b'{"op": "start", "workflow": "echo", "project": "/no/such/place"}\n',
+                    b'{"op": "signal"}\n', b'{"op": "signal", "run": 7, "name": "x"}\n', b'{"op": "signal", "run": "no-such", "name": "x"}\n',
+                    b'{"op": "signal", "run": "../x", "name": "../x"}\n', b'{"op": "query"}\n', b'{"op": "query", "run": "no-such"}\n',
+                    b'{"op": "questions", "run": "no-such"}\n', b'{"op": "approve", "run": "no-such"}\n', b'{"op": "approve"}\n',
                     b"[" * 5000 + b"\n"):
             answer = client.ask(bad)
             self.assertIs(answer["ok"], False, bad)
