@@ -102,7 +102,7 @@ static void on_ended(void *user, struct run *run, enum run_state state, const js
     map_remove(&e->deliver.runs, run_serial(run));
     vec_push(&e->ended, run);
     loop_timer_start(e->bury_timer, 0, 0);
-    if (state != RUN_RUNNING)
+    if (run_tells(run))
         outbox_look(e->outbox);
     if (e->runs.len == 0 && parking_count(e->parking) == 0) {
         loop_timer_stop(e->look_timer);

@@ -60,12 +60,22 @@ static json_t *stage_row_new(const json_t *stage)
 
 // --- stages ---
 
+// Owned by the caller; NULL: the stage is not why.
+static char *why_again_new(const json_t *stage)
+{
+    const char *state = json_str(stage, "state", "?");
+    if (!stage)
+        return NULL;
+    if (str_eq(state, stage_state_name(STAGE_COMPLETED)))
+        return str_printf("stage %" PRId64 " left commits on a branch that is gone", json_int(stage, "seq", 0));
+    return str_printf("stage %" PRId64 " was %s", json_int(stage, "seq", 0), state);
+}
+
 static void begins(struct plan *p, uint64_t call, const json_t *args, const struct asked *asked, const json_t *stage,
                    const char *because)
 {
     json_t *row = row_new(asked->agent ? asked->agent : json_str(args, "agent", "?"), asked->focus.mode);
-    AUTO_FREE char *text =
-        stage ? str_printf("stage %" PRId64 " was %s", json_int(stage, "seq", 0), json_str(stage, "state", "?")) : NULL;
+    AUTO_FREE char *text = why_again_new(stage);
     json_put_str(row, "task", json_str(args, "task", NULL));
     json_put_int(row, "line", script_line(p->script, call));
     json_put_str(row, "because", text ? text : because);

@@ -27,6 +27,11 @@ const char *run_id(const struct run *run)
     return run->id;
 }
 
+bool run_tells(const struct run *run)
+{
+    return json_array_size(json_list(json_obj(run->record, "options"), "notify")) > 0;
+}
+
 uint64_t run_serial(const struct run *run)
 {
     return run->env.serial;

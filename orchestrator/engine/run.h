@@ -50,6 +50,7 @@ int run_new(const struct run_env *env, const char *id, struct store_lock *lock_t
 // Stops without a state change: stages are dropped, the run can be resumed. NULL allowed; returns NULL.
 struct run *run_free(struct run *run);
 const char *run_id(const struct run *run);
+bool run_tells(const struct run *run); // somebody wants to know of its end
 uint64_t run_serial(const struct run *run);
 // Nothing but waits for time and letters is under way: it may be parked (not inside its callbacks, and with nothing of it in an open
 // batch).

@@ -3,6 +3,7 @@ wherever it stands now. The plan says so before, and is right."""
 import os
 import pty
 import select
+import sqlite3
 
 import support
 from support import is_event
@@ -118,7 +119,6 @@ class Resume(support.Scenario):
         r = self.start("run", self.script, "--project", self.project, "--json", "--param", "wait_ms=60000")
         run = r.wait_event(is_event("stage_progress", stage=3), "the third stage")["run"]
         r.kill()
-        import sqlite3
         with sqlite3.connect(self.state / "baton.db") as db:
             db.execute("UPDATE call SET op = 'now' WHERE op = 'random'")
         db.close()
@@ -201,6 +201,35 @@ workflow "parent" {
         self.baton("resume", run, "--with-new-script", script, "--yes", status=0)
         self.assertEqual(self.record(run)["result"]["child"], child)  # it was accepted: not started again
         self.assertEqual((self.executed(run), self.executed(child)), (2, 3))
+
+    def test_checkouts_are_made_again(self):
+        """The checkouts and the branch of a failed run are gone; the project has moved on. Stages that would leave commits work again, on the
+        commit the run began with; the others are reused."""
+        begin = """
+workflow "touch" {
+  agents = { "rust-developer", "echo" },
+  run = function(p)
+    local before = stage { agent = "echo", input = { mark = "marks" } }
+    local d = stage { agent = "rust-developer", after = before }
+    local seen = stage { agent = "echo", after = d, input = { mark = "marks", exec = { "cat", "work/README" } } }
+"""
+        failing = self.workflow("touch", begin + '    fail("as it was asked to")\n  end,\n}\n')
+        run = self.run_it(failing, "--allow", "Bash(cat *)", status=5)
+        self.check_nothing_left(self.project)
+        base = support.git(self.project, "rev-parse", "HEAD")
+        (self.project / "README").write_text("moved on\n")
+        support.git(self.project, "commit", "-q", "-am", "Move on")
+        whole = self.workflow("whole", begin + '    finish("accepted", { seen = seen.output.stdout })\n  end,\n}\n')
+        with sqlite3.connect(self.state / "baton.db") as db:  # as if it had found something to do
+            db.execute("UPDATE stage SET state = 'completed' WHERE id % 1048576 = 2")
+        db.close()
+        plan = self.plan(run, "--with-new-script", whole)
+        self.assertEqual([s["stage"] for s in plan["reuses"]], [1])
+        self.assertEqual(plan["begins"][0]["because"], "stage 2 left commits on a branch that is gone")
+        self.baton("resume", run, "--with-new-script", whole, "--yes", status=0)
+        result = self.record(run)["result"]
+        self.assertEqual((result["seen"], result["git"]["base"]), ("something\n", base))
+        self.check_nothing_left(self.project)
 
     def test_killed_again_and_again(self):
         """The reopened run is as durable as any."""
