@@ -219,12 +219,15 @@ static int trigger(void *user, const char *schedule, char ret_run[STORE_NAME_MAX
     return schedules_trigger(s->schedules, schedule, ret_run, err);
 }
 
+// One that does not know how to be replaced knows what SIGTERM means.
 static void before_answers(void *user, struct loop_stream *stream, char *line, size_t len)
 {
     (void)user;
-    (void)stream;
-    (void)len;
+    pid_t pid = loop_stream_peer_pid(stream);
+    AUTO_JSON json_t *answer = json_parse_new(line, len, "the answer of the service", NULL);
     log_fact(LOG_INFO, "service_replaces", "answer", line, NULL);
+    if (!json_flag(answer, "ok", false) && pid > 1 && pid != getpid())
+        kill(pid, SIGTERM);
 }
 
 static void before_ends(void *user, struct loop_stream *stream, const struct err *why)

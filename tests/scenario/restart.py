@@ -2,6 +2,8 @@
 import contextlib
 import signal
 import socket
+import subprocess
+import sys
 import threading
 import uuid
 
@@ -19,6 +21,24 @@ workflow "chain" {
     finish("accepted", { n = last.output.echo.n })
   end,
 }
+"""
+
+
+# Answers a ping and refuses everything else, as an earlier version does.
+OLD_SERVICE = """
+import os, socket, sys
+s = socket.socket(socket.AF_UNIX)
+os.makedirs(os.path.dirname(sys.argv[1]), exist_ok=True)
+s.bind(sys.argv[1])
+s.listen()
+print("ready", flush=True)
+while True:
+    client = s.accept()[0]
+    for line in client.makefile("rb"):
+        client.sendall(b'{"ok": true, "pid": 1}\\n' if b"ping" in line else b'{"ok": false, "code": "unsupported", "error": "?"}\\n')
+        if b"ping" not in line:
+            kept = client
+            break
 """
 
 
@@ -108,6 +128,20 @@ class Restart(ServiceScenario):
         wait_for(lambda: self.client().ask({"op": "ping"})["runs"] == 0, "the runs are closed")
         self.stop(service)
         self.check_nothing_left(self.project)
+
+    def test_replace_of_a_service_that_does_not_know_how(self):
+        old = subprocess.Popen([sys.executable, "-c", OLD_SERVICE, str(self.path)], stdout=subprocess.PIPE)
+        self.addCleanup(old.stdout.close)
+        self.addCleanup(lambda: old.poll() is None and old.kill())
+        self.state.mkdir(exist_ok=True)
+        self.assertEqual(old.stdout.readline(), b"ready\n")
+        new = self.serve("--replace")
+        self.assertEqual(old.wait(support.DEADLINE), -signal.SIGTERM)
+        client = self.client()
+        run = self.begin_chain(client, 1)
+        wait_for(lambda: self.record(run)["state"] == "accepted", "the run is finished")
+        wait_for(lambda: client.ask({"op": "ping"})["runs"] == 0, "the run is closed")
+        self.stop(new)
 
     def test_the_time_to_drain_is_limited(self):
         service = self.serve("--drain", "1")
