@@ -25,7 +25,7 @@ endforeach()
 # They are written straight to their place, so that an installation by root leaves nothing of root's in the build folder.
 install(CODE "set(units \"${CMAKE_SOURCE_DIR}/packaging\")")
 install(CODE [[
-  foreach(unit user/baton.service system/baton@.service)
+  foreach(unit user/baton.service user/baton.socket system/baton@.service)
     set(place "${CMAKE_INSTALL_PREFIX}/lib/systemd/${unit}")
     message(STATUS "Installing: $ENV{DESTDIR}${place}")
     configure_file("${units}/${unit}.in" "$ENV{DESTDIR}${place}" @ONLY)

@@ -331,7 +331,8 @@ int control_new(const struct control_options *options, struct control **ret, str
 {
     struct control *c = mem_alloc(sizeof(*c));
     c->options = *options;
-    int r = options->replaces ? loop_listen_unix_over(options->loop, options->path, on_accept, c, &c->listener, err)
+    int r = options->fd > 0     ? loop_listen_fd(options->loop, options->fd, on_accept, c, &c->listener, err)
+            : options->replaces ? loop_listen_unix_over(options->loop, options->path, on_accept, c, &c->listener, err)
                               : loop_listen_unix(options->loop, options->path, on_accept, c, &c->listener, err);
     if (r < 0) {
         mem_free(c);
@@ -361,6 +362,14 @@ static void follow_on(struct client *client, enum event_kind kind, const json_t 
     const char *next = kind == EVENT_RUN_FINISHED ? json_str(body, "continued_as", NULL) : NULL;
     if (next && client->run)
         str_set(&client->run, next);
+}
+
+void control_let_wait(struct control *c)
+{
+    if (!c || c->options.fd <= 0)
+        return;
+    loop_listener_close(c->listener);
+    c->listener = NULL;
 }
 
 void control_event(struct control *c, const char *run, enum event_kind kind, const json_t *body)

@@ -44,6 +44,7 @@ struct control_options {
     struct engine *engine;
     const char *path;   // of the socket
     bool replaces;      // in place of whoever listens there
+    int fd;             // a socket that a service manager keeps, instead of the path; 0: none. Consumed
     size_t max_runs;    // for those who ask
     const struct control_service *service;
     void *user;         // its
@@ -51,5 +52,7 @@ struct control_options {
 
 int control_new(const struct control_options *options, struct control **ret, struct err *err);
 struct control *control_free(struct control *control); // NULL allowed; returns NULL
+// With a socket of the service manager: who connects from now on waits for the next service. Else nothing.
+void control_let_wait(struct control *control);
 // Passes an event on to everybody who follows.
 void control_event(struct control *control, const char *run, enum event_kind kind, const json_t *body);

@@ -104,6 +104,9 @@ int loop_listen_unix(struct loop *loop, const char *path, void (*accept)(void *u
 // The same in place of whoever listens there: connections come here from now on, none is refused; the other one keeps those it has.
 int loop_listen_unix_over(struct loop *loop, const char *path, void (*accept)(void *user, struct loop_stream *stream),
                           void *user, struct loop_listener **ret, struct err *err);
+// On a socket that somebody else has bound and keeps (a service manager). The descriptor is consumed, the file stays.
+int loop_listen_fd(struct loop *loop, int fd_consumed, void (*accept)(void *user, struct loop_stream *stream), void *user,
+                   struct loop_listener **ret, struct err *err);
 void loop_listener_close(struct loop_listener *listener); // also removes the socket file, unless another one is in its place
 int loop_connect_unix(struct loop *loop, const char *path, struct loop_stream **ret, struct err *err);
 

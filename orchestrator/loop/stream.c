@@ -298,7 +298,7 @@ static void listener_close(struct loop_any *any)
 {
     struct loop_listener *listener = (struct loop_listener *)any;
     struct stat st;
-    bool ours = lstat(listener->path, &st) == 0 && st.st_dev == listener->device && st.st_ino == listener->inode;
+    bool ours = listener->path && lstat(listener->path, &st) == 0 && st.st_dev == listener->device && st.st_ino == listener->inode;
     if (!uv_is_closing((uv_handle_t *)&listener->uv) && ours)
         unlink(listener->path);
     loop_any_drop((uv_handle_t *)&listener->uv);
@@ -368,13 +368,9 @@ static int listen_at(struct loop_listener *listener, int fd_consumed, const char
     return 0;
 }
 
-static int listener_new(struct loop *loop, const char *bound, const char *path,
-                        void (*accept)(void *user, struct loop_stream *stream), void *user, struct loop_listener **ret,
-                        struct err *err)
+static struct loop_listener *listener_alloc(struct loop *loop, const char *path,
+                                            void (*accept)(void *user, struct loop_stream *stream), void *user)
 {
-    int fd = bound_socket(bound, err);
-    if (fd < 0)
-        return fd;
     struct loop_listener *listener = mem_alloc(sizeof(*listener));
     listener->any.close = listener_close;
     listener->any.destroy = listener_destroy;
@@ -384,11 +380,39 @@ static int listener_new(struct loop *loop, const char *bound, const char *path,
     listener->user = user;
     uv_pipe_init(&loop->uv, &listener->uv, 0);
     loop_any_adopt(&listener->any, (uv_handle_t *)&listener->uv);
+    return listener;
+}
+
+static int listener_new(struct loop *loop, const char *bound, const char *path,
+                        void (*accept)(void *user, struct loop_stream *stream), void *user, struct loop_listener **ret,
+                        struct err *err)
+{
+    int fd = bound_socket(bound, err);
+    if (fd < 0)
+        return fd;
+    struct loop_listener *listener = listener_alloc(loop, path, accept, user);
     int r = listen_at(listener, fd, bound, path, err);
     if (r < 0) {
         unlink(bound);
         listener_close(&listener->any);
         return r;
+    }
+    *ret = listener;
+    return 0;
+}
+
+int loop_listen_fd(struct loop *loop, int fd_consumed, void (*accept)(void *user, struct loop_stream *stream), void *user,
+                   struct loop_listener **ret, struct err *err)
+{
+    struct loop_listener *listener = listener_alloc(loop, NULL, accept, user);
+    int r = uv_pipe_open(&listener->uv, fd_consumed);
+    if (r < 0)
+        close(fd_consumed);
+    else
+        r = uv_listen((uv_stream_t *)&listener->uv, BACKLOG, connection_came);
+    if (r < 0) {
+        listener_close(&listener->any);
+        return loop_uv_err(err, r, "cannot listen on descriptor %d", fd_consumed);
     }
     *ret = listener;
     return 0;

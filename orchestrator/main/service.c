@@ -162,6 +162,7 @@ static void drain(void *user)
                 stages, (long long)(s->options.drain_ns / NS_PER_SEC));
     notify("STOPPING=1");
     schedules_stop(s->schedules);
+    control_let_wait(s->control);
     loop_timer_start(s->drain_timer, s->options.drain_ns, 0);
     engine_drain(s->engine, drained, s);
 }
@@ -281,11 +282,13 @@ static int open_control(struct service *s, struct err *err)
     static const struct loop_stream_events EVENTS = {.on_line = before_answers, .on_end = before_ends};
     static const char REPLACE[] = "{\"op\": \"replace\"}\n";
     AUTO_FREE char *path = str_printf("%s/serve.sock", s->places.state);
-    int before = look_before(s, path, err);
+    int fd = notify_take_socket(); // then nobody else can be there
+    int before = fd ? 0 : look_before(s, path, err);
     struct control_options options = {.loop = s->loop,
                                       .store = s->store,
                                       .engine = s->engine,
                                       .path = path,
+                                      .fd = fd,
                                       .replaces = before > 0,
                                       .max_runs = s->options.max_runs,
                                       .service = &SERVICE,

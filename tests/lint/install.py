@@ -15,7 +15,8 @@ FILES = {
     "bin/baton", "libexec/baton/baton-exec", "libexec/baton/baton-agent-reviewer", "libexec/baton/baton-agent-performance",
     "libexec/baton/baton-agent-developer", "libexec/baton/baton-agent-echo", "share/baton/workflows/relay.lua",
     "share/baton/agents/rust-developer.md", "share/baton/lua/baton.d.lua", "share/man/man1/baton.1",
-    "lib/systemd/user/baton.service", "lib/systemd/system/baton@.service", "share/doc/baton/LICENSE", "share/doc/baton/README.md"}
+    "lib/systemd/user/baton.service", "lib/systemd/user/baton.socket",
+    "lib/systemd/system/baton@.service", "share/doc/baton/LICENSE", "share/doc/baton/README.md"}
 # Everything that is installed is in one of these; anything else slipped in.
 FOLDERS = ("bin/baton", "libexec/baton/baton-", "share/baton/workflows/", "share/baton/agents/", "share/baton/lua/",
            "share/man/man1/", "share/doc/baton/", "lib/systemd/")
@@ -65,7 +66,8 @@ def check_units(prefix):
     # An instance is verified as a copy: `verify` takes files, and root is an account that is everywhere.
     instance = prefix / "baton@root.service"
     shutil.copy(prefix / "lib/systemd/system/baton@.service", instance)
-    for unit, scope in ((instance, "--system"), (prefix / "lib/systemd/user/baton.service", "--user")):
+    for unit, scope in ((instance, "--system"), (prefix / "lib/systemd/user/baton.service", "--user"),
+                        (prefix / "lib/systemd/user/baton.socket", "--user")):
         command = ["systemd-analyze", scope, "--man=no", "verify", str(unit)]
         run = subprocess.run(command, capture_output=True, text=True, check=False,
                              env={**os.environ, "XDG_RUNTIME_DIR": os.environ.get("XDG_RUNTIME_DIR", str(prefix))})

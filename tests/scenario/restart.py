@@ -1,5 +1,6 @@
 """The end of a service and the beginning of the next: stages at work may end, nobody is refused, no run is lost, nothing is done twice."""
 import contextlib
+import os
 import signal
 import socket
 import subprocess
@@ -127,6 +128,42 @@ class Restart(ServiceScenario):
             self.check_paid_once(each, 4)
         wait_for(lambda: self.client().ask({"op": "ping"})["runs"] == 0, "the runs are closed")
         self.stop(service)
+        self.check_nothing_left(self.project)
+
+    def serve_on(self, manager):
+        """As a service manager starts it: with the socket as descriptor 3."""
+        words = ["sh", "-c", 'LISTEN_PID=$$ LISTEN_FDS=1 exec "$0" serve', support.BATON]
+        process = subprocess.Popen(words, env=self.env, cwd=self.root, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                                   preexec_fn=lambda: os.dup2(manager.fileno(), 3), pass_fds=(3,))
+        self.addCleanup(lambda: process.poll() is None and process.kill())
+        return process
+
+    def test_a_socket_that_the_service_manager_keeps(self):
+        self.state.mkdir()
+        with socket.socket(socket.AF_UNIX) as manager:
+            manager.bind(str(self.path))
+            manager.listen()
+            early = self.client()  # before anybody is there
+            early.send({"op": "ping"})
+            service = self.serve_on(manager)
+            self.assertEqual(early.read()["pid"], service.pid)
+            run = self.begin_chain(early, 1500)
+            self.dispatched(run, 1)
+            service.send_signal(signal.SIGTERM)
+            self.draining(early)
+            late = self.client()  # waits for the next service
+            late.send({"op": "start", "workflow": self.chain, "project": str(self.project), "params": {"ms": 1}})
+            self.assertEqual(service.wait(support.DEADLINE), 0)
+            self.assertTrue(self.path.exists(), "the socket is not the service's")
+            service = self.serve_on(manager)
+            answer = late.read()
+            self.assertTrue(answer["ok"], "nobody was refused")
+            for each in (run, answer["run"]):
+                wait_for(lambda each=each: self.record(each)["state"] == "accepted", "the run is finished")
+            self.check_paid_once(run, 4)
+            wait_for(lambda: late.ask({"op": "ping"})["runs"] == 0, "the runs are closed")
+            service.send_signal(signal.SIGTERM)
+            self.assertEqual(service.wait(support.DEADLINE), 0)
         self.check_nothing_left(self.project)
 
     def test_replace_of_a_service_that_does_not_know_how(self):
