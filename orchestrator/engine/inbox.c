@@ -44,14 +44,17 @@ int64_t inbox_last(struct run *run)
 
 void run_read_inbox(struct run *run)
 {
-    AUTO_JSON json_t *inbox = store_inbox_list_new(run->env.store, run->id, run->inbox_seen, NULL);
-    size_t i;
-    json_t *item;
-    json_array_foreach (inbox, i, item) {
-        run->inbox_seen = json_int(item, "id", run->inbox_seen);
-        if (str_eq(json_str(item, "kind", ""), "approval"))
-            approve_take(run, item);
-        else if (str_eq(json_str(item, "kind", ""), "signal"))
-            signal_take(run, item);
+    for (size_t n = 1; n > 0;) { // the store gives a long inbox in parts
+        AUTO_JSON json_t *inbox = store_inbox_list_new(run->env.store, run->id, run->inbox_seen, NULL);
+        size_t i;
+        json_t *item;
+        n = json_array_size(inbox);
+        json_array_foreach (inbox, i, item) {
+            run->inbox_seen = json_int(item, "id", run->inbox_seen);
+            if (str_eq(json_str(item, "kind", ""), "approval"))
+                approve_take(run, item);
+            else if (str_eq(json_str(item, "kind", ""), "signal"))
+                signal_take(run, item);
+        }
     }
 }

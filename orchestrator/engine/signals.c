@@ -7,22 +7,30 @@
 #include "base/str.h"
 #include "engine/letters.h"
 
+static bool fits(struct run *run, const json_t *item, const char *name, int64_t until_ns)
+{
+    return str_eq(json_str(json_obj(item, "body"), "name", ""), name) && json_int(item, "at_ns", 0) <= until_ns &&
+           !inbox_is_taken(run, json_int(item, "id", 0));
+}
+
 // The oldest signal that the call can have, new reference, or NULL.
 static json_t *kept_new(struct run *run, const char *name, int64_t until_ns)
 {
-    AUTO_JSON json_t *inbox = store_inbox_list_new(run->env.store, run->id, run->signals_from, NULL);
-    size_t i;
-    json_t *item;
-    bool behind = false; // one that is kept stands before
-    json_array_foreach (inbox, i, item) {
-        int64_t id = json_int(item, "id", 0);
-        bool kept = str_eq(json_str(item, "kind", ""), "signal") && !inbox_is_taken(run, id);
-        if (kept && str_eq(json_str(json_obj(item, "body"), "name", ""), name) &&
-            json_int(item, "at_ns", 0) <= until_ns)
-            return json_incref(item);
-        behind = behind || kept;
-        if (!behind)
-            run->signals_from = id;
+    bool behind = false; // one that is kept for somebody else stands before
+    int64_t from = run->signals_from;
+    for (size_t n = 1; n > 0;) { // the store gives a long inbox in parts
+        AUTO_JSON json_t *inbox = store_inbox_list_new(run->env.store, run->id, from, NULL);
+        size_t i;
+        json_t *item;
+        n = json_array_size(inbox);
+        json_array_foreach (inbox, i, item) {
+            bool signal = str_eq(json_str(item, "kind", ""), "signal");
+            if (signal && fits(run, item, name, until_ns))
+                return json_incref(item);
+            from = json_int(item, "id", from);
+            behind = behind || (signal && !inbox_is_taken(run, from));
+            run->signals_from = behind ? run->signals_from : from;
+        }
     }
     return NULL;
 }

@@ -324,6 +324,8 @@ struct described_arg {
 static void go_on(struct run *run, struct stage *s)
 {
     struct err err;
+    if (s->ending) // its run ends, or undoes what it did: the timer takes the stage away
+        return;
     compute_key(run, s, s->version);
     choose_occurrence(run, s);
     if (stage_would_loop(s))
@@ -380,6 +382,10 @@ static void on_timer(void *user)
     }
     if (!s->ending) {
         stage_limit_reached(s);
+        return;
+    }
+    if (!s->seq) { // the journal does not know of it
+        stage_free(s);
         return;
     }
     // It did not answer to the cancel in time.

@@ -125,7 +125,7 @@ void stage_dispatch_reserved(struct run *run)
     for (size_t k = 0; k < run->to_dispatch.len; k++) {
         for (size_t i = 0; i < run->stages.len && !run->ending; i++) {
             struct stage *s = run->stages.items[i];
-            if ((uint64_t)s->seq != run->to_dispatch.items[k] || s->started_ns)
+            if ((uint64_t)s->seq != run->to_dispatch.items[k] || s->started_ns || s->ending)
                 continue;
             AUTO_JSON json_t *assignment = assignment_new(run, s, stage_wall_ns(s));
             s->started_ns = clock_mono_ns();

@@ -108,6 +108,32 @@ class Undo(Api):
             self.check_undone(run, "failed" if how == "fail" else "cancelled")
 
 
+class UndoCheckouts(Api):
+    def test_cancelled_while_the_checkouts_are_made(self):
+        """What was asked for and not begun is not begun any more; the handler runs, and nothing is left."""
+        (self.project / "README").write_text("something\n")
+        support.make_repository(self.project)
+        flow = self.workflow("touch", """
+workflow "touch" {
+  agents = { "rust-developer", "echo" },
+  run = function()
+    on_failure(function(why) publish("because", stage { agent = "echo", input = { why = why.outcome } }.output.echo.why) end)
+    stage { agent = "rust-developer", input = {} }
+    stage { agent = "echo", input = { sleep_ms = 60000 } }
+  end,
+}
+""")
+        for _ in range(4):
+            r = self.begin(flow)
+            run = r.wait_event(is_event("run_created"), "the run")["run"]
+            wait_for(lambda run=run: any(e["kind"] == "run_started" for e in self.journal(run)), "its script")
+            self.baton("cancel", run, status=0)
+            self.assertEqual(r.end().status, 8)
+            self.assertEqual(self.baton("query", run, "because", status=0).json(), "cancelled")
+            self.check_paid_once(run)
+            self.check_nothing_left(self.project)
+
+
 class Continue(Api):
     def setUp(self):
         super().setUp()
