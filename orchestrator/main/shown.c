@@ -190,9 +190,12 @@ void shown_print_budget(const json_t *model)
     const json_t *spent = json_obj(model, "spent");
     char cpu[CLOCK_TEXT_MAX];
     clock_human(json_int(spent, "cpu_ms", 0) * NS_PER_MS, cpu);
+    // Where a limit of processes is kept, their numbers are used again, and nobody knows how many there were.
+    AUTO_FREE char *processes = json_int(spent, "processes", 0)
+                                    ? str_printf(", %d processes", (int)json_int(spent, "processes", 0))
+                                    : str_dup("");
     if (json_int(spent, "calls", 0) > 0)
-        printf("tools    %d calls, %d processes, %s CPU\n", (int)json_int(spent, "calls", 0),
-               (int)json_int(spent, "processes", 0), cpu);
+        printf("tools    %d calls%s, %s CPU\n", (int)json_int(spent, "calls", 0), processes, cpu);
 }
 
 // --- lists ---
