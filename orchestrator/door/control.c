@@ -6,7 +6,7 @@
 #include "base/vec.h"
 #include "door/metrics.h"
 #include "engine/request.h"
-#include "engine/letters.h"
+#include "run/letters.h"
 
 #include <string.h>
 #include <unistd.h>

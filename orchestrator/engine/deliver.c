@@ -1,7 +1,7 @@
 #include "engine/deliver.h"
 
 #include "base/log.h"
-#include "engine/run.h"
+#include "run/run.h"
 #include "wire/wire.h"
 
 static struct run *owner_of(const struct deliver *d, uint64_t serial)

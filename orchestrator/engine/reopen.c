@@ -7,10 +7,11 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "budget/budget.h"
-#include "engine/catalog.h"
-#include "engine/focus.h"
-#include "engine/plan.h"
+#include "replay/plan.h"
 #include "roles/roles.h"
+#include "run/answer.h"
+#include "run/catalog.h"
+#include "run/focus.h"
 
 #include <string.h>
 
@@ -133,7 +134,8 @@ static int check_not_undone(const struct reopening *r, struct err *err)
     json_t *call;
     json_array_foreach (r->calls, i, call)
         if (str_eq(json_str(call, "task", ""), "engine") && str_eq(json_str(call, "op", ""), "undo"))
-            return err_set(err, ERR_STATE, "the handlers of run '%s' have undone what it did: start it again as another run",
+            return err_set(err, ERR_STATE,
+                           "the handlers of run '%s' have undone what it did: start it again as another run",
                            json_str(r->record, "id", "?"));
     return 0;
 }
@@ -185,23 +187,6 @@ static int add_agents(const struct starting *s, const json_t *agents, struct pas
     return 0;
 }
 
-json_t *reopen_ungrounded_new(struct store *store, const char *run)
-{
-    AUTO_JSON json_t *events = store_event_list_new(store, run, 0, 0, NULL),
-                     *stages = store_stage_list_new(store, run, false, NULL);
-    json_t *ungrounded = json_object();
-    size_t i, k;
-    json_t *event, *stage;
-    json_array_foreach (events, i, event) {
-        if (!str_eq(json_str(event, "kind", ""), event_kind_name(EVENT_CLAIM_UNGROUNDED)))
-            continue;
-        json_array_foreach (stages, k, stage)
-            if (json_int(stage, "seq", 0) == json_int(json_obj(event, "body"), "stage", -1))
-                json_put(ungrounded, json_str(stage, "handoff_id", ""), json_true());
-    }
-    return ungrounded;
-}
-
 json_t *reopen_plan_new(const struct starting *s, const char *run, const struct engine_reopen *how, struct err *err)
 {
     struct reopening r;
@@ -215,7 +200,7 @@ json_t *reopen_plan_new(const struct starting *s, const char *run, const struct 
             base = json_str(json_obj(call, "answer"), "base", base);
     struct past past;
     past_init(&past, r.record, base);
-    AUTO_JSON json_t *ungrounded = reopen_ungrounded_new(s->store, run);
+    AUTO_JSON json_t *ungrounded = answer_ungrounded_new(s->store, run);
     AUTO_FREE char *file = str_printf("%s" SCRIPT_NAME_EXTRA, r.name);
     const struct plan_of of = {.past = &past,
                                .stages = r.stages,

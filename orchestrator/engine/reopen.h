@@ -4,12 +4,10 @@
 
 #include "base/err.h"
 #include "engine/engine.h"
-#include "engine/starting.h"
+#include "run/starting.h"
 #include "json/json.h"
 
 // The plan (plan.h, with {run, workflow, state}) of taking it up so. Nothing changes. NULL with err.
 json_t *reopen_plan_new(const struct starting *s, const char *run, const struct engine_reopen *how, struct err *err);
 // Does it in the journal; the run is unfinished then and nobody's. ERR_CONFLICT: a live process has it.
 int reopen(const struct starting *s, const char *run, const struct engine_reopen *how, struct err *err);
-// Which handoffs claim what their receipts do not show: {id: true}; from the events of the run.
-json_t *reopen_ungrounded_new(struct store *store, const char *run);

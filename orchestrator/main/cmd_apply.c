@@ -6,7 +6,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/str.h"
-#include "engine/outbox.h"
+#include "run/outbox.h"
 #include "loop/loop.h"
 
 #include <string.h>

@@ -4,7 +4,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/str.h"
-#include "engine/replay.h"
+#include "replay/replay.h"
 #include "store/bundle.h"
 
 #include <stdio.h>

@@ -5,7 +5,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/str.h"
-#include "engine/letters.h"
+#include "run/letters.h"
 #include "main/shown.h"
 
 #include <pwd.h>

@@ -4,7 +4,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/str.h"
-#include "engine/outbox.h"
+#include "run/outbox.h"
 #include "loop/http.h"
 #include "loop/loop.h"
 

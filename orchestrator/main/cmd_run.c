@@ -6,7 +6,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "engine/engine.h"
-#include "engine/letters.h"
+#include "run/letters.h"
 #include "loop/loop.h"
 #include "main/progress.h"
 #include "main/reopen.h"

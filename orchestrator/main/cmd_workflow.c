@@ -4,7 +4,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/str.h"
-#include "engine/catalog.h"
+#include "run/catalog.h"
 #include "json/json.h"
 #include "script/check.h"
 

@@ -4,8 +4,8 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "budget/budget.h"
-#include "engine/letters.h"
-#include "engine/outbox.h"
+#include "run/letters.h"
+#include "run/outbox.h"
 #include "loop/http.h"
 #include "main/commands.h"
 

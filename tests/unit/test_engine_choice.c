@@ -6,9 +6,9 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/str.h"
-#include "engine/catalog.h"
-#include "engine/focus.h"
-#include "engine/key.h"
+#include "run/catalog.h"
+#include "run/focus.h"
+#include "run/key.h"
 
 #include <string.h>
 

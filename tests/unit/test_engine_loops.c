@@ -3,8 +3,8 @@
 
 #include "base/mem.h"
 #include "base/str.h"
-#include "engine/key.h"
-#include "engine/loops.h"
+#include "run/key.h"
+#include "run/loops.h"
 
 #include <string.h>
 

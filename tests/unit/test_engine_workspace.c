@@ -4,7 +4,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/str.h"
-#include "engine/workspace.h"
+#include "run/workspace.h"
 #include "loop/loop.h"
 
 #include <stdio.h>
