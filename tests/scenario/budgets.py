@@ -55,13 +55,9 @@ workflow "tree" {
 """
 
 
-class Budgets(support.Scenario):
+class Budgets(support.ProjectScenario):
     def setUp(self):
         super().setUp()
-        self.project = self.root / "project"
-        self.project.mkdir()
-        (self.project / "README").write_text("something\n")
-        support.make_repository(self.project)
         self.steps = self.workflow("steps", STEPS)
 
     def go(self, script, *more, status=None, **params):

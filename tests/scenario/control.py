@@ -36,13 +36,9 @@ workflow "wait" {
 """
 
 
-class Control(support.Scenario):
+class Control(support.ProjectScenario):
     def setUp(self):
         super().setUp()
-        self.project = self.root / "project"
-        self.project.mkdir()
-        (self.project / "README").write_text("something\n")
-        self.head = support.make_repository(self.project)
         self.wait = self.workflow("wait", WAIT)
 
     def check_ended(self, done, run, status, state):

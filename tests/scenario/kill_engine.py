@@ -46,13 +46,9 @@ BOUNDARIES = [(kind, stage) for stage in range(1, STAGES + 1)
               for kind in ("stage_reserved", "stage_dispatched", "stage_finished")]
 
 
-class KillEngine(support.Scenario):
+class KillEngine(support.ProjectScenario):
     def setUp(self):
         super().setUp()
-        self.project = self.root / "project"
-        self.project.mkdir()
-        (self.project / "README").write_text("something\n")
-        support.make_repository(self.project)
         self.chain = self.workflow("marks", CHAIN)
 
     def begin(self, *more):

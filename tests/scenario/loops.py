@@ -35,13 +35,9 @@ workflow "fan" {
 """
 
 
-class Loops(support.Scenario):
+class Loops(support.ProjectScenario):
     def setUp(self):
         super().setUp()
-        self.project = self.root / "project"
-        self.project.mkdir()
-        (self.project / "README").write_text("something\n")
-        support.make_repository(self.project)
         self.loop = self.workflow("ping-pong", PING_PONG)
 
     def begin(self, mode, rounds=50):

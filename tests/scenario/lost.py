@@ -28,13 +28,9 @@ DAMAGES = {  # what -> (statement, what the reason names, stages that are execut
 }
 
 
-class Lost(support.Scenario):
+class Lost(support.ProjectScenario):
     def setUp(self):
         super().setUp()
-        self.project = self.root / "project"
-        self.project.mkdir()
-        (self.project / "README").write_text("something\n")
-        support.make_repository(self.project)
         self.script = self.workflow("chain", CHAIN)
 
     def interrupted(self):

@@ -67,13 +67,9 @@ class Receiver:
         self.server.server_close()
 
 
-class Outbox(support.Scenario):
+class Outbox(support.ProjectScenario):
     def setUp(self):
         super().setUp()
-        self.project = self.root / "project"
-        self.project.mkdir()
-        (self.project / "README").write_text("something\n")
-        support.make_repository(self.project)
         self.script = self.workflow("work", WORK)
         self.env["no_proxy"] = "127.0.0.1"
 

@@ -54,13 +54,9 @@ workflow "work" {
 FAILING = BASE.replace('step("c", b, { sleep_ms = p.wait_ms })', 'step("c", b, { fail = "the tool is missing" })')
 
 
-class Resume(support.Scenario):
+class Resume(support.ProjectScenario):
     def setUp(self):
         super().setUp()
-        self.project = self.root / "project"
-        self.project.mkdir()
-        (self.project / "README").write_text("something\n")
-        support.make_repository(self.project)
         self.script = self.workflow("work", BASE)
         self.edited = self.workflow("edited", EDITED)
 

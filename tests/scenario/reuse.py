@@ -24,13 +24,9 @@ workflow "review-once" {
 """
 
 
-class Reuse(support.Scenario):
+class Reuse(support.ProjectScenario):
     def setUp(self):
         super().setUp()
-        self.project = self.root / "project"
-        self.project.mkdir()
-        (self.project / "README").write_text("something\n")
-        support.make_repository(self.project)
         self.chain = self.workflow("chain", CHAIN)
 
     def once(self, script, *params, status=0):

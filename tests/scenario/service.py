@@ -56,15 +56,11 @@ class Client:
         self.socket.close()
 
 
-class ServiceScenario(support.Scenario):
+class ServiceScenario(support.ProjectScenario):
     """A test with a project, a service and clients of its socket."""
 
     def setUp(self):
         super().setUp()
-        self.project = self.root / "project"
-        self.project.mkdir()
-        (self.project / "README").write_text("something\n")
-        support.make_repository(self.project)
         self.wait = str(self.workflow("wait", WAIT))
         self.path = self.state / "serve.sock"
         self.clients = []

@@ -357,3 +357,16 @@ def main():
     if result.wasSuccessful() and result.testsRun and len(result.skipped) == result.testsRun:
         sys.exit(SKIPPED)
     sys.exit(0 if result.wasSuccessful() else 1)
+
+
+class ProjectScenario(Scenario):
+    """The same, with a repository of one file as the project: `head` is its commit."""
+
+    def setUp(self):
+        super().setUp()
+        self.project = self.root / "project"
+        self.project.mkdir()
+        (self.project / "README").write_text("something\n")
+        self.head = make_repository(self.project)
+
+
