@@ -348,17 +348,6 @@ class Scenario(unittest.TestCase):
             self.assertEqual(sorted(mine), sorted(branches))
 
 
-def main():
-    """Runs the file's tests. 77 when all of them were skipped: CTest counts the test as skipped."""
-    if not os.access(BATON, os.X_OK):
-        sys.exit(f"no program '{BATON}': set BATON_BIN to the folder of the programs")
-    program = unittest.main(exit=False, verbosity=2)
-    result = program.result
-    if result.wasSuccessful() and result.testsRun and len(result.skipped) == result.testsRun:
-        sys.exit(SKIPPED)
-    sys.exit(0 if result.wasSuccessful() else 1)
-
-
 class ProjectScenario(Scenario):
     """The same, with a repository of one file as the project: `head` is its commit."""
 
@@ -370,3 +359,12 @@ class ProjectScenario(Scenario):
         self.head = make_repository(self.project)
 
 
+def main():
+    """Runs the file's tests. 77 when all of them were skipped: CTest counts the test as skipped."""
+    if not os.access(BATON, os.X_OK):
+        sys.exit(f"no program '{BATON}': set BATON_BIN to the folder of the programs")
+    program = unittest.main(exit=False, verbosity=2)
+    result = program.result
+    if result.wasSuccessful() and result.testsRun and len(result.skipped) == result.testsRun:
+        sys.exit(SKIPPED)
+    sys.exit(0 if result.wasSuccessful() else 1)
