@@ -6,12 +6,12 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "engine/engine.h"
-#include "run/letters.h"
 #include "loop/loop.h"
 #include "main/progress.h"
 #include "main/reopen.h"
 #include "main/run_request.h"
 #include "main/summary.h"
+#include "run/letters.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -139,7 +139,8 @@ static int wait_for_end(struct session *s)
         s->progress = progress_free(s->progress);
         if (s->ended)
             fprintf(stderr, "baton: %s\n", s->why.text);
-        fprintf(stderr, "baton: run %s is not finished; nothing that is done is lost. Continue with: baton resume %s\n", s->run, s->run);
+        fprintf(stderr, "baton: run %s is not finished; nothing that is done is lost. Continue with: baton resume %s\n",
+                s->run, s->run);
         return s->interrupted ? 130 : err_exit_status(s->why.code);
     }
     wait_for_effects(s);
@@ -162,6 +163,19 @@ static void say_result(struct session *s)
         fprintf(stderr, "baton: %s\n", err.text);
 }
 
+// Its key is known: the exit status is what it ended with.
+static int say_known(const struct session *s)
+{
+    AUTO_JSON json_t *record = store_run_get_new(s->store, s->run, NULL);
+    const char *name = json_str(record, "state", "?");
+    enum run_state state = RUN_RUNNING;
+    bool final = run_state_from_name(name, &state) && run_state_final(state),
+         stopped = store_run_interrupted(s->store, record);
+    fprintf(stderr, "baton: a run with this key is there already: %s (%s)%s%s\n", s->run,
+            stopped ? "interrupted" : name, stopped ? "; go on with: baton resume " : "", stopped ? s->run : "");
+    return final ? run_state_exit_status(state) : stopped ? 130 : 0;
+}
+
 static int start(const struct cli *cli, const char *workflow, const char *project)
 {
     struct session s = {0};
@@ -177,8 +191,7 @@ static int start(const struct cli *cli, const char *workflow, const char *projec
     run_request_clear(&q);
     int status;
     if (r == 1) {
-        fprintf(stderr, "baton: a run with this key is there already: %s\n", s.run);
-        status = 0;
+        status = say_known(&s);
     } else if (r < 0) {
         status = cli_fail(&err);
     } else {
@@ -202,7 +215,8 @@ int cmd_tune(const struct cli *cli)
     AUTO_FREE char *manifest = path_join(dir, "Cargo.toml");
     if (file_is_dir(dir) && !file_exists(manifest)) {
         struct err err;
-        err_set(&err, ERR_INVALID, "there is no Cargo.toml in '%s': give the folder of a Rust package or workspace", dir);
+        err_set(&err, ERR_INVALID, "there is no Cargo.toml in '%s': give the folder of a Rust package or workspace",
+                dir);
         return cli_fail(&err);
     }
     return start(cli, "relay", dir);
@@ -244,7 +258,8 @@ int cmd_resume(const struct cli *cli)
             str_set(&run, latest);
         mem_free(latest);
     } else {
-        AUTO_JSON json_t *open = store_run_list_new(s.store, &(struct store_run_filter){.unfinished = true, .limit = 1}, &err);
+        AUTO_JSON json_t *open =
+            store_run_list_new(s.store, &(struct store_run_filter){.unfinished = true, .limit = 1}, &err);
         run = first_of_family(s.store, json_str(json_array_get(open, 0), "id", NULL));
         r = run ? 0 : err_set(&err, ERR_NOT_FOUND, "no run is unfinished");
     }

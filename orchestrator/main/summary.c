@@ -7,6 +7,9 @@
 #include "report/model.h"
 
 #include <stdio.h>
+#include <string.h>
+
+#define RESULT_SHOWN 600
 
 #define DROPPED_SHOWN 12
 
@@ -28,9 +31,9 @@ static void print_metrics(const json_t *model, FILE *out)
         put_ns(json_object_get(row, "after_ns"), after);
         if (i == 0)
             fprintf(out, "\n  %-24s %-12s %-12s %s\n", "subject", "before", "after", "change (99 % interval)");
-        fprintf(out, "  %-24.24s %-12s %-12s %+.1f %% [%+.1f, %+.1f]  %s, %d pairs\n", json_str(row, "subject", "?"), before, after,
-                json_num(row, "change_pct", 0), json_num(row, "low_pct", 0), json_num(row, "high_pct", 0),
-                json_str(row, "verdict", ""), (int)json_int(row, "pairs", 0));
+        fprintf(out, "  %-24.24s %-12s %-12s %+.1f %% [%+.1f, %+.1f]  %s, %d pairs\n", json_str(row, "subject", "?"),
+                before, after, json_num(row, "change_pct", 0), json_num(row, "low_pct", 0),
+                json_num(row, "high_pct", 0), json_str(row, "verdict", ""), (int)json_int(row, "pairs", 0));
     }
 }
 
@@ -65,6 +68,15 @@ static void print_hot(const json_t *model, FILE *out)
     }
 }
 
+static void print_result(const json_t *result, FILE *out)
+{
+    if (json_object_size(result) == 0)
+        return;
+    AUTO_FREE char *text = json_compact(result);
+    size_t len = strlen(text), shown = str_utf8_cut(text, RESULT_SHOWN);
+    fprintf(out, "\nresult   %.*s%s\n", (int)shown, text, shown < len ? "…" : "");
+}
+
 int summary_print(struct store *store, const char *run, FILE *out, struct err *err)
 {
     AUTO_JSON json_t *model = report_model_new(store, run, err);
@@ -73,6 +85,8 @@ int summary_print(struct store *store, const char *run, FILE *out, struct err *e
     AUTO_FREE char *dir = store_run_dir(store, run);
     AUTO_FREE char *page = path_join(dir, "report.html");
     fprintf(out, "\n%s\n", json_str(model, "headline", ""));
+    if (json_array_size(json_list(model, "metrics")) == 0)
+        print_result(json_obj(model, "result"), out);
     print_metrics(model, out);
     print_list(json_list(model, "changes"), "kept", false, out);
     print_list(json_list(model, "dropped"), "tried and dropped", true, out);
@@ -81,7 +95,10 @@ int summary_print(struct store *store, const char *run, FILE *out, struct err *e
     json_t *text;
     json_array_foreach (json_list(model, "limits"), i, text)
         fprintf(out, "%snote: %s\n", i ? "" : "\n", json_string_value(text));
-    fprintf(out, "\nreport   %s\n", file_exists(page) ? page : dir);
+    if (file_exists(page))
+        fprintf(out, "\nreport   %s\n", page);
+    else
+        fprintf(out, "\nreport   written by: baton report %s\n", run);
     const json_t *git = json_obj(model, "git");
     if (json_array_size(json_list(model, "changes")) > 0 && str_eq(json_str(model, "state", ""), "accepted"))
         fprintf(out, "branch   %s\nbring it in with   baton apply %s\n", json_str(git, "branch", "?"), run);
@@ -99,7 +116,8 @@ json_t *summary_json_new(struct store *store, const char *run, struct err *err)
     json_t *v = json_object(), *files = json_object();
     json_put_str(v, "event", "result");
     json_put_int(v, "exit", run_state_exit_status(state));
-    static const char *const KEYS[] = {"run", "state", "headline", "reason", "metrics", "changes", "dropped", "hot_paths", "limits", "git"};
+    static const char *const KEYS[] = {"run",     "state",   "headline",  "reason", "result", "metrics",
+                                       "changes", "dropped", "hot_paths", "limits", "git"};
     for (size_t i = 0; i < ARRAY_LEN(KEYS); i++) {
         json_t *member = json_object_get(model, KEYS[i]);
         json_put(v, KEYS[i], member ? json_incref(member) : json_null());

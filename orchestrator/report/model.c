@@ -298,6 +298,16 @@ static void add_artifacts(struct model *m)
     json_put(m->out, "artifacts", rows);
 }
 
+// What the script finished with, without what the engine adds.
+static void put_result(json_t *out, const json_t *result)
+{
+    static const char *const ADDED[] = {"outcome", "reason", "git", "undone", "continued_as"};
+    json_t *own = result ? json_copy((json_t *)(uintptr_t)result) : json_object();
+    for (size_t i = 0; i < ARRAY_LEN(ADDED); i++)
+        json_object_del(own, ADDED[i]);
+    json_put(out, "result", own);
+}
+
 json_t *report_model_new(struct store *store, const char *run, struct err *err)
 {
     AUTO_JSON json_t *record = store_run_get_new(store, run, err);
@@ -319,6 +329,7 @@ json_t *report_model_new(struct store *store, const char *run, struct err *err)
     copy(m.out, record, "params", NULL);
     copy(m.out, result, "reason", NULL);
     copy(m.out, result, "git", NULL);
+    put_result(m.out, result);
     put_time(m.out, "created", json_object_get(record, "created_ns"));
     put_time(m.out, "finished", json_object_get(record, "finished_ns"));
     int64_t start = json_int(record, "created_ns", 0), end = json_int(record, "finished_ns", 0);

@@ -99,6 +99,12 @@ static int collect_parents(struct run *run, struct stage *s, struct err *err)
     return 0;
 }
 
+size_t stage_first_named(const struct stage *s)
+{
+    size_t n = json_array_size(s->parents);
+    return n > HANDOFF_PARENTS_MAX ? n - HANDOFF_PARENTS_MAX : 0;
+}
+
 static void compute_key(struct run *run, struct stage *s, const char *version)
 {
     snprintf(s->worker, sizeof(s->worker), "%s/%s", s->role, version);

@@ -224,6 +224,8 @@ int stage_settle(struct stage *s, enum stage_state state, const json_t *receipts
     if (s->run->accounts.len == 0)
         return 0;
     struct budget_amounts demand = demand_of(s), used = used_by(state, &demand, receipts), back = demand;
+    if (s->attempt == 1 && !s->dispatched_ns) // no worker ever had it
+        used.of[BUDGET_MONEY] = used.of[BUDGET_TOKENS] = 0;
     for (unsigned k = 0; k < BUDGET_KIND_COUNT_; k++)
         back.of[k] = -demand.of[k];
     return add(s->run, &back, &used, err);

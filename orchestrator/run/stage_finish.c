@@ -78,7 +78,8 @@ static int seal(struct stage *s, const json_t *draft, json_t **ret, struct err *
     size_t i;
     json_t *item;
     json_array_foreach (s->parents, i, item)
-        vec_push(&parents, json_str(item, "id", ""));
+        if (i >= stage_first_named(s))
+            vec_push(&parents, json_str(item, "id", ""));
     vec_push(&parents, NULL);
     struct handoff_facts facts = {.id = id,
                                   .wall_ns = now,
@@ -181,7 +182,7 @@ static void finish_in_turn(struct run *run, void *arg)
     json_put_str(body, "handoff", json_str(handoff, "id", NULL));
     json_put_str(body, "summary", json_str(handoff, "summary", NULL));
     json_put_str(body, "verdict", json_str(handoff, "verdict", NULL));
-    json_put_int(body, "elapsed_ms", (clock_mono_ns() - s->started_ns) / NS_PER_MS);
+    json_put_int(body, "elapsed_ms", s->started_ns ? (clock_mono_ns() - s->started_ns) / NS_PER_MS : 0);
     run_note(run, EVENT_STAGE_FINISHED, body);
     json_t *answer = answer_of_stage_new(handoff, f->state, s->seq, s->key);
     uint64_t call = s->call;

@@ -9,6 +9,9 @@
 struct stage *stage_by_lease(struct run *run, uint64_t lease); // NULL: no open stage has it
 char *stage_spool_dir(const struct stage *s);                  // owned by the caller
 json_t *stage_facts_new(const struct stage *s);                // {stage, agent, mode, attempt} for events
+// Of the parents, the first that the handoff names: of a wide join it names the last HANDOFF_PARENTS_MAX. The key, the
+// worker and the journal have all of them.
+size_t stage_first_named(const struct stage *s);
 void stage_remember(struct run *run, const json_t *handoff, const char *key);
 void stage_choose_id(const struct stage *s, int64_t now, char id[HANDOFF_ID_MAX]); // one that no handoff of the run has
 

@@ -38,7 +38,8 @@ static json_t *handoff_new(const struct stage *s, const json_t *other)
     size_t i;
     json_t *parent;
     json_array_foreach (s->parents, i, parent)
-        json_add_str(parents, json_str(parent, "id", ""));
+        if (i >= stage_first_named(s))
+            json_add_str(parents, json_str(parent, "id", ""));
     stage_choose_id(s, clock_wall_ns(), id);
     json_put_str(handoff, "id", id);
     json_put(handoff, "parent", parents);

@@ -96,6 +96,8 @@ class Budgets(support.ProjectScenario):
         in the middle of what it may do."""
         done = self.go(self.steps, "--limit", "tokens=100", n=3, tokens=40, wait_ms=300, wide=True, status=5)
         self.assertIn("the limit tokens=100 stands in the way: asked 40, used 0, set aside 80, left 20", done["reason"])
+        # Nobody had the two: they have used nothing.
+        self.assertEqual(self.shown(done["run"])["tokens"], {"limit": 100, "used": 0, "reserved": 0})
         # One after the other there is room: what was set aside and not used is there again.
         done = self.go(self.steps, "--limit", "tokens=100", n=3, tokens=40, status=0)
         self.assertEqual(self.shown(done["run"])["tokens"], {"limit": 100, "used": 0, "reserved": 0})

@@ -184,6 +184,13 @@ workflow "limit" {
         again = self.baton("run", "echo", "--project", self.project, "--json", "--key", "once", status=0)
         self.assertIn(first.lines()[-1]["run"], again.err)
         self.assertEqual(len(self.baton("runs", "--json").json()), 1)
+        long = self.workflow("long", 'workflow "long" { agents = { "echo" }, run = function() stage { agent = "echo", input = { sleep_ms = 60000 } } end }')
+        r = self.start("run", long, "--project", self.project, "--json", "--key", "twice")
+        r.wait_event(lambda e: e["event"] == "stage_dispatched")
+        r.kill()
+        again = self.baton("run", long, "--project", self.project, "--key", "twice", status=130)
+        self.assertIn("interrupted", again.err)
+        self.assertIn("baton resume", again.err)
 
 
 if __name__ == "__main__":

@@ -28,8 +28,11 @@ workflow "wide" {
 JOIN = """
 workflow "join" {
   agents = { "echo" },
-  run = function()
-    local sides = parallel({ 1, 2, 3, 4, 5 }, function(i) return stage { agent = "echo", input = { side = i } } end)
+  params = { width = 5 },
+  run = function(p)
+    local numbers = {}
+    for i = 1, p.width do numbers[i] = i end
+    local sides = parallel(numbers, function(i) return stage { agent = "echo", input = { side = i } } end)
     local last = stage { agent = "echo", after = sides, input = { join = true } }
     local ids = {}
     for i, side in ipairs(sides) do ids[i] = side.id end
@@ -47,6 +50,17 @@ class Wide(Api):
         handoffs = {h["id"]: h["handoff"] for h in self.baton("handoff", "show", r.events[0]["run"], "--json", status=0).json()}
         self.assertEqual(handoffs[result["last"]]["parent"], result["ids"])
         self.assertEqual(len(set(result["ids"])), 5)
+
+    def test_a_join_of_any_width(self):
+        """The worker and the key have all parents; the handoff names the last 32."""
+        r = self.begin(self.workflow("join", JOIN), "width=200")
+        done = r.end()
+        self.assertEqual(done.status, 0, str(done))
+        run = r.events[0]["run"]
+        result = self.finished(run)
+        handoffs = {h["id"]: h["handoff"] for h in self.baton("handoff", "show", run, "--json", status=0).json()}
+        self.assertEqual(handoffs[result["last"]]["parent"], result["ids"][-32:])
+        self.replays(run)
 
     def test_five_thousand_stages_killed_in_the_middle(self):
         seen = []
