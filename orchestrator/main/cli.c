@@ -49,7 +49,8 @@ bool cli_write_group(FILE *out, const char *first)
     for (const struct cli_command *c = CLI_COMMANDS; c->name; c++) {
         if (word_count(c->name) != 2 || strlen(first) != strcspn(c->name, " ") || !str_starts(c->name, first))
             continue;
-        fprintf(out, "  baton %s%s%s\n      %s\n", c->name, c->arguments ? " " : "", c->arguments ? c->arguments : "", c->about);
+        fprintf(out, "  baton %s%s%s\n      %s\n", c->name, c->arguments ? " " : "", c->arguments ? c->arguments : "",
+                c->about);
         any = true;
     }
     return any;
@@ -87,19 +88,24 @@ static int usage(const struct cli *cli, const char *fmt, const char *what)
 
 static int parse_option(struct cli *cli, int argc, char **argv, int *at)
 {
-    const char *word = argv[*at], *equals = NULL;
+    const char *word = argv[*at], *equals = NULL, *glued = NULL;
     const struct cli_option *o;
     if (word[1] == '-') {
         equals = strchr(word, '=');
         o = find_option(cli, word + 2, equals ? (size_t)(equals - word - 2) : strlen(word + 2), 0);
     } else {
-        o = word[2] ? NULL : find_option(cli, NULL, 0, word[1]);
+        o = find_option(cli, NULL, 0, word[1]);
+        if (o && word[2] && !o->argument) // "-qx": flags stand alone
+            o = NULL;
+        glued = o && word[2] ? word + 2 : NULL; // "-n1"
     }
     if (!o)
         return usage(cli, "unknown option '%s'", word);
     const char *value = NULL;
     if (o->argument && equals)
         value = equals + 1;
+    else if (o->argument && glued)
+        value = glued;
     else if (o->argument && *at + 1 < argc)
         value = argv[++*at];
     else if (o->argument)

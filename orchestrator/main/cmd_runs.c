@@ -6,13 +6,13 @@
 #include "base/str.h"
 #include "engine/admission.h"
 #include "engine/engine.h"
-#include "run/letters.h"
-#include "run/outbox.h"
 #include "loop/loop.h"
 #include "main/shown.h"
 #include "main/summary.h"
 #include "report/model.h"
 #include "report/report.h"
+#include "run/letters.h"
+#include "run/outbox.h"
 
 #include <string.h>
 #include <unistd.h>
@@ -70,7 +70,8 @@ int cmd_runs(const struct cli *cli)
     struct err err;
     int64_t limit = 20;
     if (!str_to_i64(cli_value(cli, "limit", "20"), &limit) || limit < 1 || limit > STORE_LIST_MAX) {
-        err_set(&err, ERR_INVALID, "--limit '%s' must be a number from 1 to %d", cli_value(cli, "limit", ""), STORE_LIST_MAX);
+        err_set(&err, ERR_INVALID, "--limit '%s' must be a number from 1 to %d", cli_value(cli, "limit", ""),
+                STORE_LIST_MAX);
         return cli_fail(&err);
     }
     const char *state = cli_value(cli, "state", NULL);
@@ -81,8 +82,14 @@ int cmd_runs(const struct cli *cli)
     }
     if (commands_open(&o.places, &o.store, &err) < 0)
         return cli_fail(&err);
-    struct store_run_filter filter = {.state = state, .unfinished = cli_flag(cli, "unfinished"), .limit = (int)limit};
+    // One more than is shown: is there more?
+    struct store_run_filter filter = {.state = state,
+                                      .unfinished = cli_flag(cli, "unfinished"),
+                                      .limit = limit < STORE_LIST_MAX ? (int)limit + 1 : STORE_LIST_MAX};
     json_t *runs = store_run_list_new(o.store, &filter, &err);
+    bool more = json_array_size(runs) > (size_t)limit;
+    if (more)
+        json_array_remove(runs, (size_t)limit);
     if (!runs) {
         leave(&o);
         return cli_fail(&err);
@@ -100,8 +107,12 @@ int cmd_runs(const struct cli *cli)
         return 0;
     }
     shown_print_runs(runs);
+    if (more)
+        fprintf(stderr, "the newest %d; more with --limit N\n", (int)limit);
     if (json_array_size(runs) == 0)
-        fprintf(stderr, "%s\n", state || filter.unfinished ? "no such runs; 'baton runs' lists all" : "no runs yet; begin with: baton tune DIR");
+        fprintf(stderr, "%s\n",
+                state || filter.unfinished ? "no such runs; 'baton runs' lists all"
+                                           : "no runs yet; begin with: baton tune DIR");
     json_decref(runs);
     leave(&o);
     return 0;
@@ -115,8 +126,9 @@ static void print_stages(const json_t *model)
     json_array_foreach (json_list(model, "stages"), i, s) {
         char spent[CLOCK_TEXT_MAX];
         clock_human(json_int(s, "elapsed_ms", 0) * NS_PER_MS, spent);
-        printf("  %-3d %-26s %-10s %-10s %-9s %s\n", (int)json_int(s, "seq", 0), json_str(s, "agent", ""), json_str(s, "mode", ""),
-               json_str(s, "state", ""), json_int(s, "elapsed_ms", 0) ? spent : "", json_str(s, "summary", ""));
+        printf("  %-3d %-26s %-10s %-10s %-9s %s\n", (int)json_int(s, "seq", 0), json_str(s, "agent", ""),
+               json_str(s, "mode", ""), json_str(s, "state", ""), json_int(s, "elapsed_ms", 0) ? spent : "",
+               json_str(s, "summary", ""));
         if (json_str(s, "reused_from", NULL))
             printf("      reused from %s\n", json_str(s, "reused_from", ""));
         if (json_str(s, "blockers", NULL))
@@ -153,7 +165,8 @@ int cmd_show(const struct cli *cli)
         const char *is = json_flag(model, "interrupted", false) ? "interrupted" : json_str(model, "state", "");
         shown_state(is, json_int(model, "position", 0), state);
         printf("run      %s (%s)\nstate    %s%s%s\nproject  %s\n", o.run, json_str(model, "workflow", ""), state,
-               json_str(model, "reason", NULL) ? ": " : "", json_str(model, "reason", ""), json_str(model, "project", ""));
+               json_str(model, "reason", NULL) ? ": " : "", json_str(model, "reason", ""),
+               json_str(model, "project", ""));
         shown_print(model);
         shown_print_budget(model);
         print_stages(model);
@@ -187,7 +200,8 @@ static void on_closed(void *user, const char *run, enum run_state state, const j
         loop_stop(c->loop);
 }
 
-// Takes up a run that no live process has, only to end it: checkouts and branch go with it. ERR_CONFLICT: somebody has it.
+// Takes up a run that no live process has, only to end it: checkouts and branch go with it. ERR_CONFLICT: somebody has
+// it.
 static int close_here(const struct opened *o, struct err *err)
 {
     struct loop *loop = NULL;

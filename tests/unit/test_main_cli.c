@@ -87,7 +87,9 @@ static void test_usage_errors_say_what_is_wrong(void **state)
     (void)state;
     done(RUN("nope"), 2, NULL, "unknown command 'nope'");
     done(RUN("runs", "--nope"), 2, NULL, "unknown option '--nope'");
-    done(RUN("runs", "-nope"), 2, NULL, "unknown option '-nope'");
+    done(RUN("runs", "-zope"), 2, NULL, "unknown option '-zope'");
+    done(RUN("runs", "-nope"), 2, NULL, "--limit 'ope'"); // -n has a value
+    done(RUN("tune", "-qn"), 2, NULL, "unknown option '-qn'"); // flags stand alone
     done(RUN("runs", "--limit"), 2, NULL, "option '--limit' needs a value");
     done(RUN("runs", "--json=yes"), 2, NULL, "option '--json' takes no value");
     done(RUN("runs", "more"), 2, NULL, "unexpected argument 'more'");
