@@ -155,7 +155,7 @@ function random(from, to) end
 function finish(outcome, result) end
 
 ---Ends the run as failed.
----@param reason any
+---@param reason? any
 function fail(reason) end
 
 ---@param ... any

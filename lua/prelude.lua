@@ -480,7 +480,7 @@ function finish(outcome, result)
 end
 
 function fail(reason)
-  finish("failed", host.text(reason))
+  finish("failed", reason == nil and "the workflow gave no reason" or host.text(reason))
 end
 
 list = host.list

@@ -4,10 +4,10 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "budget/budget.h"
-#include "run/letters.h"
-#include "run/outbox.h"
 #include "loop/http.h"
 #include "main/commands.h"
+#include "run/letters.h"
+#include "run/outbox.h"
 
 #include <stdio.h>
 
@@ -60,10 +60,12 @@ void shown_print_question(const json_t *q)
     if (json_int(q, "expires_ns", 0)) {
         char when[CLOCK_TEXT_MAX];
         clock_iso(json_int(q, "expires_ns", 0), when);
-        printf("         until     %.19sZ\n", when);
+        printf("         %s   %.19sZ\n", json_flag(q, "expired", false) ? "expired" : "until  ", when);
     }
     if (json_flag(q, "answered", false))
         printf("         an answer is on its way\n");
+    else if (json_flag(q, "expired", false))
+        printf("         too late  no answer counts any more; the run takes it for a no when it goes on\n");
     else
         printf("         answer    baton approve %s --question %s%s%s   (or --deny)\n", run, json_str(q, "id", ""),
                subject ? " --for " : "", subject ? subject : "");

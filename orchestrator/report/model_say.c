@@ -56,10 +56,12 @@ static const char *label_of(const char *state, const struct model_ran *ran)
 }
 
 // "Label: reason", where a reason that begins with the label stands alone.
-static char *labelled(const char *label, const char *reason, const char *state)
+static char *labelled(const char *label, const char *reason, const char *state, bool evidence)
 {
     enum run_state known = RUN_FAILED;
     size_t n = strlen(label);
+    if ((!reason || !*reason) && str_eq(state, "rejected") && !evidence)
+        return str_printf("%s: by the workflow's own decision, it gave no reason.", label);
     if (!reason || !*reason)
         return run_state_from_name(state, &known) && known != RUN_ACCEPTED
                    ? str_printf("%s: %s.", label, run_state_meaning(known))
@@ -106,7 +108,8 @@ void model_say_headline(json_t *model, const struct model_ran *ran)
         size_t tried = json_array_size(json_list(model, "dropped")), open = undecided(json_list(model, "dropped"));
         verdict = open ? "undecided" : "optimal";
         if (open)
-            text = str_printf("Nothing changed: no change measures better, but %zu of %zu could not be decided in the time there was.",
+            text = str_printf("Nothing changed: no change measures better, but %zu of %zu could not be decided in the "
+                              "time there was.",
                               open, tried);
         else
             text = str_dup(tried ? "Already optimal: no change that was tried measures better."
@@ -117,7 +120,8 @@ void model_say_headline(json_t *model, const struct model_ran *ran)
                           json_str(model, "run", "RUN"));
     } else {
         verdict = accepted ? "done" : state;
-        text = labelled(label_of(state, ran), json_str(model, "reason", NULL), state);
+        bool evidence = ran->reviewed || json_array_size(json_list(model, "metrics")) > 0;
+        text = labelled(label_of(state, ran), json_str(model, "reason", NULL), state, evidence);
     }
     json_put_str(model, "verdict", verdict);
     json_put_str(model, "headline", text);

@@ -73,6 +73,8 @@ static json_t *question_new(const json_t *event)
     json_put_int(q, "asked_ns", asked);
     if (expires > 0)
         json_put_int(q, "expires_ns", asked + expires * NS_PER_MS);
+    if (expires > 0 && asked + expires * NS_PER_MS < clock_wall_ns())
+        json_put_flag(q, "expired", true);
     json_put_int(q, "inbox", json_int(body, "inbox", 0));
     return q;
 }
@@ -169,11 +171,10 @@ static json_t *choose_question(const json_t *list, const struct letter_answer *a
     json_t *q;
     struct err why = {0};
     json_array_foreach (list, i, q) {
-        int64_t expires = json_int(q, "expires_ns", 0);
         if (json_flag(q, "answered", false) || (a->question && !str_eq(json_str(q, "id", ""), a->question)))
             continue;
         open++;
-        if (expires && expires < clock_wall_ns())
+        if (json_flag(q, "expired", false))
             err_set(&why, ERR_STATE, "the question '%s' has expired", json_str(q, "question", "?"));
         else if (letter_may_answer(q, a->by, a->subject, &why) == 0)
             return q;

@@ -23,7 +23,8 @@ char *letter_latest(struct store *store, const char *run);
 // --- questions ---
 
 // Open questions of a run, oldest first: [{id: "0.1:3", task, n, question, about, who: [name], subject, asked_ns,
-// expires_ns, answered: an answer is on its way}]. `who` absent: everybody may answer; expires_ns absent: never.
+// expires_ns, answered: an answer is on its way, expired: its time is over and the run has not heard it yet}]. `who`
+// absent: everybody may answer; expires_ns absent: never.
 json_t *letter_questions_new(struct store *store, const char *run, struct err *err);
 
 struct letter_answer {

@@ -406,6 +406,25 @@ class Questions(Api):
         self.assertIn("is finished", self.baton("approve", run, status=2).err)
 
 
+class ExpiredQuestions(Api):
+    def test_nobody_is_asked_to_answer_what_has_expired(self):
+        flow = self.workflow("late", ASK.replace("1h", "1s"))
+        run = self.killed_at(flow, is_event("approval_asked"))
+        question, = wait_for(lambda: [q for q in self.result(run)["questions"] if time.time_ns() > q["expires_ns"] + 10**6], "its time is over")
+        question, = self.result(run)["questions"]
+        self.assertTrue(question["expired"])
+        self.assertEqual(self.baton("questions", "--json", status=0).json(), [question])
+        for words in (("questions",), ("show", run)):
+            out = self.baton(*words, status=0).out
+            self.assertIn("keep it?", out)
+            self.assertIn("expired", out)
+            self.assertNotIn("baton approve", out)
+        self.assertIn("has expired", self.baton("approve", run, status=2).err)
+        self.baton("resume", run, "-q", status=0)
+        self.assertFalse(self.finished(run)["one"])
+        self.assertEqual(self.baton("questions", "--json", status=0).json(), [])
+
+
 class QuestionsBelow(Api):
     def test_the_first_run_shows_all_questions(self):
         self.workflow("ask", ASK)

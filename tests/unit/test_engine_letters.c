@@ -100,6 +100,12 @@ static void test_letters_expired_and_finished(void **state)
         ;
     assert_int_equal(answer(f, "ann", NULL, NULL), -ERR_STATE);
     assert_non_null(strstr(f->err.text, "has expired"));
+    ask(f, 1, "later?", "{\"expires_ms\": 3600000}");
+    ask(f, 2, "ever?", "{}");
+    AUTO_JSON json_t *list = letter_questions_new(f->s, "r", &f->err);
+    assert_int_equal(json_array_size(list), 3);
+    for (size_t i = 0; i < 3; i++) // only the first one is marked
+        assert_int_equal(json_flag(json_array_get(list, i), "expired", false), i == 0);
     assert_ok(store_run_set_state(f->s, "r", RUN_ACCEPTED, NULL, &f->err), &f->err);
     assert_int_equal(open_questions(f, false), 0);
     assert_int_equal(answer(f, "ann", NULL, NULL), -ERR_STATE);

@@ -275,6 +275,10 @@ static void test_report_of_other_ends(void **state)
                 "Nothing measurable: no program");
     headline_of(only(1, "failed", "the review did not end well"), "failed", "Failed: the review did not end well");
     headline_of(only(2, "cancelled", NULL), "cancelled", "Cancelled: it was cancelled.");
+    headline_of(only(0, "rejected", NULL), "rejected", "Rejected: by the workflow's own decision, it gave no reason.");
+    headline_of(only(1, "rejected", NULL), "rejected", "Rejected: the evidence speaks against the change.");
+    headline_of(only(0, "rejected", "nobody wanted it"), "rejected", "Rejected: nobody wanted it");
+    headline_of(only(0, "failed", NULL), "failed", "Failed: the script or a stage failed.");
     headline_of(only(5, "needs_discussion", "Changes requested: 1"), "needs_discussion",
                 "Needs discussion: Changes requested: 1");
     headline_of(only(0, "running", NULL), "interrupted",

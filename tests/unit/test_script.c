@@ -210,6 +210,23 @@ static void test_script_finish_cannot_be_caught(void **state)
     assert_string_equal(outcome(w), "failed");
 }
 
+static void test_script_fail_says_why_or_that_nobody_said(void **state)
+{
+    static const char *const CALLS[][2] = {{"fail()", "the workflow gave no reason"},
+                                           {"fail(nil)", "the workflow gave no reason"},
+                                           {"fail(false)", "false"},
+                                           {"fail('enough')", "enough"}};
+    struct world *w = *state;
+    for (size_t i = 0; i < ARRAY_LEN(CALLS); i++) {
+        AUTO_FREE char *text = str_printf("workflow 't' { run = function() %s end }", CALLS[i][0]);
+        start(w, text);
+        assert_string_equal(outcome(w), "failed");
+        assert_string_equal(json_str(json_obj(script_result(w->s), "result"), "reason", ""), CALLS[i][1]);
+        script_free(w->s);
+        w->s = NULL;
+    }
+}
+
 static void test_script_parallel_tasks_have_stable_paths(void **state)
 {
     struct world *w = *state;
@@ -455,7 +472,8 @@ static void test_script_nested_parallel_waits_for_room(void **state)
     start(w, "workflow 't' { run = function()\n"
              "  local items, sum = {}, 0\n"
              "  for i = 1, 1000 do items[i] = i end\n"
-             "  local outer = parallel({ 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20 }, function()\n"
+             "  local outer = parallel({ 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20 }, "
+             "function()\n"
              "    local own = 0\n"
              "    for _, n in ipairs(parallel(items, function(i) now() return i end, 1000)) do own = own + n end\n"
              "    return own\n"
@@ -478,6 +496,7 @@ int main(void)
         T(test_script_errors_of_calls_are_raised_at_the_line),
         T(test_script_cancel_cannot_be_caught),
         T(test_script_finish_cannot_be_caught),
+        T(test_script_fail_says_why_or_that_nobody_said),
         T(test_script_parallel_tasks_have_stable_paths),
         T(test_script_parallel_failure_waits_for_all_and_names_the_first),
         T(test_script_wide_and_nested_parallel),
