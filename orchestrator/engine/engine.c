@@ -480,12 +480,10 @@ size_t engine_stages_at_work(const struct engine *e)
 static int gather(struct engine *e, const struct engine_request *q, struct parts *p, struct err *err)
 {
     json_t *declaration = NULL;
-    p->project = path_real(q->project, err);
-    if (!p->project)
-        return err_wrap(err, "the project");
-    if (!file_is_dir(p->project))
-        return err_set(err, ERR_INVALID, "the project '%s' is not a folder", p->project);
-    int r = parts_script(&e->starting, q->workflow, q->params, q->params_from_text, p, &declaration, err);
+    int r = parts_project(p, q->project, err);
+    if (r < 0)
+        return r;
+    r = parts_script(&e->starting, q->workflow, q->params, q->params_from_text, p, &declaration, err);
     if (r == 0)
         r = agents_gather(e->agents, q->agent_dirs, json_list(declaration, "agents"), p->name, &p->agents, err);
     p->options = json_object();

@@ -7,6 +7,7 @@
 #include "base/str.h"
 #include "main/client.h"
 #include "main/run_request.h"
+#include "run/starting.h"
 #include "schedule/civil.h"
 #include "schedule/cron.h"
 
@@ -101,13 +102,34 @@ static int check_schedule(const struct cli *cli, const char *zone_name, struct e
     return r == 0 ? check_choice(cli, "catch-up", CATCH_UP, err) : r;
 }
 
+// What the start of a run would refuse is refused here: nobody looks when the time comes.
+static int check_request(const struct engine_request *q, struct err *err)
+{
+    struct places places;
+    int r = places_find(&places, err);
+    if (r < 0)
+        return r;
+    struct parts_wanted wanted = {.workflow = q->workflow,
+                                  .project = q->project,
+                                  .params = q->params,
+                                  .limits = q->limits,
+                                  .from_text = q->params_from_text,
+                                  .wall_ms = q->wall_ms,
+                                  .agent_dirs = q->agent_dirs};
+    r = parts_check(places.data, &wanted, err);
+    places_free(&places);
+    return r;
+}
+
 static json_t *request_new(const struct cli *cli, struct err *err)
 {
     struct run_request q = {0};
     if (run_request_read(cli, cli_arg(cli, 2), cli_value(cli, "project", "."), &q, err) < 0)
         return NULL;
-    json_t *request = run_request_message_new(&q, err);
+    json_t *request = check_request(&q.request, err) == 0 ? run_request_message_new(&q, err) : NULL;
     run_request_clear(&q);
+    if (!request)
+        return NULL;
     json_object_del(request, "op");
     json_object_del(request, "key");
     json_object_del(request, "caller");
@@ -146,6 +168,33 @@ int cmd_schedule_add(const struct cli *cli)
 
 // --- list, show ---
 
+// What became of the last time, NULL when there was none. `whole`: with the time it was.
+static char *outcome_text(struct store *store, const json_t *row, bool whole)
+{
+    const json_t *outcome = json_obj(row, "outcome");
+    const char *event = json_str(outcome, "event", ""), *why = json_str(outcome, "why", "");
+    char when[CLOCK_TEXT_MAX];
+    if (!outcome)
+        return NULL;
+    clock_iso(json_int(outcome, "at_ns", 0), when);
+    AUTO_FREE char *at = whole ? str_printf(" at %.19sZ", when) : str_dup("");
+    if (str_eq(event, event_kind_name(EVENT_SCHEDULE_FAILED)))
+        return str_printf("failed%s: %s", at, why);
+    if (str_eq(event, event_kind_name(EVENT_SCHEDULE_SKIPPED)))
+        return str_printf("skipped%s: %s", at, why);
+    const char *run = json_str(outcome, "run", "?");
+    AUTO_JSON json_t *record = store_run_get_new(store, run, NULL);
+    return str_printf("started %s%s (%s)", run, at, json_str(record, "state", "gone"));
+}
+
+static void print_row(struct store *store, const json_t *row, const json_t *times)
+{
+    AUTO_FREE char *last = outcome_text(store, row, false);
+    printf("%-20s %-18s %-20s %-24s %s%s%s\n", json_str(row, "name", ""), json_str(row, "cron", ""),
+           json_str(row, "zone", ""), first_local(times, "paused"), json_str(json_obj(row, "request"), "workflow", ""),
+           last ? ", last time " : "", last ? last : "");
+}
+
 int cmd_schedule_list(const struct cli *cli)
 {
     struct places places;
@@ -154,19 +203,17 @@ int cmd_schedule_list(const struct cli *cli)
     if (commands_open(&places, &store, &err) < 0)
         return cli_fail(&err);
     json_t *rows = store_schedule_list_new(store, &err);
-    commands_close(&places, store);
-    if (!rows)
-        return cli_fail(&err);
     size_t i;
     json_t *row;
     json_array_foreach (rows, i, row) {
         json_t *times = next_times_new(row, 1);
         json_put(row, "next", times);
         if (!cli_flag(cli, "json"))
-            printf("%-20s %-18s %-20s %-24s %s\n", json_str(row, "name", ""), json_str(row, "cron", ""),
-                   json_str(row, "zone", ""), first_local(times, "paused"),
-                   json_str(json_obj(row, "request"), "workflow", ""));
+            print_row(store, row, times);
     }
+    commands_close(&places, store);
+    if (!rows)
+        return cli_fail(&err);
     if (cli_flag(cli, "json")) {
         commands_print_json(rows);
         return 0;
@@ -177,7 +224,7 @@ int cmd_schedule_list(const struct cli *cli)
     return 0;
 }
 
-static void print_schedule(const json_t *row, const char *last_state)
+static void print_schedule(const json_t *row, const char *last_state, const char *outcome)
 {
     const json_t *request = json_obj(row, "request");
     printf("schedule  %s%s\ntimes     %s (%s)\nworkflow  %s\nproject   %s\noverlap   %s\ncatch up  %s\n",
@@ -189,6 +236,8 @@ static void print_schedule(const json_t *row, const char *last_state)
         clock_iso(json_int(row, "last_ns", 0), when);
         printf("last run  %s (%s), begun %s\n", json_str(row, "last_run", ""), last_state, when);
     }
+    if (outcome)
+        printf("last time %s\n", outcome);
     size_t i;
     json_t *time;
     json_array_foreach (json_list(row, "next"), i, time)
@@ -205,6 +254,7 @@ int cmd_schedule_show(const struct cli *cli)
     AUTO_JSON json_t *row = store_schedule_get_new(store, cli_arg(cli, 0), &err);
     const char *last = json_str(row, "last_run", NULL);
     AUTO_JSON json_t *run = last ? store_run_get_new(store, last, NULL) : NULL;
+    AUTO_FREE char *outcome = row ? outcome_text(store, row, true) : NULL;
     commands_close(&places, store);
     if (!row)
         return cli_fail(&err);
@@ -212,7 +262,7 @@ int cmd_schedule_show(const struct cli *cli)
     if (cli_flag(cli, "json"))
         commands_print_json(json_incref(row));
     else
-        print_schedule(row, json_str(run, "state", "gone"));
+        print_schedule(row, json_str(run, "state", "gone"), outcome);
     return 0;
 }
 

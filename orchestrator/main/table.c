@@ -201,14 +201,15 @@ const struct cli_command CLI_COMMANDS[] = {
     {"schedule add", "NAME CRON WORKFLOW", 3, 3, "begin a workflow at times, by the service",
      "CRON has five fields: minute, hour, day of month, month, day of week, with names, lists, ranges and steps, or is "
      "@hourly, @daily, @weekly, @monthly or @yearly. A time that is left out when the clocks go forward comes once, then; one "
-     "that occurs twice comes once. Every time starts one run, however often the service is restarted or killed.",
+     "that occurs twice comes once. Every time starts one run, however often the service is restarted or killed. "
+     "The workflow, its params and agents are checked now.",
      SCHEDULE,
      EXAMPLES("baton schedule add nightly '30 2 * * MON-FRI' relay --project ~/src/mytool --zone Europe/Berlin",
               "baton schedule add weekly @weekly review --project . --catch-up once"),
      cmd_schedule_add},
-    {"schedule list", NULL, 0, 0, "all schedules and their next times", NULL, JSON_ONLY, EXAMPLES("baton schedule list"),
-     cmd_schedule_list},
-    {"schedule show", "NAME", 1, 1, "a schedule, its next times and its last run", NULL, JSON_ONLY,
+    {"schedule list", NULL, 0, 0, "all schedules, their next times and what became of the last one", NULL, JSON_ONLY,
+     EXAMPLES("baton schedule list"), cmd_schedule_list},
+    {"schedule show", "NAME", 1, 1, "a schedule, its next times, its last run and what became of its last time", NULL, JSON_ONLY,
      EXAMPLES("baton schedule show nightly"), cmd_schedule_show},
     {"schedule remove", "NAME", 1, 1, "forget a schedule; its runs stay", NULL, NULL,
      EXAMPLES("baton schedule remove nightly"), cmd_schedule_remove},

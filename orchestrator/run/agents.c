@@ -151,6 +151,32 @@ static int check_callers(const struct agentset *set, const char *const *agent_di
     return 0;
 }
 
+static int find_needed(const struct agentset *set, const char *name, const char *who, const struct agentfile **ret,
+                       struct err *err)
+{
+    *ret = agentset_find(set, name);
+    return *ret ? 0
+                : err_set(err, ERR_NOT_FOUND, "the workflow '%s' needs the agent '%s', and no agent file has that name",
+                          who, name);
+}
+
+int agents_check(const char *data_dir, const char *const *agent_dirs, const json_t *needed, const char *who,
+                 struct err *err)
+{
+    struct agentset *set = catalog_agents(data_dir, agent_dirs);
+    const struct agentfile *agent = NULL;
+    int r = check_callers(set, agent_dirs, err);
+    size_t i;
+    json_t *name;
+    json_array_foreach (r == 0 ? needed : NULL, i, name) {
+        r = find_needed(set, json_string_value(name), who, &agent, err);
+        if (r < 0)
+            break;
+    }
+    agentset_free(set);
+    return r;
+}
+
 static int load(struct agents *a, const char *const *agent_dirs, const char signature[HASH_TEXT], struct err *err)
 {
     struct agentset *set = catalog_agents(a->data_dir, agent_dirs);
@@ -184,11 +210,10 @@ int agents_gather(struct agents *a, const char *const *agent_dirs, const json_t 
     size_t i;
     json_t *name;
     json_array_foreach (needed, i, name) {
-        const struct agentfile *agent = agentset_find(a->set, json_string_value(name));
-        if (!agent)
-            return err_set(err, ERR_NOT_FOUND,
-                           "the workflow '%s' needs the agent '%s', and no agent file has that name", who,
-                           json_string_value(name));
+        const struct agentfile *agent = NULL;
+        int r = find_needed(a->set, json_string_value(name), who, &agent, err);
+        if (r < 0)
+            return r;
         json_object_set(agents, agent->name, json_object_get(a->hashes, agent->name));
     }
     json_object_update_missing(agents, a->hashes);

@@ -24,5 +24,8 @@ struct agents *agents_free(struct agents *a); // nobody may hold a text any more
 // new reference.
 int agents_gather(struct agents *a, const char *const *agent_dirs, const json_t *needed, const char *who, json_t **ret,
                   struct err *err);
+// The same questions for a run that is to come: nothing is stored or kept.
+int agents_check(const char *data_dir, const char *const *agent_dirs, const json_t *needed, const char *who,
+                 struct err *err);
 int agents_ref(struct agents *a, const char *name, const char *hash, struct agent_text **ret, struct err *err);
 void agents_unref(struct agents *a, struct agent_text *text);

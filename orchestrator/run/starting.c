@@ -23,10 +23,18 @@ void parts_free(struct parts *p)
     mem_free(p->folder);
 }
 
-int parts_script(const struct starting *s, const char *workflow, const json_t *params, bool from_text, struct parts *p,
-                 json_t **ret_declaration, struct err *err)
+int parts_project(struct parts *p, const char *project, struct err *err)
 {
-    int r = catalog_workflow(s->data_dir, workflow, &p->script, &p->script_len, &p->name, err);
+    p->project = path_real(project, err);
+    if (!p->project)
+        return err_wrap(err, "the project");
+    return file_is_dir(p->project) ? 0 : err_set(err, ERR_INVALID, "the project '%s' is not a folder", p->project);
+}
+
+static int read_script(const char *data_dir, struct script_cache *scripts, const char *workflow, const json_t *params,
+                       bool from_text, struct parts *p, json_t **ret_declaration, struct err *err)
+{
+    int r = catalog_workflow(data_dir, workflow, &p->script, &p->script_len, &p->name, err);
     if (r < 0)
         return r;
     if (str_ends(workflow, ".lua")) {
@@ -34,7 +42,7 @@ int parts_script(const struct starting *s, const char *workflow, const json_t *p
         p->folder = real ? path_dir(real) : NULL;
     }
     AUTO_FREE char *file = str_printf("%s.lua", p->name);
-    struct script_limits limits = {.cache = s->scripts};
+    struct script_limits limits = {.cache = scripts};
     json_t *declaration = script_declare_new(p->script, p->script_len, file, &limits, err);
     if (!declaration)
         return -(int)err->code;
@@ -43,11 +51,38 @@ int parts_script(const struct starting *s, const char *workflow, const json_t *p
         json_decref(declaration);
         return -(int)err->code;
     }
+    *ret_declaration = declaration;
+    return 0;
+}
+
+int parts_script(const struct starting *s, const char *workflow, const json_t *params, bool from_text, struct parts *p,
+                 json_t **ret_declaration, struct err *err)
+{
+    json_t *declaration = NULL;
+    int r = read_script(s->data_dir, s->scripts, workflow, params, from_text, p, &declaration, err);
+    if (r < 0)
+        return r;
     r = store_artifact_put(s->store, p->script, p->script_len, p->script_hash, err);
     if (r < 0)
         json_decref(declaration);
     else
         *ret_declaration = declaration;
+    return r;
+}
+
+int parts_check(const char *data_dir, const struct parts_wanted *wanted, struct err *err)
+{
+    struct parts p = {.options = json_object()};
+    json_t *declaration = NULL;
+    int r = parts_project(&p, wanted->project, err);
+    if (r == 0)
+        r = read_script(data_dir, NULL, wanted->workflow, wanted->params, wanted->from_text, &p, &declaration, err);
+    if (r == 0)
+        r = agents_check(data_dir, wanted->agent_dirs, json_list(declaration, "agents"), p.name, err);
+    if (r == 0)
+        r = parts_limits(&p, declaration, wanted->limits, wanted->wall_ms, err);
+    json_decref(declaration);
+    parts_free(&p);
     return r;
 }
 
@@ -149,10 +184,7 @@ static int child_project(const json_t *parent, const json_t *wanted, struct part
     const char *project = json_str(wanted, "project", NULL), *above = json_str(parent, "project", "");
     AUTO_FREE char *path =
         !project || project[0] == '/' ? str_dup(project ? project : above) : path_join(above, project);
-    p->project = path_real(path, err);
-    if (!p->project)
-        return err_wrap(err, "the project");
-    return file_is_dir(p->project) ? 0 : err_set(err, ERR_INVALID, "the project '%s' is not a folder", p->project);
+    return parts_project(p, path, err);
 }
 
 // A key can name any run, also one that would have to wait for this one.

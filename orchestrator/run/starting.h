@@ -26,6 +26,18 @@ struct starting { // borrowed
 };
 
 void parts_free(struct parts *p);
+// The folder that the run works in, as a whole path.
+int parts_project(struct parts *p, const char *project, struct err *err);
+// What would be asked for later, by a schedule: finds all that a start would refuse, and writes nothing. limits,
+// wall_ms as in parts_limits, agent_dirs as in agents_gather.
+struct parts_wanted {
+    const char *workflow, *project;
+    const json_t *params, *limits;
+    bool from_text;
+    int64_t wall_ms;
+    const char *const *agent_dirs;
+};
+int parts_check(const char *data_dir, const struct parts_wanted *wanted, struct err *err);
 // Script, name, params. *ret_declaration is a new reference.
 int parts_script(const struct starting *s, const char *workflow, const json_t *params, bool from_text, struct parts *p,
                  json_t **ret_declaration, struct err *err);

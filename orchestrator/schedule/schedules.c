@@ -46,11 +46,22 @@ static json_t *facts_new(const json_t *row, int64_t time)
     return body;
 }
 
+// For people who look at the schedule and not at the events.
+static void keep_outcome(struct schedules *s, const json_t *row, enum event_kind kind, const json_t *body)
+{
+    AUTO_JSON json_t *outcome = json_copy((json_t *)(uintptr_t)body);
+    json_object_del(outcome, "schedule");
+    json_put_str(outcome, "event", event_kind_name(kind));
+    json_put_int(outcome, "at_ns", clock_wall_ns());
+    store_schedule_outcome(s->options.store, json_str(row, "name", ""), json_int(row, "created_ns", 0), outcome, NULL);
+}
+
 static void skipped(struct schedules *s, const json_t *row, int64_t time, int64_t times, const char *why)
 {
     AUTO_JSON json_t *body = facts_new(row, time);
     json_put_int(body, "times", times);
     json_put_str(body, "why", why);
+    keep_outcome(s, row, EVENT_SCHEDULE_SKIPPED, body);
     tell(s, NULL, EVENT_SCHEDULE_SKIPPED, body);
 }
 
@@ -92,6 +103,8 @@ static int fire(struct schedules *s, const json_t *row, int64_t time, const char
         store_schedule_fired(store, name, created_ns, run, NULL);
     if (r >= 0 && r != 1)
         store_event_add(store, run, EVENT_SCHEDULE_FIRED, body, NULL, NULL);
+    if (!draining)
+        keep_outcome(s, row, r >= 0 ? EVENT_SCHEDULE_FIRED : EVENT_SCHEDULE_FAILED, body);
     int released = engine_release(s->options.engine, &own);
     if (released == 0 && r == 0)
         s->options.event(s->options.user, run, EVENT_SCHEDULE_FIRED, body);

@@ -107,6 +107,8 @@ static const char *const STEPS[] = {
      " target TEXT NOT NULL, body TEXT NOT NULL, state TEXT NOT NULL, attempts INTEGER NOT NULL, next INTEGER NOT NULL,"
      " created INTEGER NOT NULL, updated INTEGER NOT NULL, error TEXT) STRICT;"
      "CREATE INDEX outbox_waiting ON outbox (kind, next) WHERE state = 'waiting';"),
+    // 7: what became of the last time of a schedule
+    "ALTER TABLE schedules ADD COLUMN outcome TEXT",
 };
 
 static int pragma_int(struct store *s, const char *sql, int64_t *ret, struct err *err)

@@ -5,10 +5,12 @@
 
 static const struct row_form FORM = {
     "schedules",
-    "name cron zone request:j overlap catch_up paused:i created_ns:i handled_ns:i pending_ns:i last_run last_ns:i",
+    "name cron zone request:j overlap catch_up paused:i created_ns:i handled_ns:i pending_ns:i last_run last_ns:i "
+    "outcome:j",
     "name"};
 
-#define COLUMNS "n, name, cron, zone, request, overlap, catch_up, paused, created, handled, pending, last_run, last"
+#define COLUMNS                                                                                                        \
+    "n, name, cron, zone, request, overlap, catch_up, paused, created, handled, pending, last_run, last, outcome"
 
 int store_schedule_add(struct store *s, const struct store_schedule *schedule, struct err *err)
 {
@@ -73,5 +75,13 @@ int store_schedule_fired(struct store *s, const char *name, int64_t created_ns, 
 {
     int r = sql_run(s, err, "write to", "UPDATE schedules SET last_run = ?, last = ? WHERE name = ? AND created = ?",
                     "sisi", run, clock_wall_ns(), name, created_ns);
+    return r < 0 ? r : 0;
+}
+
+int store_schedule_outcome(struct store *s, const char *name, int64_t created_ns, const json_t *outcome,
+                           struct err *err)
+{
+    int r = sql_run(s, err, "write to", "UPDATE schedules SET outcome = ? WHERE name = ? AND created = ?", "jsi",
+                    outcome, name, created_ns);
     return r < 0 ? r : 0;
 }

@@ -102,7 +102,8 @@ json_t *store_queue_new(struct store *s, struct err *err);
 // Projects with runs in the queue: [{project, runs (at work, of whatever process), started_ns (of the latest, or
 // null)}].
 json_t *store_busy_projects_new(struct store *s, struct err *err);
-// Stages that are reserved or at work: [{run, seq, agent, mode, attempt, created_ns, dispatched_ns (or null), worker (pid, or null)}].
+// Stages that are reserved or at work: [{run, seq, agent, mode, attempt, created_ns, dispatched_ns (or null), worker
+// (pid, or null)}].
 json_t *store_stages_at_work_new(struct store *s, int limit, struct err *err);
 bool store_run_key_known(struct store *s, const char *key); // some run has this idempotency key
 
@@ -217,7 +218,8 @@ struct store_schedule {
 int store_schedule_add(struct store *s, const struct store_schedule *schedule,
                        struct err *err); // ERR_EXISTS: the name is taken
 // By name: {name, cron, zone, request, overlap, catch_up, paused (0, 1), created_ns, handled_ns (times up to this one
-// were dealt with), pending_ns (a time that waits for the run before, or null), last_run, last_ns}.
+// were dealt with), pending_ns (a time that waits for the run before, or null), last_run, last_ns, outcome (of the last
+// time, or null)}.
 json_t *store_schedule_list_new(struct store *s, struct err *err);
 json_t *store_schedule_get_new(struct store *s, const char *name, struct err *err);
 int store_schedule_remove(struct store *s, const char *name, struct err *err);
@@ -225,6 +227,9 @@ int store_schedule_pause(struct store *s, const char *name, bool paused, struct 
 // created_ns tells a schedule from another one of its name. One that is gone is no failure. pending_ns 0: none.
 int store_schedule_handled(struct store *s, const char *name, int64_t created_ns, int64_t handled_ns,
                            int64_t pending_ns, struct err *err);
+// outcome: {event, at_ns, time?, run?, why?, times?}
+int store_schedule_outcome(struct store *s, const char *name, int64_t created_ns, const json_t *outcome,
+                           struct err *err);
 int store_schedule_fired(struct store *s, const char *name, int64_t created_ns, const char *run, struct err *err);
 
 // --- artifacts: content-addressed, durable before the call returns, stored once however often they are put ---

@@ -68,6 +68,18 @@ class Schedules(ServiceScenario):
                                        ("x", EVERY, ("--zone", "../../etc/passwd"), "no name of a time zone"),
                                        ("x", EVERY, ("--overlap", "allow"), "skip, queue or cancel"), ("x", EVERY, ("--catch-up", "all"), "none, once")):
             self.assertIn(says, self.add(name, cron, *more, status=2).err)
+        plain = self.project / "plain.txt"
+        plain.write_text("")
+        absent = self.root / "absent.lua"
+        hungry = self.workflow("hungry", 'workflow "hungry" { agents = { "nobody-has-it" }, run = function() end }')
+        for flow, more, says in (("nope", (), "no workflow 'nope': there are "), (absent, (), "no workflow file"), (hungry, (), "'nobody-has-it'"),
+                                 (self.wait, ("--param", "msec=1"), "'msec'"), (self.wait, ("--param", "ms=soon"), "'ms'"),
+                                 (self.wait, ("--agents", absent), "no agent file"), (self.wait, ("--project", plain), "not a folder")):
+            argv = ("--project", self.project, *more)
+            refused = self.baton("schedule", "add", "x", EVERY, flow, *argv, status=2)
+            self.assertIn(says, refused.err)
+            self.assertEqual(self.baton("run", flow, *argv, status=2).err.splitlines()[-1], refused.err.splitlines()[-1], "as for a start")
+        self.assertEqual([r["name"] for r in self.baton("schedule", "list", "--json", status=0).json()], ["nightly"])
         for verb in ("show", "remove", "pause", "resume"):
             self.assertEqual(self.baton("schedule", verb, "nobody").status, 2)
         self.assertEqual(self.baton("schedule", "trigger", "nightly").status, 5, "there is no service")
@@ -88,6 +100,7 @@ class Schedules(ServiceScenario):
         wait_for(lambda: self.record(first["cancel"])["state"] == "cancelled", "the run before is cancelled")
         wait_for(lambda: len(self.runs("cancel")) == 2, "the next one is there")
         self.assertIn("has not ended", next(e["body"]["why"] for e in self.events("schedule_skipped") if e["body"]["schedule"] == "skip"))
+        self.assertRegex(self.baton("schedule", "show", "skip", status=0).out, rf"\nlast time skipped at \S+Z: run {first['skip']} has not ended\n")
         self.assertEqual((len(self.runs("skip")), len(self.runs("queue"))), (1, 1))
         self.assertIsNotNone(self.sql("SELECT pending FROM schedules WHERE name = 'queue'")[0][0])
         self.sql("UPDATE schedules SET cron = '0 0 1 1 *'")
@@ -120,6 +133,13 @@ class Schedules(ServiceScenario):
         self.assertGreaterEqual(skipped["late"], 1)
         failed = self.events("schedule_failed")[0]["body"]
         self.assertIn("/no/such.lua", failed["why"])
+        self.assertRegex(self.baton("schedule", "show", "gone", status=0).out, r"\nlast time failed at \S+Z: .*/no/such\.lua")
+        outcome = self.baton("schedule", "show", "gone", "--json", status=0).json()["outcome"]
+        self.assertEqual((outcome["event"], outcome["why"]), ("schedule_failed", failed["why"]))
+        listed = {line.split()[0]: line for line in self.baton("schedule", "list", status=0).out.splitlines()}
+        self.assertIn(f"last time failed: {failed['why']}", listed["gone"])
+        self.assertRegex(listed["once"], rf"last time started {self.runs('once')[0]['id']} \(\w+\)")
+        self.assertIn("last time skipped: it was missed", listed["none"])
         self.idle(client)
         # the same time never starts a second run
         before = len(self.runs("once"))
