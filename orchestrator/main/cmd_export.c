@@ -35,17 +35,41 @@ int cmd_export(const struct cli *cli)
     return r < 0 ? cli_fail(&err) : 0;
 }
 
+static void print_side(const json_t *difference, const char *name, const char *member, const char *hash)
+{
+    const char *request = json_str(difference, hash, NULL);
+    printf("  %-9s  %s", name, json_str(difference, member, "-"));
+    if (request)
+        printf("  [%.12s]", request);
+    printf("\n");
+}
+
+static void print_difference(const json_t *d)
+{
+    const char *parts = json_str(d, "parts", NULL);
+    int line = (int)json_int(d, "line", 0);
+    AUTO_FREE char *where = line ? str_printf(", line %d", line) : str_dup("");
+    if (str_eq(json_str(d, "op", ""), "finish"))
+        printf("different at the end%s: %s\n", where, json_str(d, "what", "?"));
+    else
+        printf("different at call %d of task %s (%s)%s: %s%s%s%s\n", (int)json_int(d, "n", 0), json_str(d, "task", "?"),
+               json_str(d, "op", "?"), where, json_str(d, "what", "?"), parts ? " (" : "", parts ? parts : "",
+               parts ? ")" : "");
+    print_side(d, "journaled", "journaled", "journaled_hash");
+    print_side(d, "now", "now", "now_hash");
+}
+
 static void print_replay(const json_t *v)
 {
     size_t i;
     json_t *d;
     json_array_foreach (json_list(v, "differences"), i, d)
-        printf("different at call %d of task %s (%s), %s\n  journaled  %s\n  now        %s\n", (int)json_int(d, "n", 0), json_str(d, "task", "?"),
-               json_str(d, "op", "?"), json_str(d, "what", "?"), json_str(d, "journaled", "-"), json_str(d, "now", "-"));
+        print_difference(d);
     bool same = json_flag(v, "same", false);
-    printf("%s: %s, %d stages, %d calls decided again, nothing executed\n", json_str(v, "run", "?"), same ? "the same" : "DIFFERENT",
-           (int)json_int(v, "stages", 0), (int)json_int(v, "calls", 0));
-    printf("final hash %s%s%s\n", json_str(v, "replay_hash", "?"), same ? "" : ", journaled ", same ? "" : json_str(v, "hash", "?"));
+    printf("%s: %s, %d stages, %d calls decided again, nothing executed\n", json_str(v, "run", "?"),
+           same ? "the same" : "DIFFERENT", (int)json_int(v, "stages", 0), (int)json_int(v, "calls", 0));
+    printf("final hash %s%s%s\n", json_str(v, "replay_hash", "?"), same ? "" : ", journaled ",
+           same ? "" : json_str(v, "hash", "?"));
 }
 
 int cmd_replay(const struct cli *cli)

@@ -6,6 +6,7 @@
 #include "replay/past.h"
 #include "run/answer.h"
 #include "run/loops.h"
+#include "run/words.h"
 #include "script/script.h"
 
 #include <inttypes.h>
@@ -32,26 +33,39 @@ struct replay {
     bool continued;                   // it asked to go on in another run
     struct {                          // how the script itself ended, before its handlers
         char *outcome, *failure;
+        int line;
         json_t *result;
     } end;
     struct script *script;
     json_t *differences;
+    int line; // of the script, where it is now
     size_t answered;
 };
 
-static void differ(struct replay *r, const char *task, unsigned n, const char *op, const char *what,
-                   const char *journaled, const char *now)
+// Returns it, for more members, borrowed; NULL when there are too many.
+static json_t *differ(struct replay *r, const char *task, unsigned n, const char *op, const char *what,
+                      const char *journaled, const char *now)
 {
     if (json_array_size(r->differences) >= DIFFERENCES_MAX)
-        return;
+        return NULL;
     json_t *d = json_object();
     json_put_str(d, "task", task);
     json_put_int(d, "n", n);
+    json_put_int(d, "line", r->line);
     json_put_str(d, "op", op);
     json_put_str(d, "what", what);
     json_put_str(d, "journaled", journaled);
     json_put_str(d, "now", now);
     json_array_append_new(r->differences, d);
+    return d;
+}
+
+static void add_hashes(json_t *difference, const char *journaled, const char *now)
+{
+    if (!difference)
+        return;
+    json_put_str(difference, "journaled_hash", journaled);
+    json_put_str(difference, "now_hash", now);
 }
 
 static const json_t *find_call(const struct replay *r, const char *task, unsigned n)
@@ -75,6 +89,52 @@ static const json_t *find_stage(const struct replay *r, const char *key, int64_t
 }
 
 // --- stages ---
+
+static struct words_stage words_of(const json_t *stage)
+{
+    return (struct words_stage){.seq = (int)json_int(stage, "seq", 0),
+                                .agent = json_str(stage, "agent", NULL),
+                                .mode = json_str(stage, "mode", NULL),
+                                .request = json_obj(stage, "request")};
+}
+
+// The stage of a journaled call; NULL: none was begun.
+static const json_t *stage_of_call(const struct replay *r, const json_t *call)
+{
+    const json_t *answer = str_eq(json_str(call, "op", ""), "stage") ? json_obj(call, "answer") : NULL;
+    return answer ? find_stage(r, json_str(answer, "key", ""), json_int(answer, "occurrence", 0)) : NULL;
+}
+
+static void differ_key(struct replay *r, const char *task, unsigned n, const json_t *args, const json_t *call,
+                       const struct asked *asked, bool known)
+{
+    const json_t *stage = stage_of_call(r, call);
+    const char *before = json_str(json_obj(call, "answer"), "key", "");
+    const struct words_stage was = words_of(stage),
+                             is = {.agent = known ? asked->agent : json_str(args, "agent", "?"),
+                                   .mode = known ? asked->focus.mode : json_str(args, "mode", NULL),
+                                   .request = args};
+    AUTO_FREE char *journaled = stage ? words_of_stage_new(&was, &is) : str_dup("a stage that was not begun");
+    AUTO_FREE char *now = words_of_stage_new(&is, &was);
+    AUTO_FREE char *parts = stage ? words_of_change_new(&was, &is) : NULL;
+    json_t *d = differ(r, task, n, "stage", known ? "key" : "agent or parent", journaled, now);
+    add_hashes(d, before, known ? asked->key : NULL);
+    if (d)
+        json_put_str(d, "parts", known ? parts : "not of this run");
+}
+
+// Another call than the journaled one, which may be NULL.
+static void differ_call(struct replay *r, const char *task, unsigned n, const char *op, const json_t *args,
+                        const json_t *call)
+{
+    const json_t *stage = stage_of_call(r, call);
+    const struct words_stage was = words_of(stage), is = {.agent = json_str(args, "agent", "?"),
+                                                          .mode = json_str(args, "mode", NULL),
+                                                          .request = args};
+    AUTO_FREE char *journaled = stage ? words_of_stage_new(&was, NULL) : words_of_record_new(call);
+    AUTO_FREE char *now = str_eq(op, "stage") ? words_of_stage_new(&is, NULL) : words_of_call_new(op, args);
+    differ(r, task, n, op, "call", journaled, now);
+}
 
 // The engine stops what goes nowhere, in the run and here.
 static void decide_loop(struct replay *r, const char *task, unsigned n, const json_t *args, const struct asked *asked,
@@ -105,10 +165,8 @@ static int answer_stage(struct replay *r, const char *task, unsigned n, const js
     bool known = past_asks(&r->past, args, json_str(journaled, "worker", ""), &asked);
     AUTO_JSON json_t *parents = asked.parents; // dropped at the end
     (void)parents;
-    if (!known)
-        differ(r, task, n, "stage", "agent or parent", before, "not of this run");
-    else if (!str_eq(asked.key, before))
-        differ(r, task, n, "stage", "key", before, asked.key);
+    if (!known || !str_eq(asked.key, before))
+        differ_key(r, task, n, args, call, &asked, known);
     const json_t *stage = find_stage(r, known ? asked.key : before, json_int(journaled, "occurrence", 0));
     if (!stage) // decided differently: go on with what was journaled, as far as it carries
         stage = find_stage(r, before, json_int(journaled, "occurrence", 0));
@@ -205,7 +263,7 @@ static int decide_call(struct replay *r, const char *task, unsigned n, const cha
 {
     const json_t *call = find_call(r, task, n);
     if (!call || !str_eq(json_str(call, "op", ""), op)) {
-        differ(r, task, n, op, "call", call ? json_str(call, "op", "?") : "nothing", op);
+        differ_call(r, task, n, op, args, call);
         return err_set(err, ERR_CANCELLED, "the script asks for '%s' where the journal has %s", op,
                        call ? json_str(call, "op", "?") : "nothing");
     }
@@ -214,8 +272,12 @@ static int decide_call(struct replay *r, const char *task, unsigned n, const cha
         return answer_stage(r, task, n, args, call, ret);
     char hash[HASH_TEXT];
     json_hash(args, hash);
-    if (!str_eq(hash, json_str(call, "request_hash", "")))
-        differ(r, task, n, op, "arguments", json_str(call, "request_hash", "?"), hash);
+    const char *before = json_str(call, "request_hash", "");
+    if (!str_eq(hash, before)) {
+        AUTO_FREE char *was = words_of_record_new(call);
+        AUTO_FREE char *is = words_of_call_new(op, args);
+        add_hashes(differ(r, task, n, op, "arguments", was, is), before, hash);
+    }
     const json_t *answer = json_object_get(call, "answer");
     if (str_eq(op, "gate")) {
         const char *id = json_str(args, "id", "");
@@ -240,6 +302,7 @@ static int on_call(void *ctx, uint64_t call_id, const char *task, unsigned n, co
 {
     struct replay *r = ctx;
     json_t *answer = NULL;
+    r->line = script_line(r->script, call_id);
     int status = decide_call(r, task, n, op, args, &answer, err);
     int64_t rank = status == 0 && answer ? rank_of(r, task, n, op, answer) : 0;
     if (rank)
@@ -281,9 +344,10 @@ static void final_hash(const struct replay *r, const char *state, const json_t *
 static json_t *script_part_new(const json_t *result)
 {
     json_t *copy = json_is_object(result) ? json_deep_copy(result) : json_object();
+    if (result && !json_is_object(result))
+        json_put(copy, "value", json_deep_copy(result));
     json_object_del(copy, "outcome");
     json_object_del(copy, "git");
-    json_object_del(copy, "value");
     json_object_del(copy, "undone");
     json_object_del(copy, "continued_as");
     return copy;
@@ -353,6 +417,7 @@ static void note_end(struct replay *r)
     r->end.outcome = str_dup(r->continued ? run_state_name(RUN_CONTINUED)
                              : done       ? json_str(script_result(r->script), "outcome", "accepted")
                                           : "failed");
+    r->end.line = script_end_line(r->script);
     r->end.failure = failure ? str_dup(failure->text) : NULL;
     r->end.result = json_incref(json_object_get(script_result(r->script), "result"));
 }
@@ -370,6 +435,18 @@ static int undo(struct replay *r, struct err *err)
     int status = script_undo(r->script, why, err);
     give_replies(r);
     return status;
+}
+
+static void differ_result(struct replay *r, const json_t *journaled, const json_t *now)
+{
+    char hash[HASH_TEXT], now_hash[HASH_TEXT];
+    json_hash(journaled, hash);
+    json_hash(now, now_hash);
+    if (str_eq(hash, now_hash))
+        return;
+    AUTO_FREE char *was = words_of_value_new(journaled, now);
+    AUTO_FREE char *is = words_of_value_new(now, journaled);
+    add_hashes(differ(r, "0", 0, "finish", "result", was, is), hash, now_hash);
 }
 
 static void judge(struct replay *r, json_t *out)
@@ -390,6 +467,9 @@ static void judge(struct replay *r, json_t *out)
     bool ended_by_script = str_eq(state, "failed") || str_eq(state, "accepted") || str_eq(state, "rejected") ||
                            str_eq(state, "needs_discussion") || str_eq(state, "nothing_measurable") ||
                            str_eq(state, "continued");
+    r->line = r->end.line;
+    if (ended_by_script && (str_eq(state, now) || (!failure && !r->stopped)))
+        differ_result(r, journaled_part, now_part);
     if (ended_by_script && !str_eq(state, now))
         differ(r, "0", 0, "finish", "outcome", state, failure && !str_eq(now, state) ? failure : now);
     if (!ended_by_script) { // cancelled, timed out …: the script has no say in it

@@ -2,7 +2,8 @@
 // decision on the way (focus row and mode, stage key, gate, outcome) is made by the code that is here now and held
 // against what was journaled.
 //
-// Differences are what a change of code or script has changed: {task, n, op, what, journaled, now}.
+// Differences are what a change of code or script has changed: {task, n, line, op, what, journaled, now, parts?,
+// journaled_hash?, now_hash?}. Both sides are in words; of a stage, `parts` names what differs. op "finish": its end.
 #pragma once
 
 #include "base/err.h"

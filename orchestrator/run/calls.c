@@ -38,12 +38,8 @@ json_t *call_journaled_new(struct run *run, const struct call *c, struct err *er
     const char *op = json_str(record, "op", "?");
     if (str_eq(op, c->op) && str_eq(json_str(record, "request_hash", ""), hash))
         answer = json_incref(json_object_get(record, "answer"));
-    else if (str_eq(op, c->op))
-        err_set(err, ERR_CONFLICT, "call %u of task %s ('%s') has other arguments now than when it was journaled", c->n,
-                c->task, c->op);
     else
-        err_set(err, ERR_CONFLICT, "call %u of task %s is '%s' now and was '%s' when it was journaled", c->n, c->task,
-                c->op, op);
+        call_diverged(run, c, record, err);
     json_decref(record);
     return answer;
 }

@@ -24,6 +24,10 @@ json_t *call_beside_new(struct run *run, const char *task, unsigned n); // NULL:
 // An answer that is there at once: the journaled one, else `fresh` (consumed), which is journaled.
 int call_answer_fresh(struct run *run, const struct call *c, json_t *fresh, json_t **ret, struct err *err);
 
+// --- diverged.c ---
+// ERR_CONFLICT: another call than this record of the journal; the text has both sides in words.
+int call_diverged(struct run *run, const struct call *c, const json_t *record, struct err *err);
+
 // --- waits.c ---
 // Opens a wait; on_time may be NULL (no timer).
 struct waiting *waiting_new(struct run *run, enum wait_kind kind, const struct call *c, loop_fn on_time);

@@ -287,7 +287,7 @@ static int place(struct run *run, struct stage *s, struct err *err)
     json_put_int(answer, "occurrence", s->occurrence);
     int r = store_call_put(run->env.store, run->id, s->task, s->n, "stage", s->key, answer, err);
     if (r < 0)
-        return r;
+        return r == -ERR_CONFLICT ? stage_diverged(s, err) : r;
     AUTO_JSON json_t *record = NULL;
     if (find_record(run, s, &record, err) < 0)
         return -(int)err->code;

@@ -29,6 +29,10 @@ int stage_settle(struct stage *s, enum stage_state state, const json_t *receipts
 bool stage_pays_attempt(struct stage *s); // before another one begins. False: a wall stands there, the run ends
 void stage_put_limits(struct stage *s, json_t *limits); // what its worker and its sandbox keep
 
+// --- diverged.c ---
+// After a conflict of its call with the journal: says in words what both are.
+int stage_diverged(const struct stage *s, struct err *err);
+
 // --- stage_reuse.c ---
 // A completed stage of another run with the same key, when the script wants it; new reference or NULL.
 json_t *stage_reusable_new(const struct stage *s);

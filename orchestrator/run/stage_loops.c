@@ -38,7 +38,8 @@ static int journal(struct stage *s, json_t *stopped, struct err *err)
     json_put_str(answer, "worker", s->worker);
     json_put_int(answer, "occurrence", s->occurrence);
     json_put(answer, "stopped", json_incref(stopped));
-    return store_call_put(s->run->env.store, s->run->id, s->task, s->n, "stage", s->key, answer, err);
+    int r = store_call_put(s->run->env.store, s->run->id, s->task, s->n, "stage", s->key, answer, err);
+    return r == -ERR_CONFLICT ? stage_diverged(s, err) : r;
 }
 
 bool stage_would_loop(struct stage *s)

@@ -82,8 +82,7 @@ int undo_settle(struct run *run, const struct call *c, json_t **ret, struct err 
     if (!record)
         return raised(run, c) ? err_set(err, ERR_INVALID, "the call failed") : 0;
     if (!str_eq(op, c->op))
-        return err_set(err, ERR_CONFLICT, "call %u of task %s is '%s' now and was '%s' when it was journaled", c->n,
-                       c->task, c->op, op);
+        return call_diverged(run, c, record, err);
     if (json_str(answer, "error", NULL))
         return err_set(err, ERR_STATE, "%s", json_str(answer, "error", ""));
     run->handlers += str_eq(op, "on_failure");

@@ -50,11 +50,52 @@ class Replay(support.Scenario):
         other = self.workflow("other", WORKFLOW.replace("n = 2", "n = 7"))
         shown = self.replay("--script", other, status=1)
         self.assertFalse(shown["same"])
-        self.assertEqual([(d["task"], d["op"], d["what"]) for d in shown["differences"]][0], ("0.2", "stage", "key"))
+        d = shown["differences"][0]
+        self.assertEqual((d["task"], d["op"], d["what"], d["parts"]), ("0.2", "stage", "key", "input"))
+        self.assertRegex(d["journaled"], r'^stage \d: agent echo, mode \S+, input \{"n":2\}$')
+        self.assertRegex(d["now"], r'^stage: agent echo, mode \S+, input \{"n":7\}$')
+        self.assertNotEqual(d["journaled_hash"], d["now_hash"])
+        text = self.baton("replay", self.file, "--script", other, status=1).out
+        self.assertIn("different at call 0 of task 0.2 (stage): key (input)\n", text)
+        self.assertIn(f"  journaled  {d['journaled']}  [{d['journaled_hash'][:12]}]\n  now        {d['now']}  [{d['now_hash'][:12]}]\n", text)
         self.assertNotEqual(shown["hash"], shown["replay_hash"])
+        # A tail call has no line of its own; any other stage has.
+        third = self.workflow("third", WORKFLOW.replace("n = 3", "n = 8"))
+        self.assertIn("of task 0 (stage), line 11: key (input)\n", self.baton("replay", self.file, "--script", third, status=1).out)
         fewer = self.workflow("fewer", WORKFLOW.replace("local open = gate(sides[1])", "local open = false"))
         shown = self.replay("--script", fewer, status=1)
         self.assertIn("call", [d["what"] for d in shown["differences"]])
+
+    def test_shows_another_end(self):
+        other = self.workflow("other", WORKFLOW.replace("sum = ", "total = "))
+        shown = self.replay("--script", other, status=1)
+        self.assertFalse(shown["same"])
+        end, = shown["differences"]
+        self.assertEqual((end["op"], end["what"], end["line"]), ("finish", "result", 12))
+        self.assertEqual((end["journaled"], end["now"]), ('{"gate":false,"sum":3}', '{"gate":false,"total":3}'))
+        self.assertIn("different at the end, line 12: result\n", self.baton("replay", self.file, "--script", other, status=1).out)
+        plain = self.workflow("plain", WORKFLOW.replace("{ gate = open, sum = last.output.echo.n }", "7"))
+        end, = self.replay("--script", plain, status=1)["differences"]
+        self.assertEqual(end["now"], '{"value":7}')
+        rejects = self.workflow("rejects", WORKFLOW.replace('finish("accepted"', 'finish("rejected"'))
+        end, = self.replay("--script", rejects, status=1)["differences"]
+        self.assertEqual((end["what"], end["journaled"], end["now"]), ("outcome", "accepted", "rejected"))
+
+    def test_a_long_input_is_cut_to_where_it_differs(self):
+        other = self.workflow("other", WORKFLOW.replace("n = 2 }", 'n = 2, text = ("ä"):rep(500) .. "é" }'))
+        now = self.replay("--script", other, status=1)["differences"][0]["now"]
+        self.assertIn('input {"n":2,"text":"ää', now)
+        self.assertTrue(now.endswith("ä…"), now)
+        self.assertLess(len(now.encode()), 250)
+
+    def test_a_plain_value_as_result(self):
+        for value, same in ((7, True), (8, False)):
+            script = self.workflow("plain", f'workflow "plain" {{ run = function() finish("accepted", {value}) end }}')
+            if same:
+                self.baton("run", script, "-q", status=0)
+                self.baton("export", "last", "-o", self.root / "plain.baton", status=0)
+            shown = self.baton("replay", self.root / "plain.baton", "--json", "--script", script, status=0 if same else 1).json()
+            self.assertEqual((shown["same"], len(shown["differences"])), (same, 0 if same else 1))
 
     def test_refuses_what_is_damaged_or_something_else(self):
         with sqlite3.connect(self.file) as db:

@@ -126,6 +126,20 @@ class Resume(support.ProjectScenario):
         self.baton("resume", run, "--with-new-script", self.edited, "--yes", status=0)
         self.assertEqual(self.record(run)["state"], "accepted")
 
+    def test_diverged_says_both_sides(self):
+        r = self.start("run", self.script, "--project", self.project, "--json", "--param", "wait_ms=60000")
+        run = r.wait_event(is_event("stage_progress", stage=3), "the third stage")["run"]
+        r.kill()
+        with sqlite3.connect(self.state / "baton.db") as db:
+            db.execute("UPDATE call SET answer = 0.25 WHERE op = 'random'")
+        db.close()
+        self.baton("resume", run, status=5)
+        record = self.record(run)
+        self.assertEqual(record["state"], "diverged")
+        reason = record["result"]["reason"]
+        self.assertRegex(reason, r"diverged at call 1 of task 0 \(line \d+\): the journal has 'stage 1: agent \S+, mode \S+, .*input \{.*\}', "
+                                 r"the script now asks for 'stage: agent \S+, mode \S+, .*input \{.*\}'; different: input \(request \w{12}, now \w{12}\)")
+
     def test_again_with_its_own_script(self):
         script = self.workflow("work", BASE.replace("sleep_ms = p.wait_ms", 'exec = { "./tool" }'))
         run = self.run_it(script, "--allow", "Bash(./tool)", status=5)
