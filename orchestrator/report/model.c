@@ -305,6 +305,8 @@ static void put_result(json_t *out, const json_t *result)
     json_t *own = result ? json_copy((json_t *)(uintptr_t)result) : json_object();
     for (size_t i = 0; i < ARRAY_LEN(ADDED); i++)
         json_object_del(own, ADDED[i]);
+    if (json_is_null(json_object_get(own, "value"))) // it finished with nothing
+        json_object_del(own, "value");
     json_put(out, "result", own);
 }
 

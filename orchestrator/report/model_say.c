@@ -61,7 +61,7 @@ static char *labelled(const char *label, const char *reason, const char *state, 
     enum run_state known = RUN_FAILED;
     size_t n = strlen(label);
     if ((!reason || !*reason) && str_eq(state, "rejected") && !evidence)
-        return str_printf("%s: by the workflow's own decision, it gave no reason.", label);
+        return str_printf("%s: by the workflow's own decision; it gave no reason.", label);
     if (!reason || !*reason)
         return run_state_from_name(state, &known) && known != RUN_ACCEPTED
                    ? str_printf("%s: %s.", label, run_state_meaning(known))

@@ -275,7 +275,7 @@ static void test_report_of_other_ends(void **state)
                 "Nothing measurable: no program");
     headline_of(only(1, "failed", "the review did not end well"), "failed", "Failed: the review did not end well");
     headline_of(only(2, "cancelled", NULL), "cancelled", "Cancelled: it was cancelled.");
-    headline_of(only(0, "rejected", NULL), "rejected", "Rejected: by the workflow's own decision, it gave no reason.");
+    headline_of(only(0, "rejected", NULL), "rejected", "Rejected: by the workflow's own decision; it gave no reason.");
     headline_of(only(1, "rejected", NULL), "rejected", "Rejected: the evidence speaks against the change.");
     headline_of(only(0, "rejected", "nobody wanted it"), "rejected", "Rejected: nobody wanted it");
     headline_of(only(0, "failed", NULL), "failed", "Failed: the script or a stage failed.");
@@ -283,6 +283,22 @@ static void test_report_of_other_ends(void **state)
                 "Needs discussion: Changes requested: 1");
     headline_of(only(0, "running", NULL), "interrupted",
                 "Interrupted: no process works on it. Continue with: baton resume relay-7f3k2q");
+}
+
+static void test_report_shows_no_result_when_there_is_none(void **state)
+{
+    (void)state;
+    AUTO_JSON json_t *run = only(0, "rejected", NULL);
+    json_t *result = json_obj(json_obj(run, "run"), "result");
+    struct written w;
+    json_put(result, "value", json_null());
+    report_written(run, &w);
+    assert_null(json_object_get(json_obj(w.model, "result"), "value"));
+    written_free(&w);
+    json_put_int(result, "value", 7);
+    report_written(run, &w);
+    assert_int_equal(json_int(json_obj(w.model, "result"), "value", 0), 7);
+    written_free(&w);
 }
 
 static void test_report_without_a_comparison_shows_the_baseline(void **state)
@@ -410,6 +426,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_report_escapes_every_text),
         cmocka_unit_test(test_report_closes_a_hostile_flame_graph_off),
         cmocka_unit_test(test_report_of_other_ends),
+        cmocka_unit_test(test_report_shows_no_result_when_there_is_none),
         cmocka_unit_test(test_report_without_a_comparison_shows_the_baseline),
         cmocka_unit_test(test_report_names_blockers_and_requests),
         cmocka_unit_test(test_report_of_two_rounds),
