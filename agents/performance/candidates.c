@@ -168,7 +168,7 @@ json_t *candidates_new(const struct candidate_facts *facts)
     json_t *list = json_array();
     if (facts->runtime) {
         add_lints(list, facts);
-        if (!facts->library)
+        if (!facts->is_library)
             add_settings(list, facts);
     }
     if (facts->build_speed)

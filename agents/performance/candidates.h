@@ -17,7 +17,7 @@ struct candidate_facts {
     const json_t *findings;              // ranked, each with share_pct
     const json_t *build;                 // buildinfo's facts; may be NULL
     bool runtime, build_speed;           // the focus of the run
-    bool library;                        // candidates_library_only: settings of the release profile help nobody
+    bool is_library;                     // candidates_library_only: settings of the release profile help nobody
 };
 
 // Whether the project ships nothing that its own profile builds (programs, C libraries): whoever uses a Rust library builds it with

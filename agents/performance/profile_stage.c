@@ -300,9 +300,9 @@ static int hand_over(struct stage *s, json_t *output, json_t *draft, const char 
                                     .build = s->build,
                                     .runtime = s->runtime && json_array_size(s->subjects) > 0,
                                     .build_speed = s->build_speed,
-                                    .library = is_library_only(s)};
+                                    .is_library = is_library_only(s)};
     const char *below = path_below(s->metadata.workspace_root, s->checkout);
-    if (facts.library && facts.runtime)
+    if (facts.is_library && facts.runtime)
         json_add_str(s->limits, "settings of the release profile were not tried: this project is a library, and whoever uses it "
                                 "builds it with a profile of their own");
     json_put_str(output, "workspace", below ? below : "");
