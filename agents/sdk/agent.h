@@ -1,7 +1,7 @@
 // What a worker is made of. A worker's main() is one line:
 //     int main(int argc, char **argv) { return agent_main(argc, argv, &MY_AGENT); }
 // agent_main connects to the bus (--connect ENDPOINT, given by the engine), says hello with role, version and modes, and then
-// calls run() for each assignment on a work thread, while the bus thread answers heartbeats and takes cancels.
+// calls run() for each assignment on a work thread, while the watch thread answers heartbeats and takes cancels.
 // A worker holds no state that matters: everything it learned is in the draft.
 #pragma once
 

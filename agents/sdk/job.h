@@ -1,6 +1,6 @@
 // One assignment being worked on. Between the SDK's files only.
 //
-// Threads: the work thread owns everything but what `lock` guards: exec, cancelled, reason, progress. The bus thread touches only those,
+// Threads: the work thread owns everything but what `lock` guards: exec, cancelled, reason, progress. The watch thread touches only those,
 // and after the job is done (worker's lock) the rest.
 #pragma once
 

@@ -1,4 +1,4 @@
-// The worker's end of the connection: a DEALER socket that speaks wire messages. Bus thread only.
+// The worker's end of the connection: a DEALER socket that speaks wire messages. One thread at a time.
 #pragma once
 
 #include "base/err.h"
