@@ -22,24 +22,12 @@ echo grown >&2
 sleep 1003
 sleep 1004
 """
-WAIT = """
-workflow "wait" {
-  agents = { "echo" },
-  params = { ms = { default = 60000 } },
-  run = function(p)
-    local first = stage { agent = "echo", input = { n = 1 } }
-    local r = stage { agent = "echo", after = first, input = { n = 2, sleep_ms = p.ms } }
-    if not r.ok then fail(r.summary) end
-    finish("accepted", { n = r.output.echo.n })
-  end,
-}
-"""
 
 
 class Control(support.ProjectScenario):
     def setUp(self):
         super().setUp()
-        self.wait = self.workflow("wait", WAIT)
+        self.wait = self.workflow("wait", support.WAIT)
 
     def check_ended(self, done, run, status, state):
         self.assertEqual(done.status, status, str(done))
@@ -184,11 +172,10 @@ workflow "limit" {
         again = self.baton("run", "echo", "--project", self.project, "--json", "--key", "once", status=0)
         self.assertIn(first.lines()[-1]["run"], again.err)
         self.assertEqual(len(self.baton("runs", "--json").json()), 1)
-        long = self.workflow("long", 'workflow "long" { agents = { "echo" }, run = function() stage { agent = "echo", input = { sleep_ms = 60000 } } end }')
-        r = self.start("run", long, "--project", self.project, "--json", "--key", "twice")
+        r = self.start("run", self.wait, "--project", self.project, "--json", "--key", "twice")
         r.wait_event(lambda e: e["event"] == "stage_dispatched")
         r.kill()
-        again = self.baton("run", long, "--project", self.project, "--key", "twice", status=130)
+        again = self.baton("run", self.wait, "--project", self.project, "--key", "twice", status=130)
         self.assertIn("interrupted", again.err)
         self.assertIn("baton resume", again.err)
 

@@ -110,14 +110,19 @@ class Resume(support.ProjectScenario):
                     r.kill()
                 self.check_edited(run, 3)
 
-    def test_diverged(self):
-        """A run whose script no longer does what the journal says."""
+    def with_another_journal(self, statement):
+        """A run that was killed in its third stage, and whose journal says something else since."""
         r = self.start("run", self.script, "--project", self.project, "--json", "--param", "wait_ms=60000")
         run = r.wait_event(is_event("stage_progress", stage=3), "the third stage")["run"]
         r.kill()
         with sqlite3.connect(self.state / "baton.db") as db:
-            db.execute("UPDATE call SET op = 'now' WHERE op = 'random'")
+            db.execute(statement)
         db.close()
+        return run
+
+    def test_diverged(self):
+        """A run whose script no longer does what the journal says."""
+        run = self.with_another_journal("UPDATE call SET op = 'now' WHERE op = 'random'")
         self.baton("resume", run, status=5)
         self.assertEqual(self.record(run)["state"], "diverged")
         plan = self.plan(run, "--with-new-script", self.edited)
@@ -127,12 +132,7 @@ class Resume(support.ProjectScenario):
         self.assertEqual(self.record(run)["state"], "accepted")
 
     def test_diverged_says_both_sides(self):
-        r = self.start("run", self.script, "--project", self.project, "--json", "--param", "wait_ms=60000")
-        run = r.wait_event(is_event("stage_progress", stage=3), "the third stage")["run"]
-        r.kill()
-        with sqlite3.connect(self.state / "baton.db") as db:
-            db.execute("UPDATE call SET answer = 0.25 WHERE op = 'random'")
-        db.close()
+        run = self.with_another_journal("UPDATE call SET answer = 0.25 WHERE op = 'random'")
         self.baton("resume", run, status=5)
         record = self.record(run)
         self.assertEqual(record["state"], "diverged")

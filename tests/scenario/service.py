@@ -6,19 +6,6 @@ import socket
 import support
 from support import processes_of, wait_for
 
-WAIT = """
-workflow "wait" {
-  agents = { "echo" },
-  params = { ms = { default = 60000 } },
-  run = function(p)
-    local first = stage { agent = "echo", input = { n = 1 } }
-    local r = stage { agent = "echo", after = first, input = { n = 2, sleep_ms = p.ms } }
-    if not r.ok then fail(r.summary) end
-    finish("accepted", { n = r.output.echo.n })
-  end,
-}
-"""
-
 
 class Client:
     """One connection to serve.sock."""
@@ -61,7 +48,7 @@ class ServiceScenario(support.ProjectScenario):
 
     def setUp(self):
         super().setUp()
-        self.wait = str(self.workflow("wait", WAIT))
+        self.wait = str(self.workflow("wait", support.WAIT))
         self.path = self.state / "serve.sock"
         self.clients = []
         self.addCleanup(lambda: [c.close() for c in self.clients])

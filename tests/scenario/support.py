@@ -147,6 +147,20 @@ def tiny_crate(place, name="tiny", profile=TINY_PROFILE, main=TINY_MAIN, bench=T
     return place
 
 
+# Two stages, the second of which takes its time.
+WAIT = """
+workflow "wait" {
+  agents = { "echo" },
+  params = { ms = { default = 60000 } },
+  run = function(p)
+    local first = stage { agent = "echo", input = { n = 1 } }
+    local r = stage { agent = "echo", after = first, input = { n = 2, sleep_ms = p.ms } }
+    if not r.ok then fail(r.summary) end
+    finish("accepted", { n = r.output.echo.n })
+  end,
+}
+"""
+
 # A run that has checkouts, but needs no cargo: the developer finds nothing to do and says so.
 TOUCH = """
 workflow "touch" {
