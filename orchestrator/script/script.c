@@ -170,7 +170,3 @@ size_t script_open_calls(const struct script *s)
     return s->open_calls;
 }
 
-size_t script_memory(const struct script *s)
-{
-    return s->vm.used;
-}

@@ -112,4 +112,3 @@ int script_line(const struct script *s, uint64_t call_id);
 // Line of the finish() or fail() that ended it; 0 when the run function just returned, or has not ended.
 int script_end_line(const struct script *s);
 size_t script_open_calls(const struct script *s);
-size_t script_memory(const struct script *s); // bytes the VM holds now

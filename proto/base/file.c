@@ -104,16 +104,6 @@ int file_write(const char *path, const void *data, size_t len, bool durable, str
     return r;
 }
 
-int file_append(const char *path, const void *data, size_t len, struct err *err)
-{
-    int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
-    if (fd < 0)
-        return err_sys(err, errno, "cannot open '%s'", path);
-    int r = write_all(fd, data, len) < 0 ? err_sys(err, errno, "cannot write '%s'", path) : 0;
-    close(fd);
-    return r;
-}
-
 int file_copy(const char *from, const char *to, struct err *err)
 {
     int in = open(from, O_RDONLY | O_CLOEXEC);

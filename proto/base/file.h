@@ -11,7 +11,6 @@
 int file_read(const char *path, size_t max, char **ret, size_t *ret_len, struct err *err);
 // Writes to a temporary name in the same folder, then renames; with `durable` also fsyncs file and folder.
 int file_write(const char *path, const void *data, size_t len, bool durable, struct err *err);
-int file_append(const char *path, const void *data, size_t len, struct err *err); // creates it
 int file_copy(const char *from, const char *to, struct err *err);                 // mode kept
 bool file_exists(const char *path);
 bool file_is_dir(const char *path);

@@ -203,20 +203,6 @@ bool budget_fits(const struct budget *b, const struct budget_amounts *demand, en
     return true;
 }
 
-void budget_reserve(struct budget *b, const struct budget_amounts *demand)
-{
-    for (unsigned i = 0; i < BUDGET_KIND_COUNT_; i++)
-        b->reserved.of[i] += demand->of[i];
-}
-
-void budget_settle(struct budget *b, const struct budget_amounts *demand, const struct budget_amounts *used)
-{
-    for (unsigned i = 0; i < BUDGET_KIND_COUNT_; i++) {
-        b->reserved.of[i] -= demand->of[i];
-        b->used.of[i] += used->of[i];
-    }
-}
-
 struct budget_amounts budget_demand(const char *agent, const json_t *parents, const json_t *limits)
 {
     struct budget_amounts demand = {.of = {[BUDGET_STAGES] = 1}};

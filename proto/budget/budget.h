@@ -47,8 +47,6 @@ void budget_load(struct budget *ret, const json_t *limits, const json_t *ledger)
 int64_t budget_left(const struct budget *b, enum budget_kind kind);
 // Is there room for all of it? *ret_kind: the first wall it would break.
 bool budget_fits(const struct budget *b, const struct budget_amounts *demand, enum budget_kind *ret_kind);
-void budget_reserve(struct budget *b, const struct budget_amounts *demand);
-void budget_settle(struct budget *b, const struct budget_amounts *demand, const struct budget_amounts *used);
 // What a stage of `agent` asks for. parents: handoffs it gets. limits: its own as amounts, NULL for none.
 struct budget_amounts budget_demand(const char *agent, const json_t *parents, const json_t *limits);
 // {name: {limit, used, reserved}} of the kinds with a limit or a use.

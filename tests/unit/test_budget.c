@@ -90,13 +90,16 @@ static void test_walls(void **state)
     budget_load(&b, limits, NULL);
     const struct budget_amounts one = {.of = {[BUDGET_STAGES] = 1, [BUDGET_TOKENS] = 60, [BUDGET_FIX_ROUNDS] = 1}};
     assert_true(budget_fits(&b, &one, &kind));
-    budget_reserve(&b, &one);
+    AUTO_JSON json_t *aside = json_pack("{s:{s:i, s:i}, s:{s:i, s:i}}", "stages", "reserved", 1, "used", 0, "tokens",
+                                        "reserved", 60, "used", 0);
+    budget_load(&b, limits, aside);
     assert_int_equal(budget_left(&b, BUDGET_TOKENS), 40);
     assert_int_equal(budget_left(&b, BUDGET_FIX_ROUNDS), INT64_MAX); // no limit
     assert_false(budget_fits(&b, &one, &kind));                      // what is only set aside counts
     assert_int_equal(kind, BUDGET_TOKENS);
-    const struct budget_amounts used = {.of = {[BUDGET_STAGES] = 1, [BUDGET_TOKENS] = 10, [BUDGET_FIX_ROUNDS] = 1}};
-    budget_settle(&b, &one, &used);
+    AUTO_JSON json_t *settled = json_pack("{s:{s:i, s:i}, s:{s:i, s:i}}", "stages", "reserved", 0, "used", 1, "tokens",
+                                          "reserved", 0, "used", 10);
+    budget_load(&b, limits, settled);
     assert_true(budget_fits(&b, &one, &kind)); // what was not used is there again
     assert_int_equal(b.reserved.of[BUDGET_STAGES], 0);
     assert_int_equal(b.used.of[BUDGET_STAGES], 1);
