@@ -4,6 +4,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "main/run_request.h"
 #include "replay/replay.h"
 #include "store/bundle.h"
 
@@ -79,11 +80,14 @@ int cmd_replay(const struct cli *cli)
     json_t *v = NULL;
     char *script = NULL;
     const char *other = cli_value(cli, "script", NULL);
+    AUTO_JSON json_t *limits = run_request_limits_new(cli, &err);
+    if (!limits)
+        return cli_fail(&err);
     int r = bundle_open(cli_arg(cli, 0), &bundle, &err);
     if (r == 0 && other)
         r = file_read(other, SCRIPT_FILE_MAX, &script, NULL, &err);
     if (r == 0)
-        r = replay_run(bundle, script, &v, &err);
+        r = replay_run(bundle, script, limits, &v, &err);
     mem_free(script);
     bundle_close(bundle);
     if (r < 0)

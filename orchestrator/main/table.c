@@ -72,7 +72,9 @@ static const struct cli_option SERVE[] = {{"max-runs", 0, "N", false, "runs at w
                                           {"log-format", 0, "FORMAT", false, "text or json, one object per line (default: text)"},
                                           {"log-level", 0, "LEVEL", false, "error, warn, info or debug (default: info, or BATON_LOG)"}, END};
 static const struct cli_option EXPORT[] = {{"output", 'o', "FILE", false, "where to write it (default: RUN.baton)"}, END};
-static const struct cli_option REPLAY[] = {{"script", 0, "FILE", false, "decide with another version of the workflow"}, JSON_OPTION, END};
+static const struct cli_option REPLAY[] = {{"script", 0, "FILE", false, "decide with another version of the workflow"},
+                                           {"limit", 0, "NAME=VALUE", true, "decide with another limit, e.g. stages=10: where would the wall have stood?"},
+                                           JSON_OPTION, END};
 static const struct cli_option HELP[] = {{"man", 0, NULL, false, "the man page, as roff"}, END};
 static const struct cli_option POLICY[] = {{"agent", 0, "FILE", false, "the rules of an agent file"},
                                            {"tools", 0, "LIST", false, "a list of rules: 'Read, Bash(cargo *)'"},
@@ -135,7 +137,7 @@ const struct cli_command CLI_COMMANDS[] = {
      "decide an exported run again without executing anything, and show what is decided differently now",
      "Prints the final hash: two machines that print the same one agree on the run. Exit status 1 when a decision "
      "differs.",
-     REPLAY, EXAMPLES("baton replay run.baton", "baton replay run.baton --script workflows/relay.lua"), cmd_replay},
+     REPLAY, EXAMPLES("baton replay run.baton", "baton replay run.baton --script workflows/relay.lua", "baton replay run.baton --limit stages=3"), cmd_replay},
     {"top", NULL, 0, 0, "what is at work now: runs, their stages, the queue, workers and their tools",
      "Refreshes in place on a terminal, until ^C. Without a service it shows the runs of other processes. The CPU time and "
      "memory of a worker are those of its tools, too.",

@@ -3,7 +3,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "base/vec.h"
-#include "replay/past.h"
+#include "replay/replay_internal.h"
 #include "run/answer.h"
 #include "run/loops.h"
 #include "run/words.h"
@@ -12,61 +12,6 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-
-#define DIFFERENCES_MAX 200
-
-struct replay_reply { // an answer that waits for its turn: when it came decides
-    int64_t rank;
-    uint64_t call;
-    json_t *answer;
-};
-
-struct replay {
-    struct bundle *bundle;
-    json_t *run, *stages, *calls; // parts
-    json_t *ungrounded;           // handoff id -> true
-    struct past past;
-    struct loops *loops;
-    json_t *stopped;                  // why the engine ended the run here
-    VEC(struct replay_reply) replies; // latest first
-    int64_t undo_ns;                  // answers that came later did not reach the script: its handlers of failure ran
-    bool continued;                   // it asked to go on in another run
-    struct {                          // how the script itself ended, before its handlers
-        char *outcome, *failure;
-        int line;
-        json_t *result;
-    } end;
-    struct script *script;
-    json_t *differences;
-    int line; // of the script, where it is now
-    size_t answered;
-};
-
-// Returns it, for more members, borrowed; NULL when there are too many.
-static json_t *differ(struct replay *r, const char *task, unsigned n, const char *op, const char *what,
-                      const char *journaled, const char *now)
-{
-    if (json_array_size(r->differences) >= DIFFERENCES_MAX)
-        return NULL;
-    json_t *d = json_object();
-    json_put_str(d, "task", task);
-    json_put_int(d, "n", n);
-    json_put_int(d, "line", r->line);
-    json_put_str(d, "op", op);
-    json_put_str(d, "what", what);
-    json_put_str(d, "journaled", journaled);
-    json_put_str(d, "now", now);
-    json_array_append_new(r->differences, d);
-    return d;
-}
-
-static void add_hashes(json_t *difference, const char *journaled, const char *now)
-{
-    if (!difference)
-        return;
-    json_put_str(difference, "journaled_hash", journaled);
-    json_put_str(difference, "now_hash", now);
-}
 
 static const json_t *find_call(const struct replay *r, const char *task, unsigned n)
 {
@@ -117,8 +62,8 @@ static void differ_key(struct replay *r, const char *task, unsigned n, const jso
     AUTO_FREE char *journaled = stage ? words_of_stage_new(&was, &is) : str_dup("a stage that was not begun");
     AUTO_FREE char *now = words_of_stage_new(&is, &was);
     AUTO_FREE char *parts = stage ? words_of_change_new(&was, &is) : NULL;
-    json_t *d = differ(r, task, n, "stage", known ? "key" : "agent or parent", journaled, now);
-    add_hashes(d, before, known ? asked->key : NULL);
+    json_t *d = replay_differ(r, task, n, "stage", known ? "key" : "agent or parent", journaled, now);
+    replay_add_hashes(d, before, known ? asked->key : NULL);
     if (d)
         json_put_str(d, "parts", known ? parts : "not of this run");
 }
@@ -133,7 +78,7 @@ static void differ_call(struct replay *r, const char *task, unsigned n, const ch
                                                           .request = args};
     AUTO_FREE char *journaled = stage ? words_of_stage_new(&was, NULL) : words_of_record_new(call);
     AUTO_FREE char *now = str_eq(op, "stage") ? words_of_stage_new(&is, NULL) : words_of_call_new(op, args);
-    differ(r, task, n, op, "call", journaled, now);
+    replay_differ(r, task, n, op, "call", journaled, now);
 }
 
 // The engine stops what goes nowhere, in the run and here.
@@ -147,13 +92,78 @@ static void decide_loop(struct replay *r, const char *task, unsigned n, const js
     const char *was = begun || !before ? "went on" : json_str(before, "reason", "?"),
                *is = now ? json_str(now, "reason", "?") : "goes on";
     if (now ? !str_eq(was, is) : !begun && before)
-        differ(r, task, n, "stage", "loop", was, is);
+        replay_differ(r, task, n, "stage", "loop", was, is);
     if (!begun && now) {
+        r->stopped_as = RUN_NEEDS_DISCUSSION;
         r->stopped = json_object();
         json_put_str(r->stopped, "reason", is);
         json_put(r->stopped, "loop", json_incref(now));
     }
     json_decref(now);
+}
+
+// Says what differs. True: the run ends here, in the journal or now.
+static bool compare_walls(struct replay *r, const char *task, unsigned n, const char *op, struct walls_answer *a)
+{
+    const char *run = json_str(r->run, "id", "");
+    AUTO_FREE char *then = a->then ? budget_wall_text_new(a->then, run) : str_dup("went on");
+    AUTO_FREE char *now = a->now ? budget_wall_text_new(a->now, run) : str_dup("goes on");
+    bool ends = a->then || a->now;
+    if (ends && !str_eq(then, now))
+        replay_differ(r, task, n, op, "budget", then, now);
+    if (a->now) {
+        json_decref(r->stops);
+        r->stops = json_object();
+        json_put_str(r->stops, "reason", now);
+        json_put(r->stops, "budget", json_incref(a->now));
+    }
+    json_decref(a->then);
+    json_decref(a->now);
+    return ends;
+}
+
+static void halt(struct replay *r)
+{
+    r->halted = true;
+    r->unknown = !r->stops;
+    r->stopped = r->stops;
+    r->stopped_as = RUN_OVER_BUDGET;
+    r->stops = NULL;
+}
+
+static bool decide_wall(struct replay *r, const char *op, const struct walls_question *q)
+{
+    struct walls_answer a = walls_decide(r->walls, q);
+    if (!compare_walls(r, q->task, q->n, op, &a))
+        return false;
+    halt(r);
+    return true;
+}
+
+static void reply_later(struct replay *r, int64_t rank, uint64_t call, json_t *answer_consumed);
+
+// What a stage may use, as the engine sets it aside. True: it is not begun, or ends before its answer.
+static bool decide_stage_wall(struct replay *r, const char *task, unsigned n, const json_t *args,
+                              const struct asked *asked, const json_t *stage)
+{
+    if (r->stopped || json_str(stage, "reused_from", NULL))
+        return r->stopped != NULL;
+    AUTO_JSON json_t *limits = budget_limits_new(json_obj(args, "limits"), NULL);
+    const struct walls_question q = {.task = task,
+                                     .n = n,
+                                     .seq = (int)json_int(stage, "seq", 0),
+                                     .demand = budget_demand(asked->agent, asked->parents, limits),
+                                     .completed =
+                                         str_eq(json_str(stage, "state", ""), stage_state_name(STAGE_COMPLETED)),
+                                     .receipts = json_list(stage, "receipts")};
+    if (decide_wall(r, "stage", &q))
+        return true;
+    struct walls_answer attempt = walls_decide_attempt(r->walls, &q);
+    if (!attempt.at_ns)
+        return false;
+    compare_walls(r, task, n, "stage", &attempt);
+    reply_later(r, attempt.at_ns, 0, NULL);
+    return true;
 }
 
 static int answer_stage(struct replay *r, const char *task, unsigned n, const json_t *args, const json_t *call,
@@ -172,6 +182,8 @@ static int answer_stage(struct replay *r, const char *task, unsigned n, const js
         stage = find_stage(r, before, json_int(journaled, "occurrence", 0));
     if (known)
         decide_loop(r, task, n, args, &asked, call, stage != NULL);
+    if (known && decide_stage_wall(r, task, n, args, &asked, stage))
+        return 0;
     enum stage_state state = STAGE_RESERVED;
     if (!stage || !stage_state_from_name(json_str(stage, "state", ""), &state) || !stage_state_final(state))
         return 0; // the run ended before it did
@@ -234,7 +246,9 @@ static void give_replies(struct replay *r)
     while (r->replies.len) {
         struct replay_reply reply = r->replies.items[--r->replies.len];
         struct err late;
-        if (reply.rank > r->undo_ns) {
+        if (!reply.answer && !r->halted)
+            halt(r);
+        if (r->halted || reply.rank > r->undo_ns) {
             json_decref(reply.answer);
             continue;
         }
@@ -257,11 +271,27 @@ static int answer_later(struct replay *r, const char *task, unsigned n, const ch
     return 0;
 }
 
+// *ret stays NULL when the run ended before.
+static int decide_child(struct replay *r, const char *task, unsigned n, const json_t *answer, json_t **ret,
+                        struct err *err)
+{
+    const struct walls_question q = {.task = task,
+                                     .n = n,
+                                     .child = json_str(answer, "run", NULL),
+                                     .demand = {.of = {[BUDGET_DELEGATIONS] = 1}},
+                                     .completed = true};
+    if (decide_wall(r, "child", &q))
+        return err_set(err, ERR_CANCELLED, "the run is over its budget");
+    return answer_later(r, task, n, "child", answer, ret, err);
+}
+
 // *ret stays NULL when the run ended before the answer came.
 static int decide_call(struct replay *r, const char *task, unsigned n, const char *op, const json_t *args, json_t **ret,
                        struct err *err)
 {
     const json_t *call = find_call(r, task, n);
+    if (!call && str_eq(op, "child") && walls_stood(r->walls, task, n)) // nothing was begun, nothing journaled
+        return decide_child(r, task, n, NULL, ret, err);
     if (!call || !str_eq(json_str(call, "op", ""), op)) {
         differ_call(r, task, n, op, args, call);
         return err_set(err, ERR_CANCELLED, "the script asks for '%s' where the journal has %s", op,
@@ -276,7 +306,7 @@ static int decide_call(struct replay *r, const char *task, unsigned n, const cha
     if (!str_eq(hash, before)) {
         AUTO_FREE char *was = words_of_record_new(call);
         AUTO_FREE char *is = words_of_call_new(op, args);
-        add_hashes(differ(r, task, n, op, "arguments", was, is), before, hash);
+        replay_add_hashes(replay_differ(r, task, n, op, "arguments", was, is), before, hash);
     }
     const json_t *answer = json_object_get(call, "answer");
     if (str_eq(op, "gate")) {
@@ -285,13 +315,15 @@ static int decide_call(struct replay *r, const char *task, unsigned n, const cha
         AUTO_JSON json_t *now =
             answer_of_gate_new(args, json_object_get(r->past.handoffs, id), json_object_get(r->ungrounded, id) != NULL);
         if (open != json_flag(now, "open", false))
-            differ(r, task, n, op, "gate", json_str(answer, "reason", ""), json_str(now, "reason", ""));
+            replay_differ(r, task, n, op, "gate", json_str(answer, "reason", ""), json_str(now, "reason", ""));
     }
     if (str_eq(op, "continue")) {
         r->continued = true;
         return err_set(err, ERR_CANCELLED, "it went on in another run");
     }
-    if (str_eq(op, "sleep") || str_eq(op, "child"))
+    if (str_eq(op, "child"))
+        return decide_child(r, task, n, answer, ret, err);
+    if (str_eq(op, "sleep"))
         return answer_later(r, task, n, op, answer, ret, err);
     *ret = str_eq(op, "publish") ? json_null() : json_deep_copy(answer);
     return 0;
@@ -302,6 +334,8 @@ static int on_call(void *ctx, uint64_t call_id, const char *task, unsigned n, co
 {
     struct replay *r = ctx;
     json_t *answer = NULL;
+    if (r->halted)
+        return err_set(err, ERR_CANCELLED, "the run is ending");
     r->line = script_line(r->script, call_id);
     int status = decide_call(r, task, n, op, args, &answer, err);
     int64_t rank = status == 0 && answer ? rank_of(r, task, n, op, answer) : 0;
@@ -310,47 +344,6 @@ static int on_call(void *ctx, uint64_t call_id, const char *task, unsigned n, co
     else
         *ret = answer;
     return status;
-}
-
-// --- the final hash ---
-
-// differences: what was decided differently, NULL for the run as it was journaled.
-static void final_hash(const struct replay *r, const char *state, const json_t *result, const json_t *differences,
-                       char out[HASH_TEXT])
-{
-    AUTO_JSON json_t *v = json_object();
-    json_t *stages = json_array();
-    size_t i;
-    json_t *stage;
-    json_array_foreach (r->stages, i, stage) {
-        char hash[HASH_TEXT];
-        json_hash(json_object_get(stage, "handoff"), hash);
-        json_t *row = json_object();
-        json_put_str(row, "key", json_str(stage, "key", NULL));
-        json_put_int(row, "occurrence", json_int(stage, "occurrence", 0));
-        json_put_str(row, "state", json_str(stage, "state", NULL));
-        json_put_str(row, "handoff", hash);
-        json_array_append_new(stages, row);
-    }
-    json_put_str(v, "state", state);
-    json_put(v, "result", result ? json_deep_copy(result) : json_null());
-    json_put(v, "stages", stages);
-    if (json_array_size(differences) > 0)
-        json_put(v, "differences", json_deep_copy(differences));
-    json_hash(v, out);
-}
-
-// What the script itself finished with: the engine adds outcome, reason and git facts to it.
-static json_t *script_part_new(const json_t *result)
-{
-    json_t *copy = json_is_object(result) ? json_deep_copy(result) : json_object();
-    if (result && !json_is_object(result))
-        json_put(copy, "value", json_deep_copy(result));
-    json_object_del(copy, "outcome");
-    json_object_del(copy, "git");
-    json_object_del(copy, "undone");
-    json_object_del(copy, "continued_as");
-    return copy;
 }
 
 // --- the whole ---
@@ -386,7 +379,22 @@ static void note_ungrounded(struct replay *r, const json_t *events)
     }
 }
 
-static int load(struct replay *r, const char *script_text, struct err *err)
+// Limits of the run and of another script.
+static int load_limits(struct replay *r, const char *name, bool other, const json_t *given, struct err *err)
+{
+    char *text = NULL;
+    size_t len = 0;
+    AUTO_JSON json_t *now = script_declaration_new(r->script), *then = NULL;
+    int status = other ? bundle_blob(r->bundle, json_str(r->run, "script_hash", ""), &text, &len, err) : 0;
+    if (status == 0 && other && !(then = script_declare_new(text, len, name, NULL, err)))
+        status = -(int)err->code;
+    mem_free(text);
+    return status < 0 ? status
+                      : walls_set_limits(r->walls, json_obj(other ? then : now, "limits"), json_obj(now, "limits"),
+                                         given, err);
+}
+
+static int load(struct replay *r, const char *script_text, const json_t *limits, struct err *err)
 {
     r->run = bundle_part_new(r->bundle, "run", err);
     r->stages = r->run ? bundle_part_new(r->bundle, "stages", err) : NULL;
@@ -397,6 +405,7 @@ static int load(struct replay *r, const char *script_text, struct err *err)
     note_ungrounded(r, events);
     const json_t *workspace = find_call(r, "engine", 0);
     r->past.run = r->run;
+    r->walls = walls_new(r->run, events);
     r->past.base = json_str(json_obj(workspace, "answer"), "base", NULL);
     int status = load_agents(r, err);
     char *text = script_text ? str_dup(script_text) : NULL;
@@ -407,16 +416,17 @@ static int load(struct replay *r, const char *script_text, struct err *err)
     if (status == 0)
         status = script_load(text, len, name, NULL, &r->script, err);
     mem_free(text);
-    return status;
+    return status < 0 ? status : load_limits(r, name, script_text != NULL, limits, err);
 }
 
 static void note_end(struct replay *r)
 {
     bool done = script_state(r->script) == SCRIPT_DONE;
     const struct err *failure = r->continued ? NULL : script_error(r->script);
+    bool limited = failure && failure->code == ERR_LIMIT; // one of the script itself
     r->end.outcome = str_dup(r->continued ? run_state_name(RUN_CONTINUED)
                              : done       ? json_str(script_result(r->script), "outcome", "accepted")
-                                          : "failed");
+                                          : run_state_name(limited ? RUN_OVER_BUDGET : RUN_FAILED));
     r->end.line = script_end_line(r->script);
     r->end.failure = failure ? str_dup(failure->text) : NULL;
     r->end.result = json_incref(json_object_get(script_result(r->script), "result"));
@@ -426,8 +436,9 @@ static void note_end(struct replay *r)
 static int undo(struct replay *r, struct err *err)
 {
     const json_t *begun = json_obj(find_call(r, "engine", 1), "answer");
-    if (!begun)
+    if (!begun || (r->halted && json_array_size(r->differences) > 0)) // it ended elsewhere
         return 0;
+    r->halted = false;
     r->undo_ns = INT64_MAX;
     AUTO_JSON json_t *why = json_object();
     json_put_str(why, "outcome", json_str(begun, "state", NULL));
@@ -437,66 +448,12 @@ static int undo(struct replay *r, struct err *err)
     return status;
 }
 
-static void differ_result(struct replay *r, const json_t *journaled, const json_t *now)
-{
-    char hash[HASH_TEXT], now_hash[HASH_TEXT];
-    json_hash(journaled, hash);
-    json_hash(now, now_hash);
-    if (str_eq(hash, now_hash))
-        return;
-    AUTO_FREE char *was = words_of_value_new(journaled, now);
-    AUTO_FREE char *is = words_of_value_new(now, journaled);
-    add_hashes(differ(r, "0", 0, "finish", "result", was, is), hash, now_hash);
-}
-
-static void judge(struct replay *r, json_t *out)
-{
-    const char *state = json_str(r->run, "state", "?");
-    const json_t *result = json_obj(r->run, "result");
-    const char *failure = r->end.failure, *now = r->end.outcome;
-    AUTO_JSON json_t *journaled_part = script_part_new(result);
-    AUTO_JSON json_t *now_part = script_part_new(r->end.result);
-    if (failure && !json_str(now_part, "reason", NULL))
-        json_put_str(now_part, "reason", failure);
-    if (r->stopped) {
-        now = run_state_name(RUN_NEEDS_DISCUSSION);
-        json_decref(now_part);
-        now_part = json_incref(r->stopped);
-        failure = NULL;
-    }
-    bool ended_by_script = str_eq(state, "failed") || str_eq(state, "accepted") || str_eq(state, "rejected") ||
-                           str_eq(state, "needs_discussion") || str_eq(state, "nothing_measurable") ||
-                           str_eq(state, "continued");
-    r->line = r->end.line;
-    if (ended_by_script && (str_eq(state, now) || (!failure && !r->stopped)))
-        differ_result(r, journaled_part, now_part);
-    if (ended_by_script && !str_eq(state, now))
-        differ(r, "0", 0, "finish", "outcome", state, failure && !str_eq(now, state) ? failure : now);
-    if (!ended_by_script) { // cancelled, timed out …: the script has no say in it
-        json_decref(now_part);
-        now_part = json_deep_copy(journaled_part);
-        now = state;
-    }
-    char hash[HASH_TEXT], replay_hash[HASH_TEXT];
-    final_hash(r, state, journaled_part, NULL, hash);
-    final_hash(r, now, now_part, r->differences, replay_hash);
-    json_put_str(out, "run", json_str(r->run, "id", NULL));
-    json_put_str(out, "state", state);
-    json_put_str(out, "outcome", now);
-    json_put_flag(out, "same", json_array_size(r->differences) == 0 && str_eq(hash, replay_hash));
-    json_put_int(out, "stages", (int64_t)json_array_size(r->stages));
-    json_put_int(out, "calls", (int64_t)r->answered);
-    json_put(out, "differences", json_incref(r->differences));
-    json_put_str(out, "hash", hash);
-    json_put_str(out, "replay_hash", replay_hash);
-}
-
-int replay_run(struct bundle *bundle, const char *script_text, json_t **ret, struct err *err)
+int replay_run(struct bundle *bundle, const char *script_text, const json_t *limits, json_t **ret, struct err *err)
 {
     struct replay r = {
         .bundle = bundle, .loops = loops_new(), .ungrounded = json_object(), .differences = json_array()};
     past_init(&r.past, NULL, NULL);
-    int status = load(&r, script_text, err);
+    int status = load(&r, script_text, limits, err);
     struct script_host host = {.ctx = &r, .call = on_call};
     if (status == 0)
         r.undo_ns = json_int(json_obj(find_call(&r, "engine", 1), "answer"), "at_ns", INT64_MAX);
@@ -509,18 +466,19 @@ int replay_run(struct bundle *bundle, const char *script_text, json_t **ret, str
     }
     if (status == 0) {
         *ret = json_object();
-        judge(&r, *ret);
+        replay_judge(&r, *ret);
     }
     mem_free(r.end.outcome);
     mem_free(r.end.failure);
     json_decref(r.end.result);
     script_free(r.script);
     loops_free(r.loops);
+    walls_free(r.walls);
     past_clear(&r.past);
     while (r.replies.len)
         json_decref(r.replies.items[--r.replies.len].answer);
     vec_free(&r.replies);
-    json_t *const values[] = {r.run, r.stages, r.calls, r.stopped, r.ungrounded, r.differences};
+    json_t *const values[] = {r.run, r.stages, r.calls, r.stopped, r.stops, r.ungrounded, r.differences};
     for (size_t i = 0; i < ARRAY_LEN(values); i++)
         json_decref(values[i]);
     return status;

@@ -168,7 +168,7 @@ static int start(struct run *run, const struct call *c, json_t **ret, struct err
 {
     char id[STORE_NAME_MAX];
     AUTO_JSON json_t *journal = json_object();
-    if (!run_affords_child(run))
+    if (!run_affords_child(run, c->task, c->n))
         return err_set(err, ERR_CANCELLED, "the run is over its budget");
     int r = run->children >= CHILDREN_MAX
                 ? err_set(err, ERR_LIMIT, "run '%s' has started its %d children", run->id, CHILDREN_MAX)

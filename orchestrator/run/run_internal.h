@@ -160,7 +160,8 @@ int64_t run_rank(struct run *run);
 void run_reply(struct run *run, int64_t rank, uint64_t call, json_t *answer_consumed);
 // --- stage_budget.c ---
 void stage_accounts_free(struct run *run);
-bool run_affords_child(struct run *run);              // false: a wall stands there, the run ends
+// For the call n of the task. False: a wall stands there, the run ends.
+bool run_affords_child(struct run *run, const char *task, unsigned n);
 void run_hear(struct run *run, const json_t *answer); // stage_loops.c: the script is about to hear it
 
 void run_start_script(struct run *run); // in a turn of its own

@@ -95,63 +95,91 @@ static struct budget_amounts demand_of(const struct stage *s)
 
 // --- the wall ---
 
-static json_t *wall_new(enum budget_kind kind, const char *run, const struct budget *b, int64_t asked)
+// Where the demand comes from, and what the accounts were before it: enough to decide it again elsewhere.
+struct asking {
+    const char *task;
+    unsigned n;
+    int stage; // 0: a child
+    json_t *accounts;
+};
+
+static void add_asking(json_t *body, const struct asking *asking)
 {
-    json_t *wall = json_object();
-    json_put_str(wall, "wall", budget_name(kind));
-    json_put_str(wall, "run", run);
-    json_put_int(wall, "limit", b->limit.of[kind]);
-    json_put_int(wall, "asked", asked);
-    json_put_int(wall, "used", b->used.of[kind]);
-    json_put_int(wall, "reserved", b->reserved.of[kind]);
-    json_put_int(wall, "left", budget_left(b, kind));
-    return wall;
+    if (asking->stage)
+        json_put_int(body, "stage", asking->stage);
+    json_put_str(body, "task", asking->task);
+    json_put_int(body, "n", asking->n);
+    json_put(body, "accounts", json_incref(asking->accounts));
 }
 
 static void end_over_budget(struct run *run, enum budget_kind kind, const char *account, const struct budget *b,
-                            int64_t asked)
+                            int64_t asked, const struct asking *asking)
 {
-    AUTO_JSON json_t *wall = wall_new(kind, account, b, asked), *result = json_object();
-    AUTO_FREE char *limit = budget_text(kind, b->limit.of[kind]), *wanted = budget_text(kind, asked);
-    AUTO_FREE char *used = budget_text(kind, b->used.of[kind]), *set_aside = budget_text(kind, b->reserved.of[kind]);
-    AUTO_FREE char *left = budget_text(kind, budget_left(b, kind));
-    AUTO_FREE char *of = str_eq(account, run->id) ? str_dup("") : str_printf(" of run '%s' above it", account);
-    AUTO_FREE char *reason =
-        str_printf("the limit %s=%s%s stands in the way: asked %s, used %s, set aside %s, left %s; "
-                   "to give it more: baton resume %s --limit %s=N",
-                   budget_name(kind), limit, of, wanted, used, set_aside, left, account, budget_name(kind));
-    json_put(result, "budget", json_incref(wall));
-    run_note(run, EVENT_BUDGET_EXCEEDED, json_incref(wall));
+    json_t *wall = budget_wall_new(kind, account, b, asked);
+    AUTO_JSON json_t *result = json_object();
+    AUTO_FREE char *reason = budget_wall_text_new(wall, run->id);
+    json_put(result, "budget", json_copy(wall));
+    if (asking->accounts)
+        add_asking(wall, asking);
+    run_note(run, EVENT_BUDGET_EXCEEDED, wall);
     run_end(run, RUN_OVER_BUDGET, result, reason);
 }
 
-// 1: it was set aside; 0: it was not, the run ends.
-static int set_aside(struct run *run, const struct budget_amounts *demand, struct err *err)
+static void add_account(json_t *accounts, const struct account *account, const struct budget *b)
 {
-    static const struct budget_amounts NOTHING = {0};
+    json_t *row = json_object(), *ledger = json_object();
+    for (unsigned k = 0; k < BUDGET_KIND_COUNT_; k++) {
+        if (!b->limited[k] && !b->used.of[k] && !b->reserved.of[k])
+            continue;
+        json_t *amounts = json_object();
+        json_put_int(amounts, "used", b->used.of[k]);
+        json_put_int(amounts, "reserved", b->reserved.of[k]);
+        json_put(ledger, budget_name((enum budget_kind)k), amounts);
+    }
+    json_put_str(row, "run", account->run);
+    json_put(row, "limits", json_incref(account->limits));
+    json_put(row, "ledger", ledger);
+    json_array_append_new(accounts, row);
+}
+
+// Is there room in every account? 1: yes; 0: no, the run ends. asked: what a wall says was asked for.
+static int look_for_room(struct run *run, const struct budget_amounts *demand, const struct budget_amounts *asked,
+                         struct asking *asking, struct err *err)
+{
+    struct budget wall = {0};
+    enum budget_kind kind = BUDGET_KIND_COUNT_;
+    const struct account *at = NULL;
     for (size_t i = 0; i < run->accounts.len; i++) {
         struct budget b;
-        enum budget_kind kind;
         int r = load(run, &run->accounts.items[i], &b, err);
         if (r < 0)
             return r;
-        if (!budget_fits(&b, demand, &kind)) {
-            end_over_budget(run, kind, run->accounts.items[i].run, &b, demand->of[kind]);
-            return 0;
+        add_account(asking->accounts, &run->accounts.items[i], &b);
+        if (!at && !budget_fits(&b, demand, &kind)) {
+            at = &run->accounts.items[i];
+            wall = b;
         }
     }
-    int r = add(run, demand, &NOTHING, err);
-    return r < 0 ? r : 1;
+    if (at)
+        end_over_budget(run, kind, at->run, &wall, asked->of[kind], asking);
+    return at ? 0 : 1;
 }
 
-static void note_reserved(struct stage *s, const struct budget_amounts *demand)
+// 1: it was set aside; 0: it was not, the run ends.
+static int set_aside(struct run *run, const struct budget_amounts *demand, struct asking *asking, struct err *err)
 {
-    json_t *body = json_object();
-    json_put_int(body, "stage", s->run->next_seq);
-    for (unsigned k = 0; k < BUDGET_KIND_COUNT_; k++)
-        if (demand->of[k])
-            json_put_int(body, budget_name((enum budget_kind)k), demand->of[k]);
-    run_note(s->run, EVENT_BUDGET_RESERVED, body);
+    static const struct budget_amounts NOTHING = {0};
+    int r = look_for_room(run, demand, demand, asking, err);
+    if (r > 0 && (r = add(run, demand, &NOTHING, err)) == 0) {
+        json_t *body = json_object();
+        for (unsigned k = 0; k < BUDGET_KIND_COUNT_; k++)
+            if (demand->of[k])
+                json_put_int(body, budget_name((enum budget_kind)k), demand->of[k]);
+        add_asking(body, asking);
+        run_note(run, EVENT_BUDGET_RESERVED, body);
+        return 1;
+    }
+    return r;
 }
 
 bool stage_affords(struct stage *s)
@@ -164,31 +192,33 @@ bool stage_affords(struct stage *s)
         const struct budget b = {.limited = {[BUDGET_STAGES] = true},
                                  .limit = {{[BUDGET_STAGES] = most}},
                                  .used = {{[BUDGET_STAGES] = before}}};
-        end_over_budget(run, BUDGET_STAGES, run->id, &b, 1);
+        end_over_budget(run, BUDGET_STAGES, run->id, &b, 1, &(struct asking){0});
         stage_free(s);
         return false;
     }
     if (run->accounts.len == 0)
         return true;
     struct budget_amounts demand = demand_of(s);
-    int r = set_aside(run, &demand, &err);
-    if (r > 0) {
-        note_reserved(s, &demand);
+    AUTO_JSON json_t *accounts = json_array();
+    struct asking asking = {.task = s->task, .n = s->n, .stage = run->next_seq, .accounts = accounts};
+    int r = set_aside(run, &demand, &asking, &err);
+    if (r > 0)
         return true;
-    }
     if (r < 0)
         run_end(run, RUN_FAILED, NULL, err.text);
     stage_free(s);
     return false;
 }
 
-bool run_affords_child(struct run *run)
+bool run_affords_child(struct run *run, const char *task, unsigned n)
 {
     static const struct budget_amounts ONE = {.of = {[BUDGET_DELEGATIONS] = 1}};
     static const struct budget_amounts BACK = {.of = {[BUDGET_DELEGATIONS] = -1}};
     struct err err;
     open_accounts(run);
-    int r = run->accounts.len ? set_aside(run, &ONE, &err) : 1;
+    AUTO_JSON json_t *accounts = json_array();
+    struct asking asking = {.task = task, .n = n, .accounts = accounts};
+    int r = run->accounts.len ? set_aside(run, &ONE, &asking, &err) : 1;
     if (r > 0 && run->accounts.len) // begun is used: there is no result to wait for
         r = add(run, &BACK, &ONE, &err) < 0 ? -1 : 1;
     if (r < 0)
@@ -198,32 +228,13 @@ bool run_affords_child(struct run *run)
 
 // --- what it used ---
 
-static struct budget_amounts used_by(enum stage_state state, const struct budget_amounts *demand,
-                                     const json_t *receipts)
-{
-    static const enum budget_kind REPORTED[] = {BUDGET_MONEY, BUDGET_TOKENS};
-    struct budget_amounts used = *demand;
-    size_t i;
-    json_t *receipt;
-    for (size_t k = 0; k < ARRAY_LEN(REPORTED); k++) {
-        int64_t sum = 0;
-        bool told = state == STAGE_COMPLETED; // a worker that died may have spent what was set aside for it
-        json_array_foreach (receipts, i, receipt) {
-            told = told || json_object_get(receipt, budget_name(REPORTED[k]));
-            sum += json_int(receipt, budget_name(REPORTED[k]), 0);
-        }
-        if (told)
-            used.of[REPORTED[k]] = sum > 0 ? sum : 0;
-    }
-    return used;
-}
-
 int stage_settle(struct stage *s, enum stage_state state, const json_t *receipts, struct err *err)
 {
     open_accounts(s->run);
     if (s->run->accounts.len == 0)
         return 0;
-    struct budget_amounts demand = demand_of(s), used = used_by(state, &demand, receipts), back = demand;
+    struct budget_amounts demand = demand_of(s), used = budget_used(&demand, state == STAGE_COMPLETED, receipts),
+                          back = demand;
     if (s->attempt == 1 && !s->dispatched_ns) // no worker ever had it
         used.of[BUDGET_MONEY] = used.of[BUDGET_TOKENS] = 0;
     for (unsigned k = 0; k < BUDGET_KIND_COUNT_; k++)
@@ -267,17 +278,12 @@ bool stage_pays_attempt(struct stage *s)
         return true;
     struct budget_amounts spent = demand_of(s), asked = spent;
     spent.of[BUDGET_STAGES] = spent.of[BUDGET_DELEGATIONS] = spent.of[BUDGET_FIX_ROUNDS] = 0;
+    AUTO_JSON json_t *accounts = json_array();
+    struct asking asking = {.task = s->task, .n = s->n, .stage = s->seq, .accounts = accounts};
     int r = add(run, &NOTHING, &spent, &err);
-    for (size_t i = 0; i < run->accounts.len && r == 0; i++) {
-        struct budget b;
-        enum budget_kind kind;
-        r = load(run, &run->accounts.items[i], &b, &err);
-        if (r < 0 || budget_fits(&b, &NOTHING, &kind))
-            continue;
-        end_over_budget(run, kind, run->accounts.items[i].run, &b, asked.of[kind]);
-        return false;
-    }
+    if (r == 0)
+        r = look_for_room(run, &NOTHING, &asked, &asking, &err);
     if (r < 0)
         run_end(run, RUN_FAILED, NULL, err.text);
-    return r == 0;
+    return r > 0;
 }

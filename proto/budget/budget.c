@@ -203,6 +203,38 @@ bool budget_fits(const struct budget *b, const struct budget_amounts *demand, en
     return true;
 }
 
+json_t *budget_wall_new(enum budget_kind kind, const char *account, const struct budget *b, int64_t asked)
+{
+    json_t *wall = json_object();
+    json_put_str(wall, "wall", KINDS[kind].name);
+    json_put_str(wall, "run", account);
+    json_put_int(wall, "limit", b->limit.of[kind]);
+    json_put_int(wall, "asked", asked);
+    json_put_int(wall, "used", b->used.of[kind]);
+    json_put_int(wall, "reserved", b->reserved.of[kind]);
+    json_put_int(wall, "left", budget_left(b, kind));
+    return wall;
+}
+
+char *budget_wall_text_new(const json_t *wall, const char *run)
+{
+    static const char *const AMOUNTS[] = {"limit", "asked", "used", "reserved", "left"};
+    const char *name = json_str(wall, "wall", "?"), *account = json_str(wall, "run", "?");
+    enum budget_kind kind;
+    if (!budget_kind_from_name(name, &kind))
+        return str_printf("the limit '%s' stands in the way", name);
+    char *texts[ARRAY_LEN(AMOUNTS)];
+    for (size_t i = 0; i < ARRAY_LEN(AMOUNTS); i++)
+        texts[i] = budget_text(kind, json_int(wall, AMOUNTS[i], 0));
+    AUTO_FREE char *of = str_eq(account, run) ? str_dup("") : str_printf(" of run '%s' above it", account);
+    char *text = str_printf("the limit %s=%s%s stands in the way: asked %s, used %s, set aside %s, left %s; "
+                            "to give it more: baton resume %s --limit %s=N",
+                            name, texts[0], of, texts[1], texts[2], texts[3], texts[4], account, name);
+    for (size_t i = 0; i < ARRAY_LEN(AMOUNTS); i++)
+        mem_free(texts[i]);
+    return text;
+}
+
 struct budget_amounts budget_demand(const char *agent, const json_t *parents, const json_t *limits)
 {
     struct budget_amounts demand = {.of = {[BUDGET_STAGES] = 1}};
@@ -218,6 +250,26 @@ struct budget_amounts budget_demand(const char *agent, const json_t *parents, co
     demand.of[BUDGET_MONEY] = json_int(limits, KINDS[BUDGET_MONEY].name, 0);
     demand.of[BUDGET_TOKENS] = json_int(limits, KINDS[BUDGET_TOKENS].name, 0);
     return demand;
+}
+
+struct budget_amounts budget_used(const struct budget_amounts *demand, bool completed, const json_t *receipts)
+{
+    static const enum budget_kind REPORTED[] = {BUDGET_MONEY, BUDGET_TOKENS};
+    struct budget_amounts used = *demand;
+    size_t i;
+    json_t *receipt;
+    for (size_t k = 0; k < ARRAY_LEN(REPORTED); k++) {
+        const char *name = KINDS[REPORTED[k]].name;
+        int64_t sum = 0;
+        bool told = completed; // a worker that died may have spent what was set aside for it
+        json_array_foreach (receipts, i, receipt) {
+            told = told || json_object_get(receipt, name);
+            sum += json_int(receipt, name, 0);
+        }
+        if (told)
+            used.of[REPORTED[k]] = sum > 0 ? sum : 0;
+    }
+    return used;
 }
 
 json_t *budget_report_new(const struct budget *b)

@@ -29,8 +29,8 @@ struct budget { // an account
 const char *budget_name(enum budget_kind kind);
 bool budget_kind_from_name(const char *name, enum budget_kind *ret);
 const char *budget_meaning(enum budget_kind kind);
-int64_t budget_default(enum budget_kind kind); // of every run; 0: none
-bool budget_is_sum(enum budget_kind kind);     // reserved and settled
+int64_t budget_default(enum budget_kind kind);  // of every run; 0: none
+bool budget_is_sum(enum budget_kind kind);      // reserved and settled
 bool budget_is_of_stage(enum budget_kind kind); // a stage can have a limit of it, not runs alone
 // "20", "200k", "2.50" (dollars), "15m" (time; without a unit seconds). ERR_INVALID says what is expected.
 int budget_parse(enum budget_kind kind, const char *text, int64_t *ret, struct err *err);
@@ -47,7 +47,13 @@ void budget_load(struct budget *ret, const json_t *limits, const json_t *ledger)
 int64_t budget_left(const struct budget *b, enum budget_kind kind);
 // Is there room for all of it? *ret_kind: the first wall it would break.
 bool budget_fits(const struct budget *b, const struct budget_amounts *demand, enum budget_kind *ret_kind);
+// What stands in the way of a demand: {wall, run (whose account), limit, asked, used, reserved, left}.
+json_t *budget_wall_new(enum budget_kind kind, const char *account, const struct budget *b, int64_t asked);
+// The same for people, seen from `run`, with what to do about it. Owned by the caller.
+char *budget_wall_text_new(const json_t *wall, const char *run);
 // What a stage of `agent` asks for. parents: handoffs it gets. limits: its own as amounts, NULL for none.
 struct budget_amounts budget_demand(const char *agent, const json_t *parents, const json_t *limits);
+// What a stage that ended has used of its demand. completed: it answered, and what it does not report it has not used.
+struct budget_amounts budget_used(const struct budget_amounts *demand, bool completed, const json_t *receipts);
 // {name: {limit, used, reserved}} of the kinds with a limit or a use.
 json_t *budget_report_new(const struct budget *b);

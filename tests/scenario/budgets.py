@@ -81,14 +81,12 @@ class Budgets(support.ProjectScenario):
                 wall, = [e["body"] for e in self.journal(run) if e["kind"] == "budget_exceeded"]
                 self.assertEqual({k: wall[k] for k in ("wall", "limit", "asked", "used", "left")},
                                  {"wall": "stages", "limit": most, "asked": 1, "used": most, "left": 0})
-                self.assertEqual(self.record(run)["result"]["budget"], wall)
+                written = self.record(run)["result"]["budget"]
+                self.assertEqual({k: wall[k] for k in written}, written)
                 self.assertEqual(len([e for e in self.journal(run) if e["kind"] == "budget_reserved"]), most)
                 self.assertEqual(self.shown(run)["stages"], {"limit": most, "used": most, "reserved": 0})
                 self.assertRegex(self.baton("show", run, status=0).out, rf"limits +stages {most} of {most}\n")
         self.assertEqual(self.go(self.steps, n=4, status=0)["state"], "accepted")  # what fits is not hindered
-        file = self.root / "run.baton"
-        self.baton("export", run, "-o", file, status=0)
-        self.assertTrue(self.baton("replay", file, "--json", status=0).json()["same"])
         self.check_nothing_left(self.project)
 
     def test_what_is_set_aside_counts(self):
@@ -158,6 +156,110 @@ workflow "spend" {
         self.assertEqual(self.go(again, "--limit", "tokens=400", n=3, status=0)["state"], "accepted")
         done = self.go(again, "--limit", "tokens=0", n=3, status=0)
         self.assertEqual((self.executed(done["run"]), self.shown(done["run"])["tokens"]["used"]), (0, 0))
+
+    def decided(self, run, *more, status=0):
+        """Elsewhere, again."""
+        file = self.root / f"{run}.baton"
+        if not file.exists():
+            self.baton("export", run, "-o", file, status=0)
+        elsewhere = {"BATON_STATE": str(self.root / "elsewhere")}
+        shown = self.baton("replay", file, "--json", *more, status=status, env=elsewhere).json()
+        self.assertEqual(shown["same"], status == 0, shown)
+        return shown
+
+    def test_a_wall_is_decided_again(self):
+        run = self.go(self.steps, status=5)["run"]
+        same = self.decided(run)
+        self.assertEqual((same["outcome"], same["differences"], same["hash"]), ("over_budget", [], same["replay_hash"]))
+        then = self.record(run)["result"]["reason"]
+        # It would have stood earlier, or not at all; the same by the script's own limit.
+        tighter = self.workflow("tighter", STEPS.replace("stages = 4", "stages = 2"))
+        for more in (("--limit", "stages=2"), ("--script", tighter)):
+            with self.subTest(more=more):
+                shown = self.decided(run, *more, status=1)
+                first = shown["differences"][0]
+                self.assertEqual((first["op"], first["what"], first["n"], first["journaled"], shown["outcome"]),
+                                 ("stage", "budget", 2, "went on", "over_budget"))
+                self.assertIn("the limit stages=2 stands in the way: asked 1, used 2, set aside 0, left 0", first["now"])
+                self.assertIn("(stage), line", self.baton("replay", self.root / f"{run}.baton", *more, status=1).out)
+        wider = self.workflow("wider", STEPS.replace("stages = 4", "stages = 40"))
+        for more in (("--limit", "stages=9"), ("--script", wider)):
+            with self.subTest(more=more):
+                shown = self.decided(run, *more, status=1)
+                only, = shown["differences"]
+                self.assertEqual((only["what"], only["n"], only["journaled"], only["now"], shown["outcome"]),
+                                 ("budget", 4, then, "goes on", "running"))
+                self.assertNotEqual(shown["hash"], shown["replay_hash"])
+        # What the command line said counts on, whatever another script says.
+        run = self.go(self.steps, "--limit", "stages=3", status=5)["run"]
+        self.decided(run, "--script", wider)
+        # A script that asks for less never comes to it.
+        fewer = self.workflow("fewer", STEPS.replace("for i = 1, p.n do\n        pcall", "for i = 1, 2 do\n        pcall"))
+        end = self.decided(run, "--script", fewer, status=1)["differences"][-1]
+        self.assertEqual((end["what"], end["journaled"], end["now"]), ("outcome", "over_budget", "accepted"))
+        # A run that came to no wall, also one without any limit: where would it have stood?
+        free = self.workflow("free", STEPS.replace("limits = { stages = 4 },", ""))
+        for script in (self.steps, free):
+            run = self.go(script, n=3, tokens=40, status=0)["run"]
+            self.assertEqual(self.decided(run)["outcome"], "accepted")
+            first = self.decided(run, "--limit", "stages=1", status=1)["differences"][0]
+            self.assertEqual((first["n"], first["what"]), (1, "budget"))
+            self.assertIn("stages=1 stands in the way: asked 1, used 1, set aside 0", first["now"])
+        for wrong in ("wall=3s", "processes=4", "stages=x"):
+            self.assertIn(wrong.split("=")[0], self.baton("replay", self.root / f"{run}.baton", "--limit", wrong).err)
+
+    def test_what_was_set_aside_is_decided_again(self):
+        run = self.go(self.steps, "--limit", "tokens=100", n=3, tokens=40, wait_ms=300, wide=True, status=5)["run"]
+        self.assertEqual(self.decided(run)["outcome"], "over_budget")
+        only, = self.decided(run, "--limit", "tokens=120", status=1)["differences"]
+        self.assertEqual((only["what"], only["now"]), ("budget", "goes on"))
+        # A script that asks for more of it meets the wall one stage earlier.
+        greedy = self.workflow("greedy", STEPS.replace("tokens = p.tokens }", "tokens = p.tokens + 20 }"))
+        first = self.decided(run, "--script", greedy, status=1)["differences"][0]
+        self.assertEqual((first["what"], first["task"], first["journaled"]), ("budget", "0.2", "went on"))
+        self.assertIn("tokens=100 stands in the way: asked 60, used 0, set aside 60, left 40", first["now"])
+
+    def test_a_wall_before_an_attempt_is_decided_again(self):
+        r = self.start("run", self.steps, "--project", self.project, "--json", "--param", "n=1", "--param", "wait_ms=3000",
+                       "--param", "tokens=60", "--limit", "tokens=100")
+        run = r.wait_event(is_event("stage_progress", stage=1), "the stage at work")["run"]
+        support.os.kill(r.wait_event(is_event("stage_dispatched", stage=1))["body"]["worker"], support.signal.SIGKILL)
+        self.assertEqual(r.end().status, 5)
+        self.assertEqual(self.decided(run)["outcome"], "over_budget")
+        only, = self.decided(run, "--limit", "tokens=200", status=1)["differences"]
+        self.assertEqual((only["what"], only["n"], only["now"]), ("budget", 0, "goes on"))
+
+    def test_walls_of_a_tree_are_decided_again(self):
+        tree = self.workflow("tree", TREE)
+        top = self.go(tree, status=5)["run"]
+        runs = self.baton("runs", "--json", status=0).json()
+        for run in runs:
+            self.assertEqual(self.decided(run["id"])["outcome"], run["state"])
+        child = next(r["id"] for r in runs if r["parent"] and r["state"] == "over_budget")
+        # The account is that of the run above: its limit is not the child's to change.
+        self.decided(child, "--limit", "stages=9")
+        run = self.go(tree, "--limit", "delegations=1", status=5)["run"]
+        self.assertEqual(self.decided(run)["outcome"], "over_budget")
+        only, = self.decided(run, "--limit", "delegations=9", status=1)["differences"]
+        self.assertEqual((only["op"], only["what"], only["now"]), ("child", "budget", "goes on"))
+        self.assertNotEqual(run, top)
+
+    def test_a_wall_and_what_is_undone_behind_it(self):
+        undoing = self.workflow("undoing", STEPS.replace("local function step", """on_failure(function()
+      stage { agent = "echo", task = "undo", input = { mark = "marks" } }
+    end)
+    local function step""").replace("stages = 4", "tokens = 100"))
+        run = self.go(undoing, tokens=40, n=4, wide=True, wait_ms=300, status=5)["run"]
+        self.assertIn("undone", self.record(run)["result"])
+        self.assertEqual(self.decided(run)["outcome"], "over_budget")
+        self.decided(run, "--limit", "tokens=60", status=1)
+
+    def test_a_wall_that_was_moved(self):
+        """Each decision by the limit that was in force: what a later one would have refused was begun before it."""
+        run = self.go(self.steps, "--limit", "stages=3", status=5)["run"]
+        self.baton("resume", run, "--limit", "stages=4", "--yes", "--json", status=5)
+        self.assertEqual(self.decided(run)["outcome"], "over_budget")
+        self.assertEqual(len([e for e in self.journal(run) if e["kind"] == "budget_exceeded"]), 2)
 
     def test_fix_rounds(self):
         script = self.workflow("rounds", """

@@ -149,6 +149,35 @@ static void test_what_a_stage_asks_for(void **state)
     assert_int_equal(d.of[BUDGET_FIX_ROUNDS], 0);
 }
 
+static void test_a_wall_has_words(void **state)
+{
+    (void)state;
+    const struct budget b = {.limited = {[BUDGET_MONEY] = true},
+                             .limit = {{[BUDGET_MONEY] = 2500000}},
+                             .used = {{[BUDGET_MONEY] = 1000000}},
+                             .reserved = {{[BUDGET_MONEY] = 500000}}};
+    AUTO_JSON json_t *wall = budget_wall_new(BUDGET_MONEY, "tune-1", &b, 1200000);
+    AUTO_FREE char *own = budget_wall_text_new(wall, "tune-1"), *above = budget_wall_text_new(wall, "tune-2");
+    assert_string_equal(own, "the limit money=2.50 $ stands in the way: asked 1.20 $, used 1.00 $, set aside 0.50 $, "
+                             "left 1.00 $; to give it more: baton resume tune-1 --limit money=N");
+    assert_non_null(strstr(above, "money=2.50 $ of run 'tune-1' above it"));
+    AUTO_JSON json_t *damaged = json_pack("{s:s}", "wall", "nothing");
+    AUTO_FREE char *some = budget_wall_text_new(damaged, "tune-1");
+    assert_string_equal(some, "the limit 'nothing' stands in the way");
+}
+
+static void test_what_was_used(void **state)
+{
+    (void)state;
+    const struct budget_amounts demand = {{[BUDGET_STAGES] = 1, [BUDGET_TOKENS] = 50}};
+    AUTO_JSON json_t *receipts = json_pack("[{s:i}, {s:i}]", "tokens", 10, "tokens", 20);
+    assert_int_equal(budget_used(&demand, true, receipts).of[BUDGET_TOKENS], 30);
+    assert_int_equal(budget_used(&demand, false, receipts).of[BUDGET_TOKENS], 30);
+    assert_int_equal(budget_used(&demand, true, NULL).of[BUDGET_TOKENS], 0);
+    assert_int_equal(budget_used(&demand, false, NULL).of[BUDGET_TOKENS], 50); // nobody knows what it has spent
+    assert_int_equal(budget_used(&demand, true, NULL).of[BUDGET_STAGES], 1);
+}
+
 static void test_every_kind_has_its_words(void **state)
 {
     (void)state;
@@ -172,6 +201,8 @@ int main(void)
         cmocka_unit_test(test_walls),
         cmocka_unit_test(test_a_broken_wall_stays_shut),
         cmocka_unit_test(test_what_a_stage_asks_for),
+        cmocka_unit_test(test_a_wall_has_words),
+        cmocka_unit_test(test_what_was_used),
         cmocka_unit_test(test_every_kind_has_its_words),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
