@@ -1,6 +1,6 @@
-// baton-exec [--processes=N] PROGRAM ARGV0 [ARG...]: runs one tool so that nothing of it outlives the call. Started by
-// exec_run with its standard streams, working directory and environment in place and the control socket as descriptor
-// 3; not meant for hands.
+// baton-exec PROGRAM ARGV0 [ARG...]: runs one tool so that nothing of it outlives the call. Started by exec_run with
+// its standard streams, working directory and environment in place, the control socket as descriptor 3 and the box
+// (box.h) as descriptor 4; not meant for hands. `baton-exec --probe [--json]` tells which layers this host offers.
 //
 // Three processes where the host permits it:
 //   supervisor (this) - init (process 1 of a new PID namespace) - tool
@@ -8,7 +8,10 @@
 // signals). Without namespaces the supervisor is the subreaper of everything below the tool: orphans become its
 // children, and it kills until it has none. The tool's end, EXEC_KILL, the end of the control connection and SIGTERM
 // all lead there.
+#include "box.h"
 #include "confine.h"
+#include "group.h"
+#include "probe.h"
 #include "report.h"
 
 #include <dirent.h>
@@ -26,62 +29,85 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum note_kind { NOTE_START_FAILED = 1, NOTE_EXITED, NOTE_NOT_CONFINED, NOTE_NO_WALL, NOTE_TASKS };
+enum note_kind { NOTE_START_FAILED = 1, NOTE_EXITED, NOTE_NOT_CONFINED, NOTE_LAYERS, NOTE_NO_WALL, NOTE_TASKS };
 
 struct note { // tool or init -> supervisor, over a pipe
     enum note_kind kind;
-    int value; // errno, wait status, or number of tasks
+    int value;      // errno, wait status, layers, or number of tasks
+    char what[120]; // what failed
 };
 
-static void send_note(int fd, enum note_kind kind, int value)
+static void send_note(int fd, enum note_kind kind, int value, const char *what)
 {
-    const struct note note = {kind, value};
+    struct note note = {.kind = kind, .value = value};
+    snprintf(note.what, sizeof(note.what), "%s", what);
     ssize_t ignored = write(fd, &note, sizeof(note)); // shorter than PIPE_BUF: all or nothing
     (void)ignored;
 }
 
-static void become_tool(char **command, int notes) // does not return
+struct start { // what a tool is started with
+    char **command;
+    const struct box *box;
+    const char *cwd;
+    int notes;
+    bool entered; // inside namespaces and view
+};
+
+static void become_tool(const struct start *s) // does not return
 {
-    int e = confine_self();
+    const char *what = "";
+    int layers = 0;
+    int e = confine_self(s->box, s->entered, &layers, &what);
     if (e == 0) {
-        execv(command[0], command + 1);
+        what = "";
+        send_note(s->notes, NOTE_LAYERS, layers, "");
+        execv(s->command[0], s->command + 1);
         e = errno;
     }
-    send_note(notes, NOTE_START_FAILED, e);
+    send_note(s->notes, NOTE_START_FAILED, e, what);
     _exit(127);
 }
 
-static pid_t fork_tool(char **command, int notes)
+static pid_t fork_tool(const struct start *s)
 {
     pid_t pid = fork();
     if (pid == 0)
-        become_tool(command, notes);
+        become_tool(s);
     if (pid < 0)
-        send_note(notes, NOTE_START_FAILED, errno);
+        send_note(s->notes, NOTE_START_FAILED, errno, "");
     return pid;
 }
 
 // Process 1 of the namespace. Its end is the end of everything in it.
-static void be_init(char **command, int release_fd, int notes, long processes) // does not return
+static void be_init(struct start *s, int release_fd) // does not return
 {
-    if (!confine_enter(release_fd)) {
-        send_note(notes, NOTE_NOT_CONFINED, errno);
+    const char *what = "";
+    bool counted = confine_wait(release_fd); // a control group keeps the limit of processes
+    int e = confine_enter(s->box, &what);
+    if (e) {
+        send_note(s->notes, NOTE_NOT_CONFINED, e, what);
         _exit(0);
     }
-    if (processes && !confine_wall(processes)) {
-        send_note(notes, NOTE_NO_WALL, 0);
+    s->entered = true;
+    bool wall = s->box->processes > 0 && !counted;
+    if (wall && !confine_wall(s->box->processes)) {
+        send_note(s->notes, NOTE_NO_WALL, 0, "");
         _exit(0);
     }
-    pid_t tool = fork_tool(command, notes);
+    if (chdir(s->cwd) < 0) {
+        send_note(s->notes, NOTE_START_FAILED, errno, "its working folder, which the box does not show");
+        _exit(0);
+    }
+    pid_t tool = fork_tool(s);
     if (tool < 0)
         _exit(0);
     for (;;) {
         int status;
         pid_t pid = waitpid(-1, &status, 0);
         if (pid == tool) {
-            if (!processes) // with a wall the numbers are used again
-                send_note(notes, NOTE_TASKS, confine_tasks());
-            send_note(notes, NOTE_EXITED, status);
+            if (!wall) // with a wall of numbers they are used again
+                send_note(s->notes, NOTE_TASKS, confine_tasks(), "");
+            send_note(s->notes, NOTE_EXITED, status, "");
             kill(-1, SIGKILL); // everybody but us; reaped below, so that their time is counted
         } else if (pid < 0 && errno != EINTR) {
             _exit(0);
@@ -90,12 +116,12 @@ static void be_init(char **command, int release_fd, int notes, long processes) /
 }
 
 struct call {
-    char **command;
+    struct start start;
     int notes[2]; // pipe
     int signals;  // signalfd: SIGCHLD and the signals that end us
     pid_t child;  // init, or the tool itself; 0 when reaped
-    bool confined, killed;
-    long processes; // at the same time; 0: no limit
+    bool confined, user, killed;
+    struct group group;
     struct exec_report report;
 };
 
@@ -106,18 +132,24 @@ static void drain_notes(struct call *c, bool *ret_not_confined)
         switch (note.kind) {
         case NOTE_START_FAILED:
             c->report.start_errno = note.value ? note.value : EIO;
+            memcpy(c->report.failed, note.what, sizeof(c->report.failed));
             break;
         case NOTE_EXITED:
             c->report.wait_status = note.value;
+            break;
+        case NOTE_NOT_CONFINED:
+            *ret_not_confined = true;
+            c->report.start_errno = note.value;
+            memcpy(c->report.failed, note.what, sizeof(c->report.failed));
+            break;
+        case NOTE_LAYERS:
+            c->report.layers |= note.value;
             break;
         case NOTE_NO_WALL:
             c->report.no_wall = 1;
             break;
         case NOTE_TASKS:
             c->report.tasks = note.value;
-            break;
-        case NOTE_NOT_CONFINED:
-            *ret_not_confined = true;
             break;
         }
     }
@@ -181,7 +213,8 @@ static void end_everything(struct call *c)
             if (!c->confined)
                 c->report.wait_status = status;
         }
-        if (pid == 0) { // somebody lives, and is dying: wait for the next SIGCHLD, but look again soon (a fork may have slipped by)
+        if (pid == 0) { // somebody lives, and is dying: wait for the next SIGCHLD, but look again soon (a fork may have
+                        // slipped by)
             struct pollfd wait = {.fd = c->signals, .events = POLLIN};
             poll(&wait, 1, 10);
             struct signalfd_siginfo info;
@@ -227,7 +260,8 @@ static void supervise(struct call *c)
             return;
         if (fds[0].revents) { // EXEC_KILL or the end of the connection: both mean the same
             char word;
-            ssize_t ignored = read(EXEC_CONTROL_FD, &word, 1); // unread, it would make our report an error at the other end
+            ssize_t ignored =
+                read(EXEC_CONTROL_FD, &word, 1); // unread, it would make our report an error at the other end
             (void)ignored;
             c->killed = true;
             return;
@@ -244,35 +278,58 @@ static void supervise(struct call *c)
 static void start_plain(struct call *c)
 {
     c->confined = false;
-    if (c->processes) { // only a namespace of its own can count its processes
-        send_note(c->notes[1], NOTE_NO_WALL, 0);
+    if (c->start.box->processes) { // only a namespace of its own can count its processes
+        send_note(c->notes[1], NOTE_NO_WALL, 0, "");
         return;
     }
     pid_t pid = fork();
     if (pid == 0) {
         prctl(PR_SET_PDEATHSIG, SIGKILL); // if we are killed, at least the tool itself goes
-        become_tool(c->command, c->notes[1]);
+        become_tool(&c->start);
     }
     c->child = pid > 0 ? pid : 0;
     if (pid < 0)
-        send_note(c->notes[1], NOTE_START_FAILED, errno);
+        send_note(c->notes[1], NOTE_START_FAILED, errno, "");
 }
 
 static void start_confined(struct call *c)
 {
     int release_fd = -1;
-    pid_t pid = confine_fork(&release_fd);
+    pid_t pid = confine_fork(c->start.box, &release_fd, &c->user);
     if (pid == 0)
-        be_init(c->command, release_fd, c->notes[1], c->processes);
+        be_init(&c->start, release_fd);
     c->child = pid > 0 ? pid : 0;
     c->confined = pid > 0;
-    if (pid > 0)
-        confine_release(pid, release_fd);
+    if (pid < 0)
+        return;
+    bool counted = group_make(c->start.box, pid, &c->group);
+    c->report.layers |= counted ? EXEC_LAYER_COUNT : 0;
+    confine_release(pid, release_fd, counted);
 }
 
 static int64_t nanoseconds(struct timeval t)
 {
     return (int64_t)t.tv_sec * 1000000000 + (int64_t)t.tv_usec * 1000;
+}
+
+// Namespaces or the view are not to be had: the tool runs under what its own process can put on, or not at all.
+static void run_plain(struct call *c)
+{
+    bool ignored = false;
+    if (c->start.box->require == BOX_REQUIRE_FULL) {
+        if (!c->report.start_errno) {
+            c->report.start_errno = EPERM;
+            snprintf(c->report.failed, sizeof(c->report.failed), "namespaces");
+        }
+        return;
+    }
+    c->report.start_errno = 0;
+    c->report.failed[0] = '\0';
+    start_plain(c);
+    if (c->child)
+        supervise(c);
+    end_everything(c);
+    drain_notes(c, &ignored);
 }
 
 static void run(struct call *c)
@@ -283,14 +340,13 @@ static void run(struct call *c)
         supervise(c);
         end_everything(c);
         drain_notes(c, &not_confined);
+        group_remove(&c->group);
     }
-    if ((!c->confined || not_confined) && !c->killed) {
-        start_plain(c);
-        if (c->child)
-            supervise(c);
-        end_everything(c);
-        drain_notes(c, &not_confined);
-    }
+    if (c->confined && !not_confined)
+        c->report.layers |= EXEC_LAYER_PROCESSES | EXEC_LAYER_FILES | (c->user ? EXEC_LAYER_USER : 0) |
+                            (c->start.box->net == BOX_NET_HOST ? 0 : EXEC_LAYER_NETWORK);
+    else if (!c->killed)
+        run_plain(c);
     struct rusage usage;
     if (getrusage(RUSAGE_CHILDREN, &usage) == 0) {
         c->report.user_ns = nanoseconds(usage.ru_utime);
@@ -312,32 +368,48 @@ static int open_signals(void)
     return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
+static int refuse(const struct call *c, int e, const char *what)
+{
+    struct exec_report report = c->report;
+    report.start_errno = e;
+    snprintf(report.failed, sizeof(report.failed), "%s", what);
+    ssize_t ignored = write(EXEC_CONTROL_FD, &report, sizeof(report));
+    (void)ignored;
+    return 2;
+}
+
 int main(int argc, char **argv)
 {
-    static const char PROCESSES[] = "--processes=";
-    long processes = 0;
-    if (argc > 1 && strncmp(argv[1], PROCESSES, strlen(PROCESSES)) == 0) {
-        processes = strtol(argv[1] + strlen(PROCESSES), NULL, 10);
-        argc--;
-        argv++;
-    }
-    if (argc < 3 || processes < 0 || fcntl(EXEC_CONTROL_FD, F_SETFD, FD_CLOEXEC) < 0) {
-        fprintf(stderr, "baton-exec: started by Baton's workers only, with a control socket as descriptor %d\n", EXEC_CONTROL_FD);
+    static struct box box; // large, and one for the life of the process
+    if (argc >= 2 && strcmp(argv[1], "--probe") == 0)
+        return probe_print(argc >= 3 && strcmp(argv[2], "--json") == 0);
+    if (argc < 3 || fcntl(EXEC_CONTROL_FD, F_SETFD, FD_CLOEXEC) < 0) {
+        fprintf(stderr, "baton-exec: started by Baton's workers only, with a control socket as descriptor %d\n",
+                EXEC_CONTROL_FD);
         return 2;
     }
-    struct call c = {
-        .command = argv + 1, .processes = processes, .report = {.magic = EXEC_REPORT_MAGIC, .wait_status = SIGKILL}};
+    char cwd[4096];
+    struct call c = {.start = {.command = argv + 1, .box = &box, .cwd = cwd},
+                     .report = {.magic = EXEC_REPORT_MAGIC, .wait_status = SIGKILL}};
     prctl(PR_SET_PDEATHSIG, SIGTERM); // besides the control socket, should somebody else hold its other end
     prctl(PR_SET_CHILD_SUBREAPER, 1);
+    int e = box_read(EXEC_BOX_FD, &box);
+    if (e)
+        return refuse(&c, e, "the description of the box");
+    close(EXEC_BOX_FD);
+    if (!getcwd(cwd, sizeof(cwd)))
+        return refuse(&c, errno, "the working folder");
     c.signals = open_signals();
     if (c.signals < 0 || pipe2(c.notes, O_CLOEXEC | O_NONBLOCK) < 0) {
         fprintf(stderr, "baton-exec: %s\n", strerror(errno));
         return 2;
     }
+    c.start.notes = c.notes[1];
     run(&c);
     c.report.killed = c.killed;
     c.report.confined = c.confined;
-    ssize_t ignored = write(EXEC_CONTROL_FD, &c.report, sizeof(c.report)); // nobody there: we were ended because of that
+    ssize_t ignored =
+        write(EXEC_CONTROL_FD, &c.report, sizeof(c.report)); // nobody there: we were ended because of that
     (void)ignored;
     return 0;
 }

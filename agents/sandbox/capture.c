@@ -37,7 +37,8 @@ static void give_line(struct capture *c)
 static void give_lines(struct capture *c, const char *data, size_t len)
 {
     for (size_t i = 0; i < len; i++) {
-        if (data[i] == '\n' || c->line.len >= CAPTURE_LINE_MAX || (c->line.len && c->line.data[c->line.len - 1] == '\r'))
+        if (data[i] == '\n' || c->line.len >= CAPTURE_LINE_MAX ||
+            (c->line.len && c->line.data[c->line.len - 1] == '\r'))
             give_line(c);
         if (data[i] != '\n')
             buf_char(&c->line, data[i] ? data[i] : ' ');

@@ -1,4 +1,5 @@
-// One output stream of a tool: hashed and counted in full, kept in part (head and tail), and given out in lines. Used by one thread.
+// One output stream of a tool: hashed and counted in full, kept in part (head and tail), and given out in lines. Used
+// by one thread.
 #pragma once
 
 #include "base/buf.h"
@@ -22,6 +23,6 @@ struct capture {
 
 void capture_init(struct capture *c, size_t max, void (*on_line)(void *user, const char *line), void *user);
 void capture_add(struct capture *c, const char *data, size_t len);
-// The end of the stream: gives the last line, the hash, and what was kept (a note stands where bytes are missing, and `cut` is set).
-// Frees everything else.
+// The end of the stream: gives the last line, the hash, and what was kept (a note stands where bytes are missing, and
+// `cut` is set). Frees everything else.
 void capture_finish(struct capture *c, char ret_hash[HASH_TEXT], struct buf *ret_kept);

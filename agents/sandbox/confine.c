@@ -1,43 +1,54 @@
 #include "confine.h"
 
+#include "filter.h"
+#include "landlock.h"
+#include "report.h"
+#include "view.h"
+
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
+#include <linux/capability.h>
 #include <linux/close_range.h>
+#include <net/if.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mount.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/utsname.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { OPEN_FILES_MAX = 16384 };
+enum { OPEN_FILES_MAX = 16384, CAPABILITIES = 64 };
 
 // The child's end of the release pipe: which[0] is read by the child, which[1] written by the parent.
 static int release_pipe[2];
 static bool in_user_namespace;
 
-// glibc's clone() wants a stack for the child; the system call does without one, like fork(). Fork handlers do not run, which
-// is right here: this program has one thread and no handlers.
+// glibc's clone() wants a stack for the child; the system call does without one, like fork(). Fork handlers do not run,
+// which is right here: this program has one thread and no handlers.
 static pid_t clone_like_fork(unsigned long flags)
 {
     return (pid_t)syscall(SYS_clone, flags | SIGCHLD, NULL, NULL, NULL, NULL);
 }
 
-pid_t confine_fork(int *ret_release_fd)
+pid_t confine_fork(const struct box *b, int *ret_release_fd, bool *ret_user)
 {
     if (pipe2(release_pipe, O_CLOEXEC) < 0)
         return -1;
+    unsigned long spaces =
+        CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS | (b->net == BOX_NET_HOST ? 0 : CLONE_NEWNET);
     in_user_namespace = false;
-    pid_t pid = clone_like_fork(CLONE_NEWPID | CLONE_NEWNS);
+    pid_t pid = clone_like_fork(spaces);
     if (pid < 0) {
         in_user_namespace = true;
-        pid = clone_like_fork(CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNS);
+        pid = clone_like_fork(CLONE_NEWUSER | spaces);
     }
     if (pid == 0) {
         close(release_pipe[1]);
@@ -46,6 +57,7 @@ pid_t confine_fork(int *ret_release_fd)
     }
     close(release_pipe[0]);
     *ret_release_fd = release_pipe[1];
+    *ret_user = in_user_namespace;
     if (pid < 0)
         close(release_pipe[1]);
     return pid;
@@ -63,7 +75,7 @@ static void write_proc(pid_t pid, const char *name, const char *text)
     close(fd);
 }
 
-void confine_release(pid_t child, int release_fd)
+void confine_release(pid_t child, int release_fd, bool counted)
 {
     if (in_user_namespace) {
         char map[64];
@@ -73,12 +85,12 @@ void confine_release(pid_t child, int release_fd)
         snprintf(map, sizeof(map), "%u %u 1\n", (unsigned)getegid(), (unsigned)getegid());
         write_proc(child, "gid_map", map);
     }
-    ssize_t ignored = write(release_fd, "g", 1);
+    ssize_t ignored = write(release_fd, counted ? "c" : "g", 1);
     (void)ignored;
     close(release_fd);
 }
 
-bool confine_enter(int release_fd)
+bool confine_wait(int release_fd)
 {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     char go;
@@ -86,9 +98,30 @@ bool confine_enter(int release_fd)
     if (read(release_fd, &go, 1) != 1)
         _exit(1);
     close(release_fd);
-    // Tools that look at /proc/<own pid> must find themselves: perf does.
-    return mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
-           mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) == 0;
+    return go == 'c';
+}
+
+static int raise_loopback(void)
+{
+    struct ifreq request = {.ifr_flags = IFF_UP | IFF_RUNNING};
+    memcpy(request.ifr_name, "lo", 3);
+    int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return errno == EAFNOSUPPORT ? 0 : errno; // no IP in this kernel: nothing to raise
+    int e = ioctl(fd, SIOCSIFFLAGS, &request) < 0 ? errno : 0;
+    close(fd);
+    return e;
+}
+
+int confine_enter(const struct box *b, const char **ret_what)
+{
+    int e = view_enter(b, ret_what);
+    if (e == 0 && b->net == BOX_NET_LO) {
+        *ret_what = "the loopback device";
+        e = raise_loopback();
+    }
+    prctl(PR_SET_DUMPABLE, 0); // the tool has our user: it shall not look into the init
+    return e;
 }
 
 static bool write_text(const char *path, const char *text)
@@ -130,13 +163,10 @@ static bool skip_reserved(void)
     return true;
 }
 
-bool confine_wall(long processes)
+bool confine_wall(uint64_t processes)
 {
     char text[32];
-    snprintf(text, sizeof(text), "%ld",
-             RESERVED_PIDS + (processes < 1         ? 1
-                              : processes > 4000000 ? 4000000
-                                                    : processes));
+    snprintf(text, sizeof(text), "%" PRIu64, RESERVED_PIDS + (processes > 4000000 ? 4000000 : processes));
     if (own_pid_max() && skip_reserved() && write_text("/proc/sys/kernel/pid_max", text))
         return true;
     if (!in_user_namespace || geteuid() == 0) // the kernel lets root have as many as it wants
@@ -170,17 +200,60 @@ static void cap_limit(int resource, rlim_t most)
     setrlimit((__rlimit_resource_t)resource, &limit);
 }
 
-int confine_self(void)
+static void set_limits(const struct box *b)
 {
-    setsid(); // fails only for a leader, which a new process is not
     cap_limit(RLIMIT_CORE, 0);
     cap_limit(RLIMIT_NOFILE, OPEN_FILES_MAX);
-    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+    if (b->file_max)
+        cap_limit(RLIMIT_FSIZE, b->file_max);
+    if (b->pids_max && geteuid() != 0) // the kernel does not hold root to it
+        cap_limit(RLIMIT_NPROC, b->pids_max);
+}
+
+static int drop_capabilities(const struct box *b)
+{
+    struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+    struct __user_cap_data_struct data[2];
+    uint32_t keep = b->keep_dac ? 1U << CAP_DAC_OVERRIDE : 0U;
+    if (syscall(SYS_capget, &header, data) < 0)
         return errno;
+    for (int cap = 0; cap < CAPABILITIES; cap++) {
+        if (!(keep && cap == CAP_DAC_OVERRIDE) && prctl(PR_CAPBSET_READ, cap, 0, 0, 0) == 1 &&
+            prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) < 0 &&
+            errno != EPERM) // EPERM: an ordinary user, who has nothing to drop
+            return errno;
+    }
+    prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
+    data[0] =
+        (struct __user_cap_data_struct){.effective = data[0].effective & keep, .permitted = data[0].permitted & keep};
+    data[1] = (struct __user_cap_data_struct){0};
+    return syscall(SYS_capset, &header, data) < 0 ? errno : 0;
+}
+
+int confine_self(const struct box *b, bool entered, int *ret_layers, const char **ret_what)
+{
+    setsid(); // fails only for a leader, which a new process is not
+    set_limits(b);
+    *ret_what = "capabilities";
+    int e = drop_capabilities(b);
+    if (e == 0 && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+        e = errno;
+    if (e)
+        return e;
+    *ret_what = "Landlock";
+    e = landlock_enforce(b, !entered);
+    if (e == 0)
+        *ret_layers |= EXEC_LAYER_LANDLOCK;
+    else if (b->require != BOX_REQUIRE_NONE)
+        return e;
     if (close_range(STDERR_FILENO + 1, ~0U, CLOSE_RANGE_CLOEXEC) < 0)
         return errno;
     sigset_t none;
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
-    return 0;
+    *ret_what = "the filter of system calls";
+    e = filter_enforce(b, entered && b->net != BOX_NET_HOST);
+    if (e == 0)
+        *ret_layers |= EXEC_LAYER_CALLS;
+    return b->require == BOX_REQUIRE_NONE ? 0 : e;
 }

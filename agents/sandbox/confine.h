@@ -1,20 +1,27 @@
-// The layers a tool gets in its own process, between fork and exec, and the namespaces around it. Further layers (Landlock,
-// seccomp, mount view) belong into confine_self, in the order of their rights.
+// The namespaces around a tool, and the layers it gets in its own process between fork and exec.
 #pragma once
+
+#include "box.h"
 
 #include <stdbool.h>
 #include <sys/types.h>
 
-// fork() into a PID namespace and a mount namespace of its own; where that is only allowed inside a user namespace, into one of those
-// too. The child waits for confine_release before anything else. -1: not possible here.
-pid_t confine_fork(int *ret_release_fd);
-void confine_release(pid_t child, int release_fd); // parent: maps the user, lets the child go on
-bool confine_enter(int release_fd);                // child: waits, then gives the namespace its own /proc
+// fork() into PID, mount, IPC, UTS and (unless the box has the host's) network namespaces; where that is only allowed
+// inside a user namespace, into one of those too. The child waits for confine_release before anything else. -1: not
+// possible here.
+pid_t confine_fork(const struct box *box, int *ret_release_fd, bool *ret_user);
+void confine_release(pid_t child, int release_fd, bool counted); // parent: maps the user, lets the child go on
+bool confine_wait(int release_fd);                               // child; what the parent said of `counted`
+
+// Child, then: the view of files and the loopback device. 0 or an errno value; *ret_what (static or into the box) names
+// what failed.
+int confine_enter(const struct box *box, const char **ret_what);
+
+// The last steps before exec, in the process that becomes the tool. entered: confine_enter has succeeded. *ret_layers:
+// those put on (enum exec_layer). 0 or an errno value and what failed.
+int confine_self(const struct box *box, bool entered, int *ret_layers, const char **ret_what);
 
 // In the namespace, before the tool begins: the kernel keeps it from having more processes and threads than that at the
 // same time. False: this kernel cannot.
-bool confine_wall(long processes);
+bool confine_wall(uint64_t processes);
 int confine_tasks(void); // begun in the namespace so far, but for the caller; 0: not known
-
-// The last steps before exec, in the process that becomes the tool. 0 or an errno value.
-int confine_self(void);

@@ -61,12 +61,13 @@ static void set_cargo_place(struct entries *e, const char *name, const char *bel
     if (!home || home[0] != '/')
         return;
     AUTO_FREE char *place = path_join(home, below_home);
-    if (file_is_dir(place))
+    if (str_eq(name, "CARGO_HOME") || file_is_dir(place)) // the registry's place is made when it is missing
         set(e, str_printf("%s=%s", name, place));
 }
 
-// A compiler cache keeps a server on a port of the machine. Calls get one of their own: they must neither fill the user's cache
-// through a server that happens to run, nor depend on the server of another call, which ends with that call.
+// A compiler cache keeps a server on a port of the machine. Calls get one of their own: they must neither fill the
+// user's cache through a server that happens to run, nor depend on the server of another call, which ends with that
+// call.
 static void set_cache_port(struct entries *e)
 {
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);

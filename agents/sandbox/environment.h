@@ -1,9 +1,10 @@
 // The constructed environment of tools: nothing is inherited but what is named here.
 #pragma once
 
-// NULL-terminated, freed with str_list_free. home: HOME and TMPDIR lie below it. extra: "KEY=value", NULL-terminated, may be NULL;
-// replaces an entry of the same name.
+// NULL-terminated, freed with str_list_free. home: HOME and TMPDIR lie below it. extra: "KEY=value", NULL-terminated,
+// may be NULL; replaces an entry of the same name.
 char **environment_new(const char *home, const char *const *extra);
 const char *environment_get(char *const *environment, const char *name); // value or NULL; borrowed
-// Looks a program up in the PATH of the environment; with a slash in its name: as given, below cwd. Owned by the caller, NULL: none.
+// Looks a program up in the PATH of the environment; with a slash in its name: as given, below cwd. Owned by the
+// caller, NULL: none.
 char *environment_find_program(char *const *environment, const char *cwd, const char *name);

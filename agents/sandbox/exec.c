@@ -3,7 +3,9 @@
 
 #include "capture.h"
 #include "environment.h"
+#include "profile.h"
 #include "spawn.h"
+#include "words.h"
 
 #include "base/clock.h"
 #include "base/file.h"
@@ -17,21 +19,25 @@
 #include <stdatomic.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { RECEIPTS_MAX = 20000, ARGV_MAX = 4096, TAIL_LINES = 20, TAIL_BYTES = 600 };
+enum { RECEIPTS_MAX = 20000, ARGV_MAX = 4096 };
 static const size_t OUTPUT_MAX_DEFAULT = (size_t)16 << 20;
 static const size_t OUTPUT_MAX = (size_t)256 << 20;
 static const int64_t WALL_DEFAULT_NS = 30 * 60 * NS_PER_SEC;
+static const int64_t FETCH_WALL_NS = 10 * 60 * NS_PER_SEC;
 
 struct exec_context {
     const struct policy *policy;
     char *workspace, *home, *helper;
-    char **built, **own;
-    bool prepared; // places made and resolved: done by the first call, a stage without calls costs nothing
-    int64_t processes; // of one call at the same time; 0: no limit
+    char **built, **own, **readonly, **writable;
+    struct profiles *profiles;
+    VEC(char *) fetched; // folders whose dependencies were brought
+    bool prepared;       // places made and resolved: done by the first call, a stage without calls costs nothing
+    int64_t processes;   // of one call at the same time; 0: no limit
     int cancel_fd;
     atomic_bool cancelled;
     json_t *receipts;
@@ -46,6 +52,12 @@ static char **copy_list(const char *const *list)
     for (size_t i = 0; i < n; i++)
         out[i] = str_dup(list[i]);
     return out;
+}
+
+// NULL stays NULL: "not said" differs from "none".
+static char **copy_if_given(const char *const *list)
+{
+    return list ? copy_list(list) : NULL;
 }
 
 static int make_home(const char *home, struct err *err)
@@ -72,6 +84,8 @@ int exec_context_new(const struct policy *policy, const struct exec_places *plac
     ctx->receipts = json_array();
     ctx->built = copy_list(places->built);
     ctx->own = copy_list(places->own);
+    ctx->readonly = copy_if_given(places->readonly);
+    ctx->writable = copy_if_given(places->writable);
     ctx->workspace = str_dup(places->workspace);
     ctx->home = str_dup(places->home);
     *ret = ctx;
@@ -91,6 +105,8 @@ static int prepare(struct exec_context *ctx, struct err *err)
     char *workspace = path_real(ctx->workspace, err);
     char *home = workspace ? path_real(ctx->home, err) : NULL;
     r = home ? spawn_find_helper(&ctx->helper, err) : -(int)ERR_NOT_FOUND;
+    if (r == 0)
+        r = profiles_load(&ctx->profiles, err);
     if (r < 0) {
         mem_free(workspace);
         mem_free(home);
@@ -113,6 +129,12 @@ void exec_context_free(struct exec_context *ctx)
     json_decref(ctx->receipts);
     str_list_free(ctx->built);
     str_list_free(ctx->own);
+    str_list_free(ctx->readonly);
+    str_list_free(ctx->writable);
+    profiles_free(ctx->profiles);
+    for (size_t i = 0; i < ctx->fetched.len; i++)
+        mem_free(ctx->fetched.items[i]);
+    vec_free(&ctx->fetched);
     mem_free(ctx->workspace);
     mem_free(ctx->home);
     mem_free(ctx->helper);
@@ -172,10 +194,6 @@ static int decide(const struct exec_context *ctx, const char *const *argv, const
     };
     decide_argv(ctx->policy, &context, argv, NULL, ret);
     mem_free((void *)(uintptr_t)own);
-    if (ret->verdict == POLICY_ALLOW_SANDBOXED && ret->needs_box) {
-        // No confinement of files and network yet: what only that could refuse is refused here.
-        ret->verdict = POLICY_DENY;
-    }
     if (ret->verdict != POLICY_DENY)
         return 0;
     if (ret->needed[0])
@@ -264,17 +282,115 @@ static void take_report(const struct spawn_result *from, struct exec_result *r)
     r->max_rss_kb = from->report.max_rss_kb;
 }
 
-static int start_error(const char *name, int start_errno, struct err *err)
+static int start_error(const char *name, const struct exec_report *report, struct err *err)
 {
+    int start_errno = report->start_errno;
+    if (report->failed[0])
+        return err_set(err, ERR_DENIED,
+                       "'%s' was not started, because its box cannot be made: %.110s: %s; `baton doctor` tells what "
+                       "this host lacks",
+                       name, report->failed, strerror(start_errno));
     if (start_errno == ENOENT || start_errno == ENOEXEC)
         return err_set(err, ERR_NOT_FOUND, "cannot start '%s': its interpreter is missing, or it is not a program",
                        name);
     return err_sys(err, start_errno, "cannot start '%s'", name);
 }
 
-static int run(const struct exec_context *ctx, const struct exec_call *call, const char *program,
-               char *const *environment, json_t *receipt, struct exec_result *ret, struct err *err)
+static void put_box(json_t *receipt, const char *profile, const struct exec_report *report)
 {
+    static const struct {
+        enum exec_layer bit;
+        const char *name;
+    } NAMES[] = {{EXEC_LAYER_PROCESSES, "processes"}, {EXEC_LAYER_FILES, "files"}, {EXEC_LAYER_NETWORK, "network"},
+                 {EXEC_LAYER_LANDLOCK, "landlock"},   {EXEC_LAYER_CALLS, "calls"}, {EXEC_LAYER_USER, "user"},
+                 {EXEC_LAYER_COUNT, "group"}};
+    json_t *box = json_object(), *layers = json_array();
+    for (size_t i = 0; i < ARRAY_LEN(NAMES); i++)
+        if (report->layers & (int)NAMES[i].bit)
+            json_add_str(layers, NAMES[i].name);
+    json_put_str(box, "profile", profile);
+    json_put(box, "layers", layers);
+    json_put(receipt, "box", box);
+}
+
+static int box_file(const struct buf *text, struct err *err)
+{
+    int fd = memfd_create("box", MFD_CLOEXEC);
+    for (size_t at = 0; fd >= 0 && at < text->len;) {
+        ssize_t n = write(fd, text->data + at, text->len - at);
+        if (n < 0 && errno != EINTR) {
+            close(fd);
+            fd = -1;
+        }
+        at += n > 0 ? (size_t)n : 0;
+    }
+    if (fd >= 0 && lseek(fd, 0, SEEK_SET) == 0)
+        return fd;
+    return err_sys(err, errno, "cannot hand a box to a tool");
+}
+
+// The places of the context; while dependencies are brought, a lock file may be written into every checkout.
+static struct places places_of(const struct exec_context *ctx, char **all)
+{
+    return (struct places){.workspace = ctx->workspace,
+                           .home = ctx->home,
+                           .built = ctx->built,
+                           .own = ctx->own,
+                           .readonly = all ? NULL : ctx->readonly,
+                           .writable = all ? all : ctx->writable};
+}
+
+static char **all_checkouts(const struct exec_context *ctx)
+{
+    VEC(char *) all = {0};
+    for (char **d = ctx->readonly; d && *d; d++)
+        vec_push(&all, *d);
+    for (char **d = ctx->writable; d && *d; d++)
+        vec_push(&all, *d);
+    vec_push(&all, NULL);
+    return all.items;
+}
+
+static int make_box(const struct exec_context *ctx, const struct exec_call *call, const char *program,
+                    char *const *environment, bool fetching, struct steering *steering,
+                    char ret_profile[PROFILE_NAME_MAX], struct err *err)
+{
+    char **all = fetching && (ctx->readonly || ctx->writable) ? all_checkouts(ctx) : NULL;
+    struct places places = places_of(ctx, all);
+    places.reach = call->reach;
+    AUTO_FREE char *cwd = path_real(cwd_of(ctx, call), NULL);
+    const struct box_call what = {.program = program,
+                                  .argv = call->argv,
+                                  .cwd = cwd ? cwd : cwd_of(ctx, call),
+                                  .environment = environment,
+                                  .places = &places,
+                                  .fetching = fetching};
+    struct plan plan = {0};
+    struct buf text = BUF_INIT;
+    int r = profile_plan(ctx->profiles, &what, &plan, ret_profile, err);
+    plan.processes = (uint64_t)ctx->processes;
+    if (r == 0 && !str_starts(ret_profile, "git"))
+        places_steering(&places, what.cwd, steering, &plan);
+    if (r == 0)
+        r = plan_write(&plan, &text, err);
+    if (r == 0)
+        r = box_file(&text, err);
+    plan_free(&plan);
+    buf_free(&text);
+    mem_free(all);
+    return r;
+}
+
+static int run(const struct exec_context *ctx, const struct exec_call *call, const char *program,
+               char *const *environment, bool fetching, json_t *receipt, struct exec_result *ret, struct err *err)
+{
+    char profile[PROFILE_NAME_MAX];
+    struct steering steering = {0};
+    int box_fd = make_box(ctx, call, program, environment, fetching, &steering, profile, err);
+    if (box_fd < 0) {
+        places_sweep(&steering);
+        return box_fd;
+    }
     size_t max = call->output_max ? call->output_max : OUTPUT_MAX_DEFAULT;
     max = max > OUTPUT_MAX ? OUTPUT_MAX : max < 2 ? 2 : max;
     struct capture out, errs;
@@ -291,12 +407,14 @@ static int run(const struct exec_context *ctx, const struct exec_call *call, con
         .stderr_path = call->stderr_path,
         .out = &out,
         .err = &errs,
+        .box_fd = box_fd,
         .cancel_fd = ctx->cancel_fd,
         .wall_ns = call->wall_ns > 0 ? call->wall_ns : WALL_DEFAULT_NS,
-        .processes = ctx->processes,
     };
     struct spawn_result result;
     int r = spawn_run(&s, &result, err);
+    close(box_fd);
+    places_sweep(&steering);
     uint64_t out_bytes = out.bytes, err_bytes = errs.bytes;
     char out_hash[HASH_TEXT], err_hash[HASH_TEXT];
     capture_finish(&out, out_hash, &ret->out);
@@ -310,7 +428,8 @@ static int run(const struct exec_context *ctx, const struct exec_call *call, con
             " processes cannot be kept here (it takes Linux 6.14, or user namespaces and another user than root)",
             call->argv[0], ctx->processes);
     if (result.report.start_errno)
-        return start_error(call->argv[0], result.report.start_errno, err);
+        return start_error(call->argv[0], &result.report, err);
+    put_box(receipt, profile, &result.report);
     take_report(&result, ret);
     put_result(receipt, ret);
     if (result.report.tasks > 0)
@@ -340,6 +459,69 @@ static int check_call(const struct exec_context *ctx, const struct exec_call *ca
     return 0;
 }
 
+// Tools that find no network should not look for one.
+static char **environment_of(const struct exec_context *ctx, const struct exec_call *call, bool fetching)
+{
+    VEC(const char *) extra = {0};
+    vec_push(&extra, "RUSTUP_AUTO_INSTALL=0");
+    if (!fetching)
+        vec_push(&extra, "CARGO_NET_OFFLINE=true");
+    for (const char *const *e = call->env; e && *e; e++)
+        vec_push(&extra, *e);
+    vec_push(&extra, NULL);
+    char **environment = environment_new(ctx->home, extra.items);
+    vec_free(&extra);
+    return environment;
+}
+
+static int find_and_run(const struct exec_context *ctx, const struct exec_call *call, bool fetching, json_t *receipt,
+                        struct exec_result *ret, struct err *err)
+{
+    char **environment = environment_of(ctx, call, fetching);
+    char *program = environment_find_program(environment, cwd_of(ctx, call), call->argv[0]);
+    int r = program ? run(ctx, call, program, environment, fetching, receipt, ret, err)
+                    : err_set(err, ERR_NOT_FOUND, "the program '%s' is not installed (PATH is %s)", call->argv[0],
+                              environment_get(environment, "PATH"));
+    mem_free(program);
+    str_list_free(environment);
+    return r;
+}
+
+// --- dependencies ---
+
+static int fetch_once(struct exec_context *ctx, const char *cwd, const char *const *argv, bool online, struct err *err)
+{
+    const struct exec_call call = {.argv = argv, .cwd = cwd, .wall_ns = FETCH_WALL_NS};
+    struct decision decision = {.verdict = POLICY_ALLOW,
+                                .rule = "",
+                                .reason = "the worker's own step: dependencies come before tools run without network"};
+    json_t *receipt = receipt_new(ctx, &call, &decision);
+    struct exec_result result = {.exit_code = -1};
+    json_array_append_new(ctx->receipts, receipt);
+    int r = find_and_run(ctx, &call, online, receipt, &result, err);
+    if (r == 0 && result.exit_code != 0)
+        r = err_set(err, ERR_TOOL, "cargo fetch ended with %d", result.exit_code);
+    exec_result_free(&result);
+    return r;
+}
+
+// Once per folder. That something could not be brought is not told here: cargo itself says best what it misses.
+static void fetch(struct exec_context *ctx, const struct exec_call *call)
+{
+    static const char *const OFFLINE[] = {"cargo", "fetch", "--locked", "--offline", "--quiet", NULL},
+                             *const ONLINE[] = {"cargo", "fetch", "--quiet", NULL};
+    const char *cwd = cwd_of(ctx, call);
+    struct err why;
+    if (!words_need_dependencies(call->argv) || !words_file_above(cwd, "Cargo.toml"))
+        return;
+    for (size_t i = 0; i < ctx->fetched.len; i++)
+        if (str_eq(ctx->fetched.items[i], cwd))
+            return;
+    vec_push(&ctx->fetched, str_dup(cwd));
+    if (!words_file_above(cwd, "Cargo.lock") || fetch_once(ctx, cwd, OFFLINE, false, &why) != 0)
+        fetch_once(ctx, cwd, ONLINE, true, &why);
+}
+
 int exec_run(struct exec_context *ctx, const struct exec_call *call, struct exec_result *ret, struct err *err)
 {
     *ret = (struct exec_result){.exit_code = -1};
@@ -350,21 +532,12 @@ int exec_run(struct exec_context *ctx, const struct exec_call *call, struct exec
         return r;
     struct decision decision;
     r = decide(ctx, call->argv, cwd_of(ctx, call), call->reach, &decision, err);
+    if (r == 0)
+        fetch(ctx, call);
     json_t *receipt = receipt_new(ctx, call, &decision);
     ret->receipt = json_array_size(ctx->receipts);
     json_array_append_new(ctx->receipts, receipt);
-    if (r < 0)
-        return r;
-    char **environment = environment_new(ctx->home, call->env);
-    char *program = environment_find_program(environment, cwd_of(ctx, call), call->argv[0]);
-    if (program)
-        r = run(ctx, call, program, environment, receipt, ret, err);
-    else
-        r = err_set(err, ERR_NOT_FOUND, "the program '%s' is not installed (PATH is %s)", call->argv[0],
-                    environment_get(environment, "PATH"));
-    mem_free(program);
-    str_list_free(environment);
-    return r;
+    return r < 0 ? r : find_and_run(ctx, call, false, receipt, ret, err);
 }
 
 void exec_result_free(struct exec_result *r)
@@ -375,42 +548,18 @@ void exec_result_free(struct exec_result *r)
 
 // --- checked calls ---
 
-static char *command_text(const char *const *argv)
-{
-    struct buf b = BUF_MAX(300);
-    for (; *argv; argv++)
-        buf_printf(&b, "%s%s", b.len ? " " : "", *argv);
-    return buf_steal(&b);
-}
-
-static const char *last_lines(const struct buf *b)
-{
-    const char *text = buf_str(b);
-    const char *end = text + b->len;
-    while (end > text && (end[-1] == '\n' || end[-1] == '\r'))
-        end--;
-    const char *p = end;
-    for (int lines = 0; p > text && lines < TAIL_LINES && (size_t)(end - p) < TAIL_BYTES; p--) {
-        if (p[-1] == '\n' && ++lines == TAIL_LINES)
-            break;
-    }
-    while (((unsigned char)*p & 0xC0) == 0x80)
-        p++; // not inside a character
-    return p;
-}
-
 int exec_check(struct exec_context *ctx, const struct exec_call *call, struct exec_result *ret, struct err *err)
 {
     int r = exec_run(ctx, call, ret, err);
     if (r < 0 || (ret->exit_code == 0 && !ret->timed_out))
         return r;
-    AUTO_FREE char *command = command_text(call->argv);
+    AUTO_FREE char *command = words_command(call->argv);
     if (ret->timed_out) {
         char limit[CLOCK_TEXT_MAX];
         clock_human(call->wall_ns > 0 ? call->wall_ns : WALL_DEFAULT_NS, limit);
         return err_set(err, ERR_TIMEOUT, "'%s' was ended after %s", command, limit);
     }
-    AUTO_FREE char *tail = str_dup(last_lines(&ret->err));
+    AUTO_FREE char *tail = str_dup(words_last_lines(&ret->err));
     if (ret->signal)
         return err_set(err, ERR_TOOL, "'%s' was ended by signal %d: %s", command, ret->signal, str_trim(tail));
     return err_set(err, ERR_TOOL, "'%s' failed with exit status %d: %s", command, ret->exit_code, str_trim(tail));

@@ -1,6 +1,10 @@
 // The one place where tools are started. A call is an argv vector (never a shell text); it passes decide(),
-// runs under baton-exec (own session, resource limits, constructed environment, nothing outlives the call)
-// and leaves a receipt, also when it was refused.
+// runs under baton-exec in a box compiled from its rule's profile (profile.h: files, programs, network, limits; nothing
+// outlives the call) and leaves a receipt, also when it was refused. There is no way around the box: what it cannot be
+// given is an error.
+//
+// Tools have no network. Dependencies are brought before the first cargo call in a folder by a step of its own, `cargo
+// fetch`, which runs no code of the project; it has a receipt, too.
 //
 // Thread rule: an exec_context may be used from one thread at a time; exec_cancel from any thread.
 #pragma once
@@ -18,8 +22,12 @@ struct exec_context; // policy + places + receipts of one stage
 struct exec_places {
     const char *workspace;    // root that relative path rules refer to (the checkout)
     const char *const *built; // NULL-terminated: folders whose programs count as built by cargo (target directories)
-    const char *const *own;   // NULL-terminated: folders outside the workspace that the call may name (spool); may be NULL
-    const char *home;         // HOME and TMPDIR of tools are made below it
+    const char *const
+        *own;         // NULL-terminated: folders outside the workspace that the call may name (spool); may be NULL
+    const char *home; // HOME and TMPDIR of tools are made below it
+    // What a call sees of the workspace, NULL-terminated. Both NULL: all of it, and it can be changed. Read-only
+    // folders can be written to inside a call, but nothing of that remains.
+    const char *const *readonly, *const *writable;
 };
 
 // The policy must outlive the context. Places are copied.
@@ -35,22 +43,23 @@ void exec_limit_processes(struct exec_context *ctx, int64_t most);
 const json_t *exec_receipts(const struct exec_context *ctx);
 
 struct exec_call {
-    const char *const *argv;     // NULL-terminated
-    const char *cwd;             // NULL: workspace
-    const char *const *env;      // extra "KEY=value" for the constructed environment, NULL-terminated; may be NULL
-    const char *const *reach;    // files outside the workspace that the user named for this call, NULL-terminated; may be NULL
-    const char *stdin_path;      // NULL: /dev/null
-    const char *stdout_path;     // NULL: captured in memory; else written to this file (not capped)
-    const char *stderr_path;     // likewise
-    size_t output_max;           // per captured stream, head and tail kept; 0: 16 MiB
-    int64_t wall_ns;             // 0: 30 minutes
+    const char *const *argv; // NULL-terminated
+    const char *cwd;         // NULL: workspace
+    const char *const *env;  // extra "KEY=value" for the constructed environment, NULL-terminated; may be NULL
+    const char *const
+        *reach; // files outside the workspace that the user named for this call, NULL-terminated; may be NULL
+    const char *stdin_path;                        // NULL: /dev/null
+    const char *stdout_path;                       // NULL: captured in memory; else written to this file (not capped)
+    const char *stderr_path;                       // likewise
+    size_t output_max;                             // per captured stream, head and tail kept; 0: 16 MiB
+    int64_t wall_ns;                               // 0: 30 minutes
     void (*on_line)(void *user, const char *line); // each stderr line as it comes (progress); may be NULL
     void *user;
 };
 
 struct exec_result {
-    int exit_code;      // 0..255; -1 when ended by a signal
-    int signal;         // 0 or the signal that ended it
+    int exit_code; // 0..255; -1 when ended by a signal
+    int signal;    // 0 or the signal that ended it
     bool timed_out;
     int64_t wall_ns, user_ns, sys_ns; // of the whole process tree that was waited for
     int64_t max_rss_kb;
@@ -58,8 +67,9 @@ struct exec_result {
     size_t receipt;      // index into exec_receipts
 };
 
-// 0 when the tool ran (look at exit_code and signal), negative when it was refused (ERR_DENIED: the text names the rule that would
-// be needed), could not be started (ERR_NOT_FOUND: program missing) or was cancelled. exec_result_free in either case.
+// 0 when the tool ran (look at exit_code and signal), negative when it was refused (ERR_DENIED: the text names the rule
+// that would be needed), could not be started (ERR_NOT_FOUND: program missing) or was cancelled. exec_result_free in
+// either case.
 int exec_run(struct exec_context *ctx, const struct exec_call *call, struct exec_result *ret, struct err *err);
 void exec_result_free(struct exec_result *r);
 

@@ -1,5 +1,5 @@
-// The parent's side of baton-exec. The wait ends when the report has come and both streams are at their end; a stream that
-// somebody outside the call holds open, or a helper that does not answer, is waited for GRACE_NS only.
+// The parent's side of baton-exec. The wait ends when the report has come and both streams are at their end; a stream
+// that somebody outside the call holds open, or a helper that does not answer, is waited for GRACE_NS only.
 #include "spawn.h"
 
 #include "base/clock.h"
@@ -10,7 +10,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
@@ -21,13 +20,13 @@
 
 static const int64_t GRACE_NS = 5 * NS_PER_SEC;
 
-enum { STDIN_END, STDOUT_END, STDERR_END, CONTROL_END, ENDS };
+enum { STDIN_END, STDOUT_END, STDERR_END, CONTROL_END, BOX_END, ENDS };
 
 struct running {
     const struct spawn *spawn;
     struct spawn_result *result;
     pid_t pid;
-    int theirs[ENDS]; // what becomes 0..3 of the helper
+    int theirs[ENDS];      // what becomes 0..4 of the helper
     int out, err, control; // our ends, -1 when closed
     bool reported, killing;
     int64_t deadline; // of the call, then of the grace
@@ -40,7 +39,8 @@ static void close_fd(int *fd)
     *fd = -1;
 }
 
-// Descriptors that are handed on must lie above those they become, or dup2 in the child would overwrite one with another.
+// Descriptors that are handed on must lie above those they become, or dup2 in the child would overwrite one with
+// another.
 static int above(int fd)
 {
     int high = fd < 0 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, 16);
@@ -79,6 +79,9 @@ static int open_ends(struct running *r, struct err *err)
         code = open_output(s->stderr_path, &r->theirs[STDERR_END], &r->err, err);
     if (code < 0)
         return code;
+    r->theirs[BOX_END] = fcntl(s->box_fd, F_DUPFD_CLOEXEC, 16);
+    if (r->theirs[BOX_END] < 0)
+        return err_sys(err, errno, "cannot hand a box to a tool");
     int pair[2];
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
         return err_sys(err, errno, "cannot make a socket for a tool");
@@ -99,10 +102,7 @@ static int start(struct running *r, struct err *err)
 {
     const struct spawn *s = r->spawn;
     VEC(char *) argv = {0};
-    AUTO_FREE char *processes = s->processes > 0 ? str_printf("--processes=%" PRId64, s->processes) : NULL;
     vec_push(&argv, mutable_text(s->helper));
-    if (processes)
-        vec_push(&argv, processes);
     vec_push(&argv, mutable_text(s->program));
     for (const char *const *a = s->argv; *a; a++)
         vec_push(&argv, mutable_text(*a));
@@ -222,7 +222,7 @@ static void close_all(struct running *r)
 int spawn_run(const struct spawn *s, struct spawn_result *ret, struct err *err)
 {
     *ret = (struct spawn_result){0};
-    struct running r = {.spawn = s, .result = ret, .theirs = {-1, -1, -1, -1}, .out = -1, .err = -1, .control = -1};
+    struct running r = {.spawn = s, .result = ret, .theirs = {-1, -1, -1, -1, -1}, .out = -1, .err = -1, .control = -1};
     int64_t begun = clock_mono_ns();
     int code = open_ends(&r, err);
     if (code == 0)
@@ -262,5 +262,6 @@ int spawn_find_helper(char **ret, struct err *err)
         }
         mem_free(path);
     }
-    return err_set(err, ERR_NOT_FOUND, "'baton-exec' is neither in '%s' nor in '%s/../libexec/baton': reinstall Baton", dir, dir);
+    return err_set(err, ERR_NOT_FOUND, "'baton-exec' is neither in '%s' nor in '%s/../libexec/baton': reinstall Baton",
+                   dir, dir);
 }

@@ -9,17 +9,17 @@
 #include <stdint.h>
 
 struct spawn {
-    const char *helper;           // path of baton-exec
-    const char *program;          // absolute
-    const char *const *argv;      // of the tool
+    const char *helper;      // path of baton-exec
+    const char *program;     // absolute
+    const char *const *argv; // of the tool
     char *const *environment;
     const char *cwd;
     const char *stdin_path;                // NULL: /dev/null
     const char *stdout_path, *stderr_path; // NULL: into out / err
     struct capture *out, *err;
-    int cancel_fd;      // readable: end the call
-    int64_t wall_ns;    // limit
-    int64_t processes;  // at the same time; 0: no limit
+    int box_fd;      // description of the box (box.h), read from its start; borrowed
+    int cancel_fd;   // readable: end the call
+    int64_t wall_ns; // limit
 };
 
 struct spawn_result {

@@ -283,7 +283,17 @@ static int open_exec(struct job *job, const struct policy *policy, struct err *e
     }
     AUTO_FREE char *home = path_join(spool ? spool : "/nonexistent", "tools");
     const char *built[] = {job_dir(job, "cache"), NULL}, *own[] = {spool, NULL};
-    const struct exec_places places = {.workspace = first_dir(job), .built = built, .own = own, .home = home};
+    const char *checkouts[] = {job_dir(job, "base"), job_dir(job, "work"), NULL};
+    // Only who has work to do there changes the branch's checkout, and nobody changes the base.
+    bool reviews = str_eq(job->agent->role, "review");
+    const char *const *const base = (const char *[]){checkouts[0], reviews ? checkouts[1] : NULL, NULL};
+    const char *const *const work = (const char *[]){reviews ? NULL : checkouts[1], NULL};
+    const struct exec_places places = {.workspace = first_dir(job),
+                                       .built = built,
+                                       .own = own,
+                                       .home = home,
+                                       .readonly = checkouts[0] ? base : NULL,
+                                       .writable = checkouts[0] ? work : NULL};
     struct exec_context *exec = NULL;
     int r = exec_context_new(policy, &places, &exec, err);
     if (r < 0)

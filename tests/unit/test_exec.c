@@ -205,8 +205,19 @@ static void test_exec_environment_is_constructed(void **state)
     assert_non_null(strstr(text, home));
     assert_non_null(strstr(text, tmp));
     char **lines = str_split(text, "\n", true, NULL);
-    static const char *const KNOWN[] = {"PATH=", "HOME=", "TMPDIR=", "LANG=", "TERM=", "CARGO_HOME=", "RUSTUP_HOME=", "RUSTFLAGS=",
-                                        "SCCACHE_SERVER_PORT=", "PWD=", "_="}; // the last two are the shell's own
+    static const char *const KNOWN[] = {"PATH=",
+                                        "HOME=",
+                                        "TMPDIR=",
+                                        "LANG=",
+                                        "TERM=",
+                                        "CARGO_HOME=",
+                                        "RUSTUP_HOME=",
+                                        "RUSTUP_AUTO_INSTALL=",
+                                        "CARGO_NET_OFFLINE=",
+                                        "RUSTFLAGS=",
+                                        "SCCACHE_SERVER_PORT=",
+                                        "PWD=",
+                                        "_="}; // the last two are the shell's own
     for (char **l = lines; *l; l++) {
         bool known = false;
         for (size_t i = 0; i < ARRAY_LEN(KNOWN); i++)
@@ -304,7 +315,8 @@ static void test_exec_timeout_ends_grandchildren(void **state)
     struct exec_result r;
     struct err err;
     begin(&f, SHELL);
-    assert_ok(run_sh(&f, "trap '' TERM; sh -c 'sleep 7101 & sleep 7101 & wait' & wait", 300 * NS_PER_MS, 0, &r, &err), &err);
+    assert_ok(run_sh(&f, "trap '' TERM; sh -c 'sleep 7101 & sleep 7101 & wait' & wait", 300 * NS_PER_MS, 0, &r, &err),
+              &err);
     assert_true(r.timed_out);
     assert_int_equal(r.signal, SIGKILL);
     assert_false(someone_runs("7101")); // gone before the call returns
@@ -326,8 +338,9 @@ static void test_exec_daemons_do_not_outlive_the_call(void **state)
     struct err err;
     begin(&f, SHELL);
     // A daemon by the book: double fork, own session, streams kept open.
-    assert_ok(run_sh(&f, "setsid sh -c 'setsid sleep 7201 & setsid sleep 7201 >/dev/null 2>&1 </dev/null &' ; echo started", 0, 0,
-                     &r, &err),
+    assert_ok(run_sh(&f,
+                     "setsid sh -c 'setsid sleep 7201 & setsid sleep 7201 >/dev/null 2>&1 </dev/null &' ; echo started",
+                     0, 0, &r, &err),
               &err);
     assert_int_equal(r.exit_code, 0);
     assert_string_equal(buf_str(&r.out), "started\n");
@@ -343,7 +356,8 @@ static void test_exec_output_is_capped_at_both_ends(void **state)
     struct exec_result r;
     struct err err;
     begin(&f, SHELL);
-    assert_ok(run_sh(&f, "echo FIRST; i=0; while [ $i -lt 2000 ]; do echo line $i; i=$((i+1)); done; echo LAST", 0, 1000, &r, &err),
+    assert_ok(run_sh(&f, "echo FIRST; i=0; while [ $i -lt 2000 ]; do echo line $i; i=$((i+1)); done; echo LAST", 0,
+                     1000, &r, &err),
               &err);
     assert_true(r.out.cut);
     assert_true(r.out.len < 1100);

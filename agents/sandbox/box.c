@@ -1,0 +1,146 @@
+#include "box.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static int read_all(int fd, char **ret)
+{
+    char *text = malloc(BOX_TEXT_MAX + 1);
+    size_t used = 0;
+    if (!text)
+        return ENOMEM;
+    for (;;) {
+        ssize_t n = read(fd, text + used, BOX_TEXT_MAX - used);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0 || used == BOX_TEXT_MAX) {
+            int e = n < 0 ? errno : E2BIG;
+            free(text);
+            return e;
+        }
+        if (n == 0)
+            break;
+        used += (size_t)n;
+    }
+    text[used] = '\0';
+    *ret = text;
+    return 0;
+}
+
+static int mode_of(const char *word)
+{
+    int mode = 0;
+    for (; *word; word++) {
+        switch (*word) {
+        case 'r':
+            mode |= BOX_READ;
+            break;
+        case 'w':
+            mode |= BOX_WRITE;
+            break;
+        case 'x':
+            mode |= BOX_EXEC;
+            break;
+        case 'o':
+            mode |= BOX_OVERLAY;
+            break;
+        case 'm':
+            mode |= BOX_MAP;
+            break;
+        default:
+            return -1;
+        }
+    }
+    return mode;
+}
+
+static int add_item(struct box *b, enum box_item_kind kind, const char *mode, const char *path, const char *source)
+{
+    int bits = mode ? mode_of(mode) : 0;
+    if (bits < 0 || !path || path[0] != '/' || b->count == BOX_ITEMS_MAX ||
+        ((kind == BOX_MOUNT || kind == BOX_LINK) && !source))
+        return EINVAL;
+    b->items[b->count++] = (struct box_item){kind, (unsigned)bits, path, source};
+    return 0;
+}
+
+static int choose(const char *word, const char *const *names, size_t count, int *ret)
+{
+    for (size_t i = 0; word && i < count; i++) {
+        if (strcmp(word, names[i]) == 0) {
+            *ret = (int)i;
+            return 0;
+        }
+    }
+    return EINVAL;
+}
+
+static int number(const char *word, uint64_t *ret)
+{
+    char *end = NULL;
+    errno = 0;
+    unsigned long long v = word ? strtoull(word, &end, 10) : 0;
+    if (!word || errno || *end || v == 0)
+        return EINVAL;
+    *ret = v;
+    return 0;
+}
+
+static int take_line(struct box *b, char *line)
+{
+    static const char *const NETS[] = {"none", "lo", "host"}, *const REQUIRES[] = {"full", "landlock", "none"};
+    char *words[5] = {0};
+    size_t n = 0;
+    for (char *p = line; p && n < 5;)
+        words[n++] = strsep(&p, "\t");
+    const char *verb = words[0];
+    int chosen = 0, e;
+    if (strcmp(verb, "mount") == 0)
+        return words[1] ? add_item(b, BOX_MOUNT, words[1], words[2], words[3]) : EINVAL;
+    if (strcmp(verb, "tmpfs") == 0)
+        return words[1] ? add_item(b, BOX_TMPFS, words[1], words[2], NULL) : EINVAL;
+    if (strcmp(verb, "allow") == 0)
+        return words[1] ? add_item(b, BOX_ALLOW, words[1], words[2], NULL) : EINVAL;
+    if (strcmp(verb, "link") == 0)
+        return add_item(b, BOX_LINK, NULL, words[1], words[2]);
+    if (strcmp(verb, "pids") == 0)
+        return number(words[1], &b->pids_max);
+    if (strcmp(verb, "processes") == 0)
+        return number(words[1], &b->processes);
+    if (strcmp(verb, "memory") == 0)
+        return number(words[1], &b->memory_max);
+    if (strcmp(verb, "file") == 0)
+        return number(words[1], &b->file_max);
+    if (strcmp(verb, "net") == 0) {
+        e = choose(words[1], NETS, 3, &chosen);
+        b->net = (enum box_net)chosen;
+        return e;
+    }
+    if (strcmp(verb, "require") == 0) {
+        e = choose(words[1], REQUIRES, 3, &chosen);
+        b->require = (enum box_require)chosen;
+        return e;
+    }
+    if (strcmp(verb, "perf") == 0)
+        b->perf = true;
+    else if (strcmp(verb, "keep_dac") == 0)
+        b->keep_dac = true;
+    else
+        return EINVAL;
+    return 0;
+}
+
+int box_read(int fd, struct box *ret)
+{
+    *ret = (struct box){.net = BOX_NET_NONE, .require = BOX_REQUIRE_LANDLOCK};
+    int e = read_all(fd, &ret->text);
+    char *rest = ret->text;
+    while (e == 0 && rest && *rest) {
+        char *line = strsep(&rest, "\n");
+        if (*line)
+            e = take_line(ret, line);
+    }
+    return e;
+}

@@ -1,0 +1,46 @@
+// The box of one call, as baton-exec reads it from descriptor EXEC_BOX_FD: what exec_run compiled from the profile.
+// Plain libc.
+//
+// One line each, words parted by tabs; paths are absolute and resolved:
+//   net none|lo|host       perf       keep_dac       pids N       processes N       memory BYTES       file BYTES
+//   require WORD mount MODE PATH SOURCE     SOURCE of the host appears at PATH; in the order of the lines tmpfs MODE
+//   PATH            an empty folder of its own link PATH TARGET allow MODE PATH            what Landlock grants below
+//   PATH
+// MODE: letters of r (read), w (write), x (execute). A mount without w is read-only, without x noexec; m keeps a mount
+// without x mappable (libraries that are loaded, not started). o: writes are seen by this call only and forgotten with
+// it.
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define EXEC_BOX_FD   4
+#define BOX_TEXT_MAX  ((size_t)256 * 1024)
+#define BOX_ITEMS_MAX 1024
+
+enum box_net { BOX_NET_NONE, BOX_NET_LO, BOX_NET_HOST };
+enum box_mode { BOX_READ = 1, BOX_WRITE = 2, BOX_EXEC = 4, BOX_MAP = 8, BOX_OVERLAY = 16 };
+enum box_item_kind { BOX_MOUNT, BOX_TMPFS, BOX_LINK, BOX_ALLOW };
+enum box_require { BOX_REQUIRE_FULL, BOX_REQUIRE_LANDLOCK, BOX_REQUIRE_NONE };
+
+struct box_item {
+    enum box_item_kind kind;
+    unsigned mode;
+    const char *path, *source; // into the text
+};
+
+struct box {
+    char *text; // NULL: no box was given, only what keeps a call together applies
+    enum box_net net;
+    enum box_require require;
+    bool perf, keep_dac;
+    uint64_t processes;                      // at the same time, refused where that cannot be kept; 0: no such limit
+    uint64_t pids_max, memory_max, file_max; // kept where the host can; 0: not limited
+    size_t count;
+    struct box_item items[BOX_ITEMS_MAX];
+};
+
+// Reads and parses. 0, or an errno value: EBADF when the descriptor is not open, EINVAL for text that is not
+// understood.
+int box_read(int fd, struct box *ret);

@@ -1,0 +1,319 @@
+// Rules that the code does not show:
+// - A folder is shown under the name the worker uses and under its resolved name: arguments may hold either.
+// - Folders that may not be changed get a layer of memory: a benchmark that writes beside its sources works, and
+// nothing of it stays.
+#include "places.h"
+
+#include "base/file.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "environment.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static const size_t GITFILE_MAX = 4096;
+
+static void give_both(struct plan *plan, unsigned mode, const char *path)
+{
+    AUTO_FREE char *real = path_real(path, NULL);
+    if (!real)
+        return;
+    plan_give(plan, mode, real, real);
+    if (!str_eq(real, path))
+        plan_give(plan, mode, path, real);
+}
+
+static void foreign_owner(struct plan *plan, const char *dir)
+{
+    struct stat st;
+    if (geteuid() == 0 && stat(dir, &st) == 0 && st.st_uid != 0)
+        plan->keep_dac = true; // root works in the folder of somebody else
+}
+
+// cargo makes its target folder itself; so that it can be granted, it must be there.
+static void give_target(const char *dir, struct plan *plan)
+{
+    AUTO_FREE char *target = path_join(dir, "target");
+    struct stat st;
+    if (lstat(target, &st) < 0 && errno == ENOENT)
+        mkdir(target, 0777);
+    if (lstat(target, &st) == 0 && S_ISDIR(st.st_mode)) // not through a link
+        plan_allow(plan, BOX_READ | BOX_WRITE | BOX_EXEC, target);
+}
+
+static char *project_root(const char *workspace, const char *cwd)
+{
+    char *at = str_dup(cwd), *found = NULL;
+    while (path_below(at, workspace)) {
+        AUTO_FREE char *manifest = path_join(at, "Cargo.toml");
+        if (file_exists(manifest)) {
+            mem_free(found);
+            found = str_dup(at);
+        }
+        char *up = path_dir(at);
+        bool end = str_eq(up, at);
+        mem_free(at);
+        at = up;
+        if (end)
+            break;
+    }
+    mem_free(at);
+    return found;
+}
+
+void places_give(const struct places *s, const char *cwd, char *const *environment, bool target, bool writable,
+                 struct plan *plan)
+{
+    const unsigned change = BOX_READ | (writable ? BOX_WRITE : 0U);
+    bool listed = s->readonly || s->writable;
+    const char *chosen = environment_get(environment, "CARGO_TARGET_DIR");
+    for (char *const *d = s->readonly; d && *d; d++)
+        give_both(plan, BOX_READ | (writable ? BOX_OVERLAY : 0U), *d);
+    for (char *const *d = s->writable; d && *d; d++) {
+        give_both(plan, change, *d);
+        foreign_owner(plan, *d);
+    }
+    for (char *const *d = s->own; d && *d; d++)
+        give_both(plan, BOX_READ | BOX_WRITE | (target ? BOX_EXEC : 0U), *d);
+    for (char *const *d = s->built; d && *d; d++)
+        give_both(plan, BOX_READ | BOX_WRITE | (target ? BOX_EXEC : 0U), *d);
+    for (const char *const *f = s->reach; f && *f; f++)
+        give_both(plan, BOX_READ, *f);
+    if (listed)
+        return;
+    bool inside = target && !chosen;
+    give_both(plan, change | (inside ? BOX_MAP : 0U), s->workspace);
+    foreign_owner(plan, s->workspace);
+    AUTO_FREE char *root = inside ? project_root(s->workspace, cwd) : NULL;
+    if (root)
+        give_target(root, plan);
+    else if (target && chosen && path_below(chosen, s->workspace)) {
+        file_make_dirs(chosen, NULL);
+        give_both(plan, BOX_READ | BOX_WRITE | BOX_EXEC, chosen);
+    }
+}
+
+// --- git ---
+
+// "gitdir: PATH" of a checkout's .git file, or the folder itself; then the common folder behind it.
+static char *git_folder(const char *dir, bool *ret_own)
+{
+    AUTO_FREE char *dot = path_join(dir, ".git");
+    *ret_own = file_is_dir(dot);
+    if (*ret_own)
+        return path_real(dot, NULL);
+    char *text = NULL;
+    if (file_read(dot, GITFILE_MAX, &text, NULL, NULL) < 0)
+        return NULL;
+    AUTO_FREE char *kept = text;
+    if (!str_starts(text, "gitdir:"))
+        return NULL;
+    AUTO_FREE char *folder = path_join(dir, str_trim(text + 7));
+    AUTO_FREE char *pointer = path_join(folder, "commondir");
+    char *common = NULL;
+    if (file_read(pointer, GITFILE_MAX, &common, NULL, NULL) < 0)
+        return path_real(folder, NULL);
+    AUTO_FREE char *path = path_join(folder, str_trim(common));
+    mem_free(common);
+    return path_real(path, NULL);
+}
+
+static void give_git(const char *dir, bool writable, struct plan *plan)
+{
+    static const char *const SEALED[] = {"hooks", "config", "config.worktree", "info/attributes"};
+    bool own = false;
+    AUTO_FREE char *git = git_folder(dir, &own);
+    if (!git)
+        return;
+    if (!own)
+        plan_give(plan, BOX_READ | (writable ? BOX_WRITE : 0U), git, git);
+    if (writable)
+        foreign_owner(plan, git);
+    for (size_t i = 0; i < ARRAY_LEN(SEALED); i++) {
+        AUTO_FREE char *path = path_join(git, SEALED[i]);
+        if (own && writable && i > 0) // `git config` of an own repository must work; the caller never trusts it
+            continue;
+        plan_seal(plan, path, path);
+    }
+    AUTO_FREE char *list = path_join(git, "objects/info/alternates");
+    char *text = NULL;
+    if (file_read(list, GITFILE_MAX, &text, NULL, NULL) < 0)
+        return;
+    char **lines = str_split(text, "\n", true, NULL);
+    for (char **l = lines; *l; l++)
+        if ((*l)[0] == '/')
+            give_both(plan, BOX_READ, *l);
+    str_list_free(lines);
+    mem_free(text);
+}
+
+static void give_git_above(const char *start, const char *top, bool writable, struct plan *plan)
+{
+    char *at = str_dup(start);
+    while (path_below(at, top)) {
+        give_git(at, writable, plan);
+        char *up = path_dir(at);
+        bool end = str_eq(up, at);
+        mem_free(at);
+        at = up;
+        if (end)
+            break;
+    }
+    mem_free(at);
+}
+
+void places_git(const struct places *s, const char *cwd, bool writable, struct plan *plan)
+{
+    give_git_above(cwd, s->workspace, writable, plan);
+    for (char *const *d = s->readonly; d && *d; d++)
+        give_git(*d, writable, plan);
+    for (char *const *d = s->writable; d && *d; d++)
+        give_git(*d, writable, plan);
+}
+
+// --- cargo ---
+
+static void give_toolchains(const char *rustup, struct plan *plan)
+{
+    AUTO_FREE char *dir = path_join(rustup, "toolchains");
+    plan_give(plan, BOX_READ | BOX_MAP, rustup, rustup);
+    plan_give(plan, BOX_READ | BOX_EXEC, dir, dir);
+    DIR *d = opendir(dir);
+    struct dirent *e;
+    while (d && (e = readdir(d)) != NULL) { // `rustup toolchain link` makes links to elsewhere
+        if (e->d_name[0] == '.')
+            continue;
+        AUTO_FREE char *name = path_join(dir, e->d_name);
+        AUTO_FREE char *real = path_real(name, NULL);
+        if (real && !path_below(real, dir))
+            plan_give(plan, BOX_READ | BOX_EXEC, real, real);
+    }
+    if (d)
+        closedir(d);
+}
+
+// A toolchain without rustup: bin/ beside lib/rustlib, wherever it was unpacked.
+static void give_plain_toolchain(char *const *environment, struct plan *plan)
+{
+    AUTO_FREE char *found = environment_find_program(environment, "/", "rustc");
+    AUTO_FREE char *rustc = found ? path_real(found, NULL) : NULL;
+    if (!rustc)
+        return;
+    AUTO_FREE char *bin = path_dir(rustc);
+    AUTO_FREE char *root = path_dir(bin);
+    AUTO_FREE char *mark = path_join(root, "lib/rustlib");
+    if (file_is_dir(mark) && !str_eq(root, "/usr"))
+        plan_give(plan, BOX_READ | BOX_EXEC, root, root);
+}
+
+int places_cargo(const struct places *s, char *const *environment, bool real, struct plan *plan, struct err *err)
+{
+    static const char *const SHOWN[] = {"registry", "git", "bin", "config.toml", "config"};
+    const char *home = environment_get(environment, "CARGO_HOME"),
+               *rustup = environment_get(environment, "RUSTUP_HOME");
+    if (rustup)
+        give_toolchains(rustup, plan);
+    give_plain_toolchain(environment, plan);
+    if (!home)
+        return 0;
+    AUTO_FREE char *private = path_join(s->home, "cargo");
+    int r = file_make_dirs(private, err);
+    if (r == 0)
+        r = file_make_dirs(home, err);
+    if (r < 0)
+        return err_wrap(err, "tools have no CARGO_HOME");
+    plan_give(plan, BOX_READ | BOX_WRITE, home, real ? home : private);
+    for (size_t i = 0; i < ARRAY_LEN(SHOWN); i++) {
+        AUTO_FREE char *path = path_join(home, SHOWN[i]);
+        AUTO_FREE char *point = path_join(private, SHOWN[i]);
+        if (real && i < 2)
+            continue;
+        if (i < 3 && file_is_dir(path))
+            file_make_dirs(point, NULL);
+        else if (i >= 3 && file_exists(path) && !file_exists(point))
+            file_write(point, "", 0, false, NULL);
+        plan_mount(plan, BOX_READ | (i == 2 ? BOX_EXEC : BOX_MAP), path, path);
+    }
+    return 0;
+}
+
+// --- private ---
+
+void places_private(const struct places *s, bool start_temporary, struct plan *plan)
+{
+    static const char *const PARTS[] = {"home", "tmp"};
+    plan_tmpfs(plan, BOX_READ | BOX_WRITE, "/tmp");
+    plan_tmpfs(plan, BOX_READ | BOX_WRITE, "/var/tmp");
+    plan_allow(plan, BOX_READ | BOX_WRITE, "/dev");
+    plan_allow(plan, BOX_READ, "/proc");
+    for (size_t i = 0; i < ARRAY_LEN(PARTS); i++) {
+        AUTO_FREE char *path = path_join(s->home, PARTS[i]);
+        plan_give(plan, BOX_READ | BOX_WRITE | (i == 1 && start_temporary ? BOX_EXEC : 0U), path, path);
+    }
+}
+
+// --- files that steer tools ---
+
+static const char *const STEERING_DIRS[] = {".cargo", ".claude", ".codex", ".vscode",
+                                            ".idea",  ".husky",  ".baton", ".agents"};
+static const char *const STEERING_FILES[] = {"rust-toolchain", "rust-toolchain.toml", ".mcp.json",  ".envrc",
+                                             ".gitmodules",    "baton.toml",          ".gitconfig", ".cursor",
+                                             ".gemini",        ".devcontainer",       "CLAUDE.md",  "AGENTS.md"};
+
+static void protect(const char *dir, struct steering *ret, struct plan *plan)
+{
+    for (size_t i = 0; i < ARRAY_LEN(STEERING_DIRS); i++) {
+        char *path = path_join(dir, STEERING_DIRS[i]);
+        bool made = mkdir(path, 0777) == 0;
+        plan_seal(plan, path, path);
+        if (made)
+            vec_push(&ret->made, path);
+        else
+            mem_free(path);
+    }
+    for (size_t i = 0; i < ARRAY_LEN(STEERING_FILES); i++) {
+        char *path = path_join(dir, STEERING_FILES[i]);
+        struct stat st;
+        if (lstat(path, &st) == 0) {
+            if (!S_ISLNK(st.st_mode))
+                plan_seal(plan, path, path);
+            mem_free(path);
+        } else {
+            vec_push(&ret->missing, path);
+        }
+    }
+}
+
+void places_steering(const struct places *s, const char *cwd, struct steering *ret, struct plan *plan)
+{
+    if (!s->readonly && !s->writable) {
+        protect(s->workspace, ret, plan);
+        AUTO_FREE char *root = project_root(s->workspace, cwd);
+        if (root && !str_eq(root, s->workspace))
+            protect(root, ret, plan);
+    }
+    for (char *const *d = s->writable; d && *d; d++) {
+        protect(*d, ret, plan);
+        AUTO_FREE char *root = path_below(cwd, *d) ? project_root(*d, cwd) : NULL;
+        if (root && !str_eq(root, *d))
+            protect(root, ret, plan);
+    }
+}
+
+void places_sweep(struct steering *s)
+{
+    for (size_t i = s->made.len; i-- > 0;) {
+        rmdir(s->made.items[i]); // empty: nothing could be written into it
+        mem_free(s->made.items[i]);
+    }
+    for (size_t i = 0; i < s->missing.len; i++) {
+        file_remove_tree(s->missing.items[i], NULL);
+        mem_free(s->missing.items[i]);
+    }
+    vec_free(&s->made);
+    vec_free(&s->missing);
+}

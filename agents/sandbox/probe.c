@@ -1,0 +1,141 @@
+#include "probe.h"
+
+#include "confine.h"
+#include "filter.h"
+#include "group.h"
+#include "landlock.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { ROWS_MAX = 8 };
+
+struct row {
+    const char *layer;
+    bool present;
+    char detail[160];
+    const char *open; // what its absence leaves open
+};
+
+struct table {
+    struct row rows[ROWS_MAX];
+    size_t count;
+};
+
+static struct row *add(struct table *t, const char *layer, bool present, const char *open)
+{
+    struct row *r = &t->rows[t->count++];
+    *r = (struct row){.layer = layer, .present = present, .open = open};
+    return r;
+}
+
+// A box as a call has it, with little in it.
+static void small_box(struct box *b)
+{
+    static const char *const DIRS[] = {"/usr", "/lib", "/lib64", "/bin"};
+    *b = (struct box){.net = BOX_NET_LO, .pids_max = 64};
+    for (size_t i = 0; i < sizeof(DIRS) / sizeof(DIRS[0]); i++)
+        b->items[b->count++] = (struct box_item){BOX_MOUNT, BOX_READ | BOX_EXEC, DIRS[i], DIRS[i]};
+}
+
+// 0: namespaces and view work; else what the child says.
+static int try_spaces(const struct box *b, bool *ret_user, bool *ret_group, bool *ret_forked)
+{
+    int release_fd = -1, status = 0;
+    pid_t pid = confine_fork(b, &release_fd, ret_user);
+    *ret_forked = pid >= 0;
+    if (pid < 0)
+        return errno;
+    if (pid == 0) {
+        const char *what = "";
+        (void)confine_wait(release_fd);
+        int e = confine_enter(b, &what);
+        _exit(e < 255 ? e : 255);
+    }
+    struct group group;
+    *ret_group = group_make(b, pid, &group);
+    confine_release(pid, release_fd, *ret_group);
+    while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+        ;
+    group_remove(&group);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : EINTR;
+}
+
+static int number_in(const char *path)
+{
+    char text[32] = {0};
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+    if (fd >= 0)
+        close(fd);
+    return n > 0 ? (int)strtol(text, NULL, 10) : -1;
+}
+
+static void look(struct table *t)
+{
+    static struct box box;
+    bool user = false, grouped = false, forked = false;
+    small_box(&box);
+    int e = try_spaces(&box, &user, &grouped, &forked), landlock = landlock_version();
+    struct row *r =
+        add(t, "namespaces", forked,
+            "tools see and may signal your other processes; network only by the filter, so no loopback tests");
+    snprintf(r->detail, sizeof(r->detail), "%s",
+             !forked ? strerror(e)
+             : user  ? "processes, files, network, IPC, in a user namespace"
+                     : "processes, files, network, IPC");
+    r = add(t, "file view", forked && e == 0,
+            "times and modes of files outside can be changed; sockets outside can be reached");
+    snprintf(r->detail, sizeof(r->detail), "%s",
+             forked && e == 0 ? "an own root with what the call may see" : strerror(e));
+    r = add(t, "Landlock", landlock > 0,
+            "which programs may be started and which files are read is no longer held: calls are refused");
+    if (landlock > 0)
+        snprintf(r->detail, sizeof(r->detail), "version %d%s", landlock,
+                 landlock < 6 ? "; signals and abstract sockets only by namespaces" : "");
+    else
+        snprintf(r->detail, sizeof(r->detail), "not in this kernel, or not switched on (lsm=landlock)");
+    r = add(t, "system calls", filter_possible(),
+            "ptrace, new namespaces, io_uring and foreign sockets are open: calls are refused");
+    snprintf(r->detail, sizeof(r->detail), "%s", r->present ? "seccomp filter" : "no seccomp");
+    r = add(t, "control group", grouped,
+            geteuid() == 0 ? "a fork bomb started by root is held by nothing but the time limit"
+                           : "processes are limited per user only");
+    snprintf(r->detail, sizeof(r->detail), "%s", grouped ? "processes and memory" : "none that we may write");
+    int paranoid = number_in("/proc/sys/kernel/perf_event_paranoid");
+    r = add(t, "perf", paranoid >= -1 && paranoid <= 2, "no profiles: sysctl kernel.perf_event_paranoid=2");
+    snprintf(r->detail, sizeof(r->detail), "kernel.perf_event_paranoid is %d", paranoid);
+}
+
+int probe_print(bool json)
+{
+    struct table t = {.count = 0};
+    look(&t);
+    bool usable = t.rows[2].present && t.rows[3].present;
+    if (json)
+        printf("{\"layers\":[");
+    else
+        printf("%-14s %-8s %s\n", "Layer", "", "Detail, or what its absence leaves open");
+    for (size_t i = 0; i < t.count; i++) {
+        const struct row *r = &t.rows[i];
+        if (json) // texts are ours and strerror's: nothing to escape
+            printf("%s{\"layer\":\"%s\",\"present\":%s,\"detail\":\"%s\",\"open\":\"%s\"}", i ? "," : "", r->layer,
+                   r->present ? "true" : "false", r->detail, r->open);
+        else
+            printf("%-14s %-8s %s%s%s\n", r->layer, r->present ? "present" : "missing", r->detail,
+                   r->present ? "" : ": ", r->present ? "" : r->open);
+    }
+    if (json)
+        printf("],\"usable\":%s}\n", usable ? "true" : "false");
+    else
+        printf("\n%s\n",
+               usable ? "Tools run in a box."
+                      : "Tools are refused on this host: Landlock and the filter of system calls must be there.");
+    return usable ? 0 : 1;
+}

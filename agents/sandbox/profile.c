@@ -1,0 +1,456 @@
+#include "profile.h"
+
+#include "base/file.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "environment.h"
+#include "program.h"
+
+#include <glob.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/sysinfo.h>
+#include <unistd.h>
+
+enum { ENTRIES_MAX = 2000, LOCK_MAX = 8 << 20 };
+
+static const uint64_t FILE_MAX_BYTES = (uint64_t)64 << 30;
+
+struct entry {
+    char *profile, *key, *words;
+    bool replaced;
+};
+
+struct profiles {
+    VEC(struct entry) list;
+};
+
+static const struct {
+    const char *profile, *key, *words;
+} SHIPPED[] = {
+#define BOX(profile, key, words) {profile, key, words},
+#include "tbl/box_profiles.def"
+#undef BOX
+};
+
+static const char *const KEYS[] = {"match", "include", "program", "exec", "read",
+                                   "write", "give",    "network", "pids", "require"};
+
+// --- the table and the sites' files ---
+
+static void add(struct profiles *p, const char *profile, const char *key, const char *words)
+{
+    vec_push(&p->list, (struct entry){.profile = str_dup(profile), .key = str_dup(key), .words = str_dup(words)});
+}
+
+static bool known_key(const char *key)
+{
+    for (size_t i = 0; i < ARRAY_LEN(KEYS); i++)
+        if (str_eq(key, KEYS[i]))
+            return true;
+    return false;
+}
+
+static int take_line(struct profiles *p, char *line, const char *file, int number, struct err *err)
+{
+    line[strcspn(line, "#")] = '\0';
+    char **words = str_split(line, " \t\r", true, NULL);
+    int r = 0;
+    size_t first = words[0] && words[1] && str_eq(words[2], "=") ? 3 : 2;
+    if (words[0] &&
+        (!words[1] || !words[2] || !words[first] || !known_key(words[1]) || strlen(words[0]) >= PROFILE_NAME_MAX))
+        r = err_set(err, ERR_PARSE,
+                    "%s:%d: expected 'PROFILE KEY WORDS' or 'PROFILE KEY = WORDS' with a key of match, include, "
+                    "program, exec, read, write, give, network, pids, require",
+                    file, number);
+    else if (words[0] && p->list.len >= ENTRIES_MAX)
+        r = err_set(err, ERR_LIMIT, "%s:%d: more than %d entries", file, number, ENTRIES_MAX);
+    else if (words[0]) {
+        struct buf b = BUF_INIT;
+        for (size_t i = first; words[i]; i++)
+            buf_printf(&b, "%s%s", b.len ? " " : "", words[i]);
+        for (size_t i = 0; first == 3 && i < p->list.len; i++)
+            if (str_eq(p->list.items[i].profile, words[0]) && str_eq(p->list.items[i].key, words[1]))
+                p->list.items[i].replaced = true;
+        add(p, words[0], words[1], buf_str(&b));
+        buf_free(&b);
+    }
+    str_list_free(words);
+    return r;
+}
+
+static int take_file(struct profiles *p, const char *file, struct err *err)
+{
+    char *text = NULL;
+    if (!file_exists(file))
+        return 0;
+    int r = file_read(file, PROFILE_SITE_MAX, &text, NULL, err);
+    char **lines = r < 0 ? NULL : str_split(text, "\n", false, NULL);
+    for (int i = 0; r == 0 && lines[i]; i++)
+        r = take_line(p, lines[i], file, i + 1, err);
+    str_list_free(lines);
+    mem_free(text);
+    return r;
+}
+
+static char *user_file(void)
+{
+    const char *config = getenv("XDG_CONFIG_HOME"), *home = getenv("HOME");
+    if (config && config[0] == '/')
+        return path_join(config, "baton/sandbox.profiles");
+    return home && home[0] == '/' ? path_join(home, ".config/baton/sandbox.profiles") : NULL;
+}
+
+int profiles_load(struct profiles **ret, struct err *err)
+{
+    struct profiles *p = mem_alloc(sizeof(*p));
+    for (size_t i = 0; i < ARRAY_LEN(SHIPPED); i++)
+        add(p, SHIPPED[i].profile, SHIPPED[i].key, SHIPPED[i].words);
+    AUTO_FREE char *own = user_file();
+    int r = take_file(p, "/etc/baton/sandbox.profiles", err);
+    if (r == 0 && own)
+        r = take_file(p, own, err);
+    if (r < 0) {
+        profiles_free(p);
+        return r;
+    }
+    *ret = p;
+    return 0;
+}
+
+void profiles_free(struct profiles *p)
+{
+    if (!p)
+        return;
+    for (size_t i = 0; i < p->list.len; i++) {
+        mem_free(p->list.items[i].profile);
+        mem_free(p->list.items[i].key);
+        mem_free(p->list.items[i].words);
+    }
+    vec_free(&p->list);
+    mem_free(p);
+}
+
+// --- choosing ---
+
+static bool takes_value(const char *option)
+{
+    static const char *const OPTIONS[] = {"-C",        "-c",          "-Z",          "--config",
+                                          "--git-dir", "--work-tree", "--namespace", "--color"};
+    for (size_t i = 0; i < ARRAY_LEN(OPTIONS); i++)
+        if (str_eq(option, OPTIONS[i]))
+            return true;
+    return false;
+}
+
+static const char *subcommand(const char *const *argv)
+{
+    const char *flag = NULL;
+    for (size_t i = 1; argv[i]; i++) {
+        if (argv[i][0] == '+')
+            continue;
+        if (argv[i][0] != '-')
+            return argv[i];
+        flag = flag ? flag : argv[i];
+        if (takes_value(argv[i]) && argv[i + 1])
+            i++;
+    }
+    return flag;
+}
+
+static const char *match_one(const struct profiles *p, const char *wanted)
+{
+    const char *found = NULL;
+    for (size_t i = 0; i < p->list.len; i++) {
+        const struct entry *e = &p->list.items[i];
+        if (e->replaced || !str_eq(e->key, "match"))
+            continue;
+        char **words = str_split(e->words, " ", true, NULL);
+        for (char **w = words; *w; w++)
+            found = str_eq(*w, wanted) ? e->profile : found; // a site's word comes later and wins
+        str_list_free(words);
+    }
+    return found;
+}
+
+static bool names_foreign_code(const char *lock)
+{
+    static const char *const CRATES[] = {"cc",      "cmake",     "pkg-config", "bindgen",
+                                         "nasm-rs", "autotools", "vcpkg",      "prost-build"};
+    for (size_t i = 0; i < ARRAY_LEN(CRATES); i++) {
+        AUTO_FREE char *line = str_printf("\nname = \"%s\"\n", CRATES[i]);
+        if (strstr(lock, line))
+            return true;
+    }
+    return false;
+}
+
+static bool builds_foreign_code(const char *cwd)
+{
+    char *at = str_dup(cwd);
+    bool found = false, end = false;
+    while (!found && !end) {
+        AUTO_FREE char *path = path_join(at, "Cargo.lock");
+        char *text = NULL;
+        if (file_read(path, LOCK_MAX, &text, NULL, NULL) == 0)
+            found = names_foreign_code(text);
+        mem_free(text);
+        char *up = path_dir(at);
+        end = str_eq(up, at) || str_eq(up, ".");
+        mem_free(at);
+        at = up;
+    }
+    mem_free(at);
+    return found;
+}
+
+static bool is_built(const struct box_call *call)
+{
+    for (char *const *d = call->places->built; d && *d; d++)
+        if (path_below(call->program, *d))
+            return true;
+    for (char *const *d = call->places->own; d && *d; d++)
+        if (path_below(call->program, *d))
+            return true;
+    return strstr(call->program, "/target/") && path_below(call->program, call->places->workspace);
+}
+
+static const char *choose(const struct profiles *p, const struct box_call *call, const char *const *argv)
+{
+    const char *name = path_base(argv[0]), *sub = subcommand(argv);
+    AUTO_FREE char *both = str_printf("%s:%s", name, sub ? sub : "");
+    const char *found = sub ? match_one(p, both) : NULL;
+    if (!found)
+        found = match_one(p, name);
+    if (!found && str_starts(name, "python"))
+        found = "shell";
+    if (str_eq(found, "cargo") && builds_foreign_code(call->cwd))
+        found = "cargo+cc";
+    return found;
+}
+
+// A rule that names a script names its interpreter.
+static const char *of_script(const struct profiles *p, const char *program)
+{
+    char line[256] = {0};
+    FILE *file = fopen(program, "re");
+    bool script = file && fgets(line, sizeof(line), file) && str_starts(line, "#!");
+    if (file)
+        fclose(file);
+    char **words = script ? str_split(line + 2, " \t\r\n", true, NULL) : NULL;
+    const char *found = NULL;
+    for (char **w = words; w && *w && !found; w++)
+        if ((*w)[0] != '-' && !str_eq(path_base(*w), "env"))
+            found = str_starts(path_base(*w), "python") ? "shell" : match_one(p, path_base(*w));
+    str_list_free(words);
+    return found;
+}
+
+// --- applying ---
+
+struct applying {
+    const struct profiles *profiles;
+    const struct box_call *call;
+    struct plan *plan;
+    VEC(char *) done; // profiles
+    bool target, temporary, workspace, cargo, git, inner;
+};
+
+static int apply(struct applying *a, const char *profile, int depth, struct err *err);
+
+static int take_gift(struct applying *a, const char *word, struct err *err)
+{
+    const struct {
+        const char *name;
+        bool *flag;
+    } FLAGS[] = {
+        {"target", &a->target}, {"temporary", &a->temporary}, {"workspace", &a->workspace}, {"cargo", &a->cargo},
+        {"git", &a->git},       {"perf", &a->plan->perf},     {"inner", &a->inner}};
+    for (size_t i = 0; i < ARRAY_LEN(FLAGS); i++) {
+        if (str_eq(word, FLAGS[i].name)) {
+            *FLAGS[i].flag = true;
+            return 0;
+        }
+    }
+    return err_set(err, ERR_INVALID,
+                   "a profile gives '%s', expected target, temporary, workspace, cargo, git, perf or inner", word);
+}
+
+static int take_network(struct applying *a, const char *word, struct err *err)
+{
+    static const char *const NETS[] = {"none", "lo", "host"};
+    for (size_t i = 0; i < ARRAY_LEN(NETS); i++) {
+        if (str_eq(word, NETS[i])) {
+            a->plan->net = (enum box_net)i;
+            return 0;
+        }
+    }
+    return err_set(err, ERR_INVALID, "a profile's network is '%s', expected none, lo or host", word);
+}
+
+static int take_require(struct applying *a, const char *word, struct err *err)
+{
+    static const char *const LEVELS[] = {"full", "landlock", "none"};
+    for (size_t i = 0; i < ARRAY_LEN(LEVELS); i++) {
+        if (str_eq(word, LEVELS[i])) {
+            a->plan->require = (enum box_require)i;
+            return 0;
+        }
+    }
+    return err_set(err, ERR_INVALID, "a profile requires '%s', expected full, landlock or none", word);
+}
+
+static void give_paths(struct applying *a, const char *word, unsigned mode)
+{
+    glob_t found;
+    if (word[0] != '/' || glob(word, GLOB_NOSORT, NULL, &found) != 0)
+        return;
+    for (size_t i = 0; i < found.gl_pathc; i++) {
+        AUTO_FREE char *real = path_real(found.gl_pathv[i], NULL);
+        if (!real)
+            continue;
+        if (!plan_covers(a->plan, real))
+            plan_mount(a->plan, mode, real, real);
+        plan_allow(a->plan, mode, real);
+        if (!str_eq(real, found.gl_pathv[i]) && path_below(found.gl_pathv[i], "/etc"))
+            plan_mount(a->plan, mode, found.gl_pathv[i], real);
+    }
+    globfree(&found);
+}
+
+static int take_word(struct applying *a, const char *key, const char *word, int depth, struct err *err)
+{
+    int64_t n = 0;
+    if (str_eq(key, "include"))
+        return apply(a, word, depth + 1, err);
+    if (str_eq(key, "program"))
+        program_give_named(a->plan, a->call->environment, word);
+    else if (str_eq(key, "exec"))
+        give_paths(a, word, BOX_READ | BOX_EXEC);
+    else if (str_eq(key, "read"))
+        give_paths(a, word, BOX_READ | BOX_MAP);
+    else if (str_eq(key, "write"))
+        give_paths(a, word, BOX_READ | BOX_WRITE);
+    else if (str_eq(key, "give"))
+        return take_gift(a, word, err);
+    else if (str_eq(key, "network"))
+        return take_network(a, word, err);
+    else if (str_eq(key, "require"))
+        return take_require(a, word, err);
+    else if (str_eq(key, "pids") && (!str_to_i64(word, &n) || n < 1))
+        return err_set(err, ERR_INVALID, "a profile's pids is '%s', expected a number", word);
+    else if (str_eq(key, "pids") && (uint64_t)n > a->plan->pids_max)
+        a->plan->pids_max = (uint64_t)n;
+    return 0;
+}
+
+static int apply(struct applying *a, const char *profile, int depth, struct err *err)
+{
+    for (size_t i = 0; i < a->done.len; i++)
+        if (str_eq(a->done.items[i], profile))
+            return 0;
+    if (depth > PROFILE_DEPTH_MAX)
+        return err_set(err, ERR_LIMIT, "profiles include each other more than %d deep at '%s'", PROFILE_DEPTH_MAX,
+                       profile);
+    vec_push(&a->done, str_dup(profile));
+    int r = 0;
+    // Includes first, folders before programs: what is covered by a folder needs no mount of its own.
+    static const char *const ORDER[] = {"include", "read", "exec",    "write",  "give",
+                                        "network", "pids", "require", "program"};
+    for (size_t k = 0; k < ARRAY_LEN(ORDER); k++) {
+        for (size_t i = 0; r == 0 && i < a->profiles->list.len; i++) {
+            const struct entry *e = &a->profiles->list.items[i];
+            if (e->replaced || !str_eq(e->profile, profile) || !str_eq(e->key, ORDER[k]))
+                continue;
+            char **words = str_split(e->words, " ", true, NULL);
+            for (char **w = words; *w && r == 0; w++)
+                r = take_word(a, e->key, *w, depth, err);
+            str_list_free(words);
+        }
+    }
+    return r;
+}
+
+// The program that a launcher starts: the first word that names one with a profile, or one that can be found.
+static int apply_inner(struct applying *a, struct err *err)
+{
+    const char *const *argv = a->call->argv;
+    a->inner = false;
+    for (size_t i = 1; argv[i]; i++) {
+        const char *profile = argv[i][0] == '-' ? NULL : choose(a->profiles, a->call, argv + i);
+        if (argv[i][0] == '-' || argv[i][0] == '\0')
+            continue;
+        if (profile)
+            return apply(a, profile, 1, err);
+        AUTO_FREE char *program = environment_find_program(a->call->environment, a->call->cwd, argv[i]);
+        if (program) {
+            program_give(a->plan, a->call->environment, program);
+            return 0;
+        }
+    }
+    return 0;
+}
+
+// /bin and /lib are links into /usr on most hosts; where they are folders, they are shown like /usr/lib.
+static void give_roots(struct plan *plan)
+{
+    static const char *const ROOTS[] = {"/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32"};
+    for (size_t i = 0; i < ARRAY_LEN(ROOTS); i++) {
+        char target[256];
+        ssize_t n = readlink(ROOTS[i], target, sizeof(target) - 1);
+        if (n > 0) {
+            target[n] = '\0';
+            plan_link(plan, ROOTS[i], target);
+        } else if (str_starts(ROOTS[i], "/lib")) {
+            plan_give(plan, BOX_READ | BOX_MAP, ROOTS[i], ROOTS[i]);
+        }
+    }
+}
+
+static uint64_t memory_limit(void)
+{
+    struct sysinfo info;
+    return sysinfo(&info) == 0 ? (uint64_t)info.totalram * info.mem_unit / 10 * 9 : 0;
+}
+
+static int give_places(struct applying *a, struct err *err)
+{
+    const struct box_call *c = a->call;
+    places_private(c->places, a->temporary, a->plan);
+    places_give(c->places, c->cwd, c->environment, a->target, a->workspace, a->plan);
+    places_git(c->places, c->cwd, a->git, a->plan);
+    return a->cargo ? places_cargo(c->places, c->environment, c->fetching, a->plan, err) : 0;
+}
+
+int profile_plan(const struct profiles *p, const struct box_call *call, struct plan *plan,
+                 char ret_name[PROFILE_NAME_MAX], struct err *err)
+{
+    struct applying a = {.profiles = p, .call = call, .plan = plan};
+    const char *name = choose(p, call, call->argv);
+    if (!name && !is_built(call))
+        name = of_script(p, call->program);
+    if (!name)
+        name = is_built(call) ? "built" : "generic";
+    *plan = (struct plan){
+        .net = BOX_NET_LO, .require = BOX_REQUIRE_LANDLOCK, .memory_max = memory_limit(), .file_max = FILE_MAX_BYTES};
+    give_roots(plan);
+    int r = apply(&a, name, 0, err);
+    if (r == 0 && a.inner)
+        r = apply_inner(&a, err);
+    if (r == 0)
+        r = give_places(&a, err);
+    if (r == 0)
+        program_give(plan, call->environment, call->program);
+    if (call->fetching)
+        plan->net = BOX_NET_HOST;
+    if (plan->net == BOX_NET_HOST)
+        give_paths(&a, "/etc/resolv.conf", BOX_READ);
+    for (size_t i = 0; i < a.done.len; i++)
+        mem_free(a.done.items[i]);
+    vec_free(&a.done);
+    size_t len = strlen(name);
+    memcpy(ret_name, name, len + 1);
+    return r;
+}

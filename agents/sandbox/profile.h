@@ -1,0 +1,36 @@
+// From a call to its box: which profile the program of the rule has, and what that profile means on this host for this
+// call.
+//
+// Profiles stand in proto/tbl/box_profiles.def. A site adds to them in /etc/baton/sandbox.profiles, and a user in
+// $XDG_CONFIG_HOME/baton/sandbox.profiles (~/.config/…), both outside of every workspace:
+//   # a comment
+//   cargo program gfortran          adds
+//   cargo network = host            replaces what was there
+#pragma once
+
+#include "base/err.h"
+#include "places.h"
+#include "plan.h"
+
+struct profiles;
+
+#define PROFILE_SITE_MAX  ((size_t)64 * 1024) // bytes of a site's file
+#define PROFILE_NAME_MAX  32
+#define PROFILE_DEPTH_MAX 8 // of includes
+
+// ERR_PARSE, ERR_LIMIT: a site's file is not understood; the text begins with file:line.
+int profiles_load(struct profiles **ret, struct err *err);
+void profiles_free(struct profiles *p);
+
+struct box_call {
+    const char *program; // absolute
+    const char *const *argv;
+    const char *cwd;
+    char *const *environment;
+    const struct places *places;
+    bool fetching; // the worker's own step: dependencies are brought with network and the real CARGO_HOME
+};
+
+// Fills the plan. ret_name: the profile that was chosen.
+int profile_plan(const struct profiles *p, const struct box_call *call, struct plan *plan,
+                 char ret_name[PROFILE_NAME_MAX], struct err *err);

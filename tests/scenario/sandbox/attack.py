@@ -1,0 +1,245 @@
+#!/usr/bin/env python3
+"""The attack suite: every attempt works bare and is stopped in the box, as the calling user and, for root, as uid 1000 too.
+
+attack.py BOX_RUN ATTACKS [--uid N] [--json]
+Exit status 77: the host has not the layers (see `baton doctor`)."""
+import json, os, shutil, socket, subprocess, sys, tempfile, threading, time, ctypes, signal
+
+BOX_RUN, ATTACKS = map(os.path.abspath, sys.argv[1:3])
+SECRET = "BATON_TEST_SECRET"
+
+
+MAY_BE_CLOSED = ("userfaultfd", "keyring", "read a key through /proc/1/root", "open the disk", "sysrq", "ptrace a process outside",
+                 "vsock", "io_uring", "new user namespace", "new namespace by clone", "new namespace by clone3", "mount", "bpf")
+
+
+def become(uid):
+    os.setgroups([])
+    os.setgid(uid)
+    os.setuid(uid)
+
+
+class Place:
+    """A workspace, an outside with things worth attacking, and somebody who lives there."""
+
+    def __init__(self):
+        self.top = os.path.realpath(tempfile.mkdtemp(prefix="baton-attack-"))
+        self.ws, self.out, self.home = (os.path.join(self.top, n) for n in ("ws", "outside", "home"))
+        for d in (self.ws, self.out, self.home, self.ws + "/target/debug", self.ws + "/src", self.ws + "/.git/hooks"):
+            os.makedirs(d)
+        self.write("ws/Cargo.toml", '[package]\nname = "x"\nversion = "0.1.0"\n')
+        self.program = self.ws + "/target/debug/attack"
+        shutil.copy(ATTACKS, self.program)
+        shutil.copy(ATTACKS, self.ws + "/src/planted")
+        for name in ("key", "victim", "swap/key"):
+            self.write("outside/" + name, SECRET)
+        self.open_sockets()
+        self.victim = subprocess.Popen(["/bin/sleep", "100000"], env={SECRET: SECRET})
+        libc = ctypes.CDLL(None)
+        self.segment = libc.shmget(0x62740000 + os.getpid() % 65536, 4096, 0o1666)
+        self.libc = libc
+
+    def write(self, name, text):
+        path = os.path.join(self.top, name)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, "w") as f:
+            f.write(text)
+        return path
+
+    def open_sockets(self):
+        self.path_socket = self.out + "/socket"
+        self.gram_socket = self.out + "/gram"
+        self.abstract = os.path.basename(self.top)
+        self.tcp, self.udp = socket.socket(), socket.socket(type=socket.SOCK_DGRAM)
+        self.un, self.ab = socket.socket(socket.AF_UNIX), socket.socket(socket.AF_UNIX)
+        self.gram = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.tcp.bind(("127.0.0.1", 0))
+        self.udp.bind(("127.0.0.1", 0))
+        self.un.bind(self.path_socket)
+        self.ab.bind("\0" + self.abstract)
+        self.gram.bind(self.gram_socket)
+        for s in (self.tcp, self.un, self.ab):
+            s.listen(64)
+        threading.Thread(target=self.echo, daemon=True).start()
+
+    def echo(self):
+        try:
+            while True:
+                data, who = self.udp.recvfrom(16)
+                self.udp.sendto(data, who)
+        except OSError:
+            pass  # closed
+
+    def address_in_victim(self):
+        with open("/proc/%d/maps" % self.victim.pid) as f:
+            return f.readline().split("-")[0]
+
+    def close(self):
+        for s in (self.tcp, self.udp, self.un, self.ab, self.gram):
+            s.close()
+        self.victim.kill()
+        self.victim.wait()
+        self.libc.shmctl(self.segment, 0, None)
+        shutil.rmtree(self.top, ignore_errors=True)
+
+
+def somebody_runs(word):
+    for pid in os.listdir("/proc"):
+        try:
+            if pid.isdigit() and word in open("/proc/%s/cmdline" % pid).read().split("\0"):
+                return int(pid)
+        except OSError:
+            pass
+    return 0
+
+
+def attacks(p):
+    """name in the table, name of the attempt, arguments, needs root bare"""
+    ws, out = p.ws, p.out
+    curl = next((c for c in ("/usr/bin/curl", "/usr/bin/wget", "/usr/bin/gpg", "/usr/bin/dpkg") if os.path.exists(c)), "/bin/ls")
+    disk = next((d for d in ("/dev/vda", "/dev/sda", "/dev/nvme0n1", "/dev/kmsg") if os.path.exists(d)), "/dev/kmsg")
+    cargo = os.environ.get("CARGO_HOME", os.path.expanduser("~/.cargo"))
+    v = str(p.victim.pid)
+    return [
+        ("write outside", "write_outside", [out + "/made"], 0),
+        ("write into the user's CARGO_HOME", "write_outside", [p.top + "/cargo-home/config.toml"], 0),
+        ("write into /var/tmp", "write_outside", ["/var/tmp/baton-attack-%d" % os.getpid()], 4),
+        ("read a key", "read_key", [out + "/key"], 0),
+        ("read a key through /proc/self/root", "proc_root", [out + "/key"], 0),
+        ("read a key through /proc/1/root", "init_root", [out + "/key"], 1),
+        ("see that a file exists", "stat", [out + "/key"], 0),
+        ("list a folder and read in it", "list", [out, out + "/key"], 0),
+        ("TCP to the host's loopback", "tcp", [str(p.tcp.getsockname()[1])], 0),
+        ("UDP to the host's loopback", "udp", [str(p.udp.getsockname()[1])], 0),
+        ("abstract unix socket", "abstract", [p.abstract], 0),
+        ("unix socket with a path", "path_socket", [p.path_socket], 0),
+        ("datagram pair to a path socket", "datagram_pair", [p.gram_socket], 0),
+        ("vsock", "vsock", [], 0),
+        ("netlink", "netlink", [], 0),
+        ("packet socket", "packet", [], 1),
+        ("ptrace a process outside", "ptrace", [v], 0),
+        ("signal a process outside", "signal", [v], 0),
+        ("read memory of a process outside", "memory_of_other", [v, p.address_in_victim()], 0),
+        ("take a descriptor of a process outside", "descriptor_of_other", [v], 0),
+        ("environment of a process outside", "other_environment", [v], 0),
+        ("environment of any process", "parent_environment", [], 0),
+        ("secret in the own environment", "own_environment", [], 0),
+        ("start a foreign program", "exec_foreign", [curl], 0),
+        ("start a shell", "exec_shell", [], 0),
+        ("start an interpreter", "exec_python", [], 0),
+        ("start it through the loader", "loader", [curl], 0),
+        ("start a copy of it", "copy_exec", [curl, ws + "/target/debug/copy"], 0),
+        ("start it from memory", "memfd_exec", [curl], 0),
+        ("start a program planted in src", "exec_foreign", [ws + "/src/planted"], 2),
+        ("chmod outside", "chmod", [out + "/victim"], 0),
+        ("chown outside", "chown", [out + "/victim"], 0),
+        ("touch outside", "utime", [out + "/victim"], 0),
+        ("truncate outside", "truncate", [out + "/victim"], 0),
+        ("rename out of there", "rename", [out + "/victim", ws + "/stolen"], 0),
+        ("hard link into the workspace", "hard_link", [out + "/key", ws + "/linked"], 0),
+        ("write through a symlink", "symlink_through", [out + "/through", ws + "/link"], 0),
+        ("swap a folder for a symlink", "swap_symlink", [out + "/swap", ws + "/swap"], 3),
+        ("remove outside", "unlink", [out + "/victim"], 0),
+        ("new user namespace", "user_namespace", [], 0),
+        ("new namespace by clone", "clone_namespace", [], 0),
+        ("new namespace by clone3", "clone3_namespace", [], 0),
+        ("enter a namespace", "setns", ["/proc/%s/ns/mnt" % v], 1),
+        ("mount", "mount", [], 0),
+        ("chroot", "chroot", [out], 1),
+        ("io_uring", "io_uring", [], 0),
+        ("bpf", "bpf", [], 1),
+        ("keyring", "keyring", [], 0),
+        ("userfaultfd", "userfault", [], 0),
+        ("perf without its profile", "perf", [], 0),
+        ("shared memory of others", "shared_memory", [str(p.segment)], 0),
+        ("open by handle", "handle", [out + "/key"], 1),
+        ("set-uid bit", "set_uid", [ws + "/src/planted"], 0),
+        ("set-uid bit by fchmod", "set_uid_open", [ws + "/suid-open"], 0),
+        ("set-uid bit at creation", "set_uid_create", [ws + "/suid-made"], 0),
+        ("device node", "device", [ws + "/device"], 1),
+        ("open the disk", "disk", [disk], 1),
+        ("kernel settings", "sysctl", [], 1),
+        ("sysrq", "sysrq", [], 1),
+        ("host name", "host_name", [], 1),
+        ("write .git/hooks", "make_folder_file", [ws + "/.git/hooks/pre-commit"], 0),
+        ("write .cargo/config.toml that does not exist", "make_folder_file", [ws + "/.cargo/config.toml"], 4),
+        ("write rust-toolchain.toml that does not exist", "write_outside", [ws + "/rust-toolchain.toml"], 4),
+        ("write .mcp.json that does not exist", "write_outside", [ws + "/.mcp.json"], 4),
+        ("write .claude/settings.json", "make_folder_file", [ws + "/.claude/settings.json"], 4),
+        ("daemon that stays", "daemon", ["stays-%d" % os.getpid(), p.program], 5),
+        ("fork bomb", "fork_bomb", [], 6),
+    ]
+
+
+def run(p, name, args, boxed):
+    env = dict(os.environ, **{SECRET: SECRET})
+    command = [p.program, name] + args
+    if boxed:
+        command = [BOX_RUN, "--rules", "Bash(./target/debug/attack *)", "--workspace", p.ws, "--home", p.home, "--wall", "60", "--",
+                   "./target/debug/attack", name] + args
+    return subprocess.run(command, cwd=p.ws, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, errors="replace")
+
+
+def one(index, boxed):
+    p = Place()
+    try:
+        os.makedirs(p.top + "/cargo-home")
+        title, name, args, kind = attacks(p)[index]
+        if kind == 3:
+            os.makedirs(p.ws + "/swap")
+        r = run(p, name, args, boxed)
+        works = r.returncode == 0
+        said = r.stderr.strip()[-300:]
+        if r.returncode not in (0, 1) and not (boxed and r.returncode == 125):
+            said = "status %d %s" % (r.returncode, said)
+        if kind == 4:  # what counts is what is there afterwards
+            works = os.path.exists(args[0])
+        if kind == 5:
+            time_out = time.time() + 5
+            pid = somebody_runs(args[0])
+            while boxed is False and not pid and time.time() < time_out:
+                pid = somebody_runs(args[0])
+            works = bool(pid)
+            if pid:
+                os.kill(pid, signal.SIGKILL)
+        refused = boxed and r.returncode == 125
+        return title, kind, works, refused, said
+    finally:
+        for path in ("/var/tmp/baton-attack-%d" % os.getpid(),):
+            if os.path.exists(path):
+                os.unlink(path)
+        p.close()
+
+
+def main():
+    uid = int(sys.argv[sys.argv.index("--uid") + 1]) if "--uid" in sys.argv else os.geteuid()
+    if uid != os.geteuid() and os.geteuid() != 0:
+        return 77
+    if uid != os.geteuid():
+        become(uid)
+        os.environ["HOME"] = tempfile.mkdtemp()
+    if subprocess.run([os.path.join(os.path.dirname(BOX_RUN), "../bin/baton-exec"), "--probe"], stdout=subprocess.DEVNULL).returncode:
+        return 77
+    sample = Place()
+    count = len(attacks(sample))
+    sample.close()
+    failed = blocked = 0
+    for i in range(count):
+        title, kind, bare, _, said_bare = one(i, False)
+        title, kind, boxed, refused, said = one(i, True)
+        # What the kernel refuses an ordinary user anyway, or on this host, proves nothing; it must still be refused inside.
+        ok = not boxed and not refused and said.find("status ") != 0
+        blocked += ok
+        failed += not ok
+        excused = uid != 0 or title in MAY_BE_CLOSED
+        if not bare and not excused:
+            failed += 1
+            said = "does not even work without a box: " + said_bare
+            ok = False
+        print(json.dumps({"attack": title, "uid": uid, "bare": "open" if bare else "closed",
+                          "boxed": "refused" if refused else "OPEN" if boxed else "blocked", "ok": ok, "said": said if not ok else ""}), flush=True)
+    print(json.dumps({"uid": uid, "attacks": count, "blocked": blocked, "failed": failed}))
+    return 1 if failed else 0
+
+
+sys.exit(main())

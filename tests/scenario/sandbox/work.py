@@ -1,0 +1,116 @@
+#!/usr/bin/env python3
+"""Ordinary work: every command line ends with the same status bare and in its box. work.py BOX_RUN
+
+Each side has a copy of the same small project. Exit status 77: there is no cargo here."""
+import json, os, shutil, subprocess, sys, tempfile
+
+BOX_RUN = os.path.abspath(sys.argv[1])
+
+FILES = {
+    "Cargo.toml": '[package]\nname = "demo"\nversion = "0.1.0"\nedition = "2021"\nbuild = "build.rs"\n[workspace]\nmembers = ["mac"]\n'
+                  '[dependencies]\nmac = { path = "mac" }\n[features]\nextra = []\n[profile.release]\ndebug = 1\n',
+    "build.rs": 'fn main() { println!("cargo:rustc-env=STAMP=1"); std::fs::write(std::env::var("OUT_DIR").unwrap() + "/x", "1").unwrap(); }\n',
+    "mac/Cargo.toml": '[package]\nname = "mac"\nversion = "0.1.0"\nedition = "2021"\n[lib]\nproc-macro = true\n',
+    "mac/src/lib.rs": "use proc_macro::TokenStream;\n#[proc_macro]\npub fn three(_: TokenStream) -> TokenStream {\n    \"3\".parse().unwrap()\n}\n",
+    "src/main.rs": 'fn main() {\n    let n: u64 = (0..3_000_000u64).map(|x| x ^ demo::three()).sum();\n    println!("{n} {}", env!("STAMP"));\n}\n',
+    "src/lib.rs": "/// ```\n/// assert_eq!(demo::three(), 3);\n/// ```\npub fn three() -> u64 {\n    mac::three!()\n}\n",
+    "examples/ex.rs": "fn main() {}\n",
+    "tests/net.rs": """use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream, UdpSocket};
+use std::os::unix::net::{UnixDatagram, UnixListener, UnixStream};
+#[test]
+fn tcp() {
+    let l = TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut c = TcpStream::connect(l.local_addr().unwrap()).unwrap();
+    let (mut s, _) = l.accept().unwrap();
+    c.write_all(b"x").unwrap();
+    s.read_exact(&mut [0]).unwrap();
+}
+#[test]
+fn udp() {
+    let (a, b) = (UdpSocket::bind("127.0.0.1:0").unwrap(), UdpSocket::bind("127.0.0.1:0").unwrap());
+    a.send_to(b"x", b.local_addr().unwrap()).unwrap();
+    b.recv(&mut [0]).unwrap();
+}
+#[test]
+fn unix() {
+    let p = std::env::temp_dir().join(format!("s{}", std::process::id()));
+    let l = UnixListener::bind(&p).unwrap();
+    let _c = UnixStream::connect(&p).unwrap();
+    l.accept().unwrap();
+    UnixDatagram::pair().unwrap();
+    std::fs::remove_file(p).unwrap();
+}
+#[test]
+fn threads_and_files() {
+    std::thread::spawn(|| std::fs::write("/tmp/baton-work-test", "x").unwrap()).join().unwrap();
+    std::fs::create_dir_all("target/made").unwrap();
+}
+""",
+}
+
+CARGO = """build|build --release|build --workspace|build --all-targets|build --features extra|build --message-format=json|build --timings|check
+check --workspace|check --tests|test|test --lib|test --doc|test --test net|test -- --nocapture|test tcp|test --no-run|test --release|run
+run --release|run --example ex|bench --no-run|clippy|clippy --workspace|fmt|fmt --check|doc --no-deps|metadata --format-version 1
+metadata --no-deps --format-version 1|tree|tree -e features|tree --duplicates|pkgid|locate-project|--version|-vV|rustc --lib -- --emit=asm
+rustdoc --lib|clean -p demo|clean --release|generate-lockfile --offline|verify-project|read-manifest|no-such-command|build --no-such-flag
+build -p no-such|test no_such_test|build --offline|check --locked --offline|fix --allow-dirty|new made|init made2|package --list --allow-dirty|version
+help build|search|build --profile none|update --dry-run --offline|test --help|clean""".replace("\n", "|").split("|")
+
+GIT = """status|status --short|log|log --oneline -3|diff|diff --stat|add -A|commit -qm first|commit -qm nothing|show|show --stat HEAD|branch|branch side
+branch -D side|checkout -q -b other|checkout -q -|switch -c third|switch other|tag v1|tag|tag -d v1|rev-parse HEAD|rev-parse --show-toplevel|ls-files
+ls-tree HEAD|cat-file -p HEAD|blame src/lib.rs|grep three|describe --always|shortlog HEAD|reflog|stash list|stash|config user.name x|config --list
+remote|remote add o /nowhere|merge-base HEAD HEAD|merge third|rebase third|reset -q --hard HEAD|reset HEAD|clean -n|clean -fdq -e target|fsck|gc -q|count-objects -v
+archive -o a.tar HEAD|bundle create b HEAD|hash-object src/lib.rs|apply --check none|rm -q --cached build.rs|mv src/lib.rs src/l2.rs|restore --staged .|restore .
+cherry-pick HEAD|revert --no-edit HEAD|worktree list|no-such-command|rev-list --count HEAD|name-rev HEAD|var GIT_AUTHOR_IDENT|check-ignore target|show-ref|for-each-ref
+diff-tree HEAD|whatchanged -1|notes list|range-diff HEAD HEAD HEAD|verify-commit HEAD|update-index --refresh|write-tree|symbolic-ref HEAD|format-patch -1 --stdout
+log -p -1|log --graph|log -S three|diff HEAD~1|ls-files -o|-C src status|--version|-c core.pager=cat log""".replace("\n", "|").split("|")
+
+PERF = """perf record -o target/p.data -e cpu-clock ./target/release/demo|perf record -o target/p.data -g ./target/release/demo
+perf record -o target/p.data --call-graph dwarf ./target/release/demo|perf script -i target/p.data|perf report -i target/p.data --stdio
+perf report -i target/p.data --stdio --no-children|perf stat -e task-clock ./target/release/demo|perf list sw|perf --version|perf script -i none
+perf record -o target/q.data -- ./target/release/demo arg|perf buildid-list -i target/p.data
+valgrind --version|valgrind ./target/release/demo|valgrind --tool=callgrind --callgrind-out-file=target/cg ./target/release/demo""".replace("\n", "|").split("|")
+
+
+def project(top):
+    for name, text in FILES.items():
+        path = os.path.join(top, name)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, "w") as f:
+            f.write(text)
+    with open(top + "/.gitignore", "w") as f:
+        f.write("target\n")
+    for words in (["init", "-q", "-b", "main"], ["config", "user.email", "a@b"], ["config", "user.name", "a"]):
+        subprocess.run(["git"] + words, cwd=top, check=True)
+
+
+def main():
+    if not shutil.which("cargo"):
+        return 77
+    top = os.path.realpath(tempfile.mkdtemp(prefix="baton-work-"))
+    sides = {"bare": top + "/bare", "box": top + "/box"}
+    for d in sides.values():
+        project(d)
+    cargo_home = os.environ.get("CARGO_HOME", os.path.expanduser("~/.cargo"))
+    env = dict(os.environ, HOME=top + "/home", CARGO_HOME=cargo_home, CARGO_NET_OFFLINE="true", TERM="dumb", LANG="C.UTF-8",
+               RUSTUP_HOME=os.environ.get("RUSTUP_HOME", os.path.expanduser("~/.rustup")))
+    os.makedirs(top + "/home/home")
+    lines = ["cargo " + c for c in CARGO[:-1]] + ["git " + c for c in GIT]
+    lines += ["cargo build --release"] + [p for p in PERF if shutil.which(p.split()[0])] + ["cargo clean"]
+    different = 0
+    for line in lines:
+        words = line.split()
+        a = subprocess.run(words, cwd=sides["bare"], env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, errors="replace")
+        b = subprocess.run([BOX_RUN, "--rules", "Bash(*)", "--workspace", sides["box"], "--home", top + "/home", "--"] + words,
+                           stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, errors="replace",
+                           env=dict(os.environ, CARGO_HOME=env["CARGO_HOME"], RUSTUP_HOME=env["RUSTUP_HOME"]))
+        if a.returncode != b.returncode:
+            different += 1
+            print(json.dumps({"line": line, "bare": a.returncode, "box": b.returncode, "said": b.stderr[-300:], "bare_said": a.stderr[-200:]}), flush=True)
+    print(json.dumps({"lines": len(lines), "different": different}))
+    shutil.rmtree(top, ignore_errors=True)
+    return 1 if different else 0
+
+
+sys.exit(main())
