@@ -106,10 +106,9 @@ static char *git_folder(const char *dir, bool *ret_own)
     *ret_own = file_is_dir(dot);
     if (*ret_own)
         return path_real(dot, NULL);
-    char *text = NULL;
+    AUTO_FREE char *text = NULL;
     if (file_read(dot, GITFILE_MAX, &text, NULL, NULL) < 0)
         return NULL;
-    AUTO_FREE char *kept = text;
     if (!str_starts(text, "gitdir:"))
         return NULL;
     AUTO_FREE char *folder = path_join(dir, str_trim(text + 7));

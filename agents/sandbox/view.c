@@ -36,8 +36,9 @@ struct attr {
     uint64_t set, clear, propagation, userns_fd;
 };
 
-#define OLD    "/.old"
-#define LAYERS "/.layers"
+#define OLD_NAME ".old" // in the new root
+#define OLD      "/" OLD_NAME
+#define LAYERS   "/.layers"
 
 static int clone_tree(int old_root, const char *source, bool *ret_is_dir)
 {
@@ -209,7 +210,7 @@ static int make_view(const struct box *b, const char **ret_what)
     int e = new_root();
     if (e)
         return e;
-    if (mkdir(OLD + 1, 0700) < 0 || syscall(SYS_pivot_root, ".", OLD + 1) < 0 || chdir("/") < 0)
+    if (mkdir(OLD_NAME, 0700) < 0 || syscall(SYS_pivot_root, ".", OLD_NAME) < 0 || chdir("/") < 0)
         return errno;
     int old_root = open(OLD, O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (old_root < 0)
