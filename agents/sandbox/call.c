@@ -1,0 +1,213 @@
+// One call: the program is looked up, its box made, and the tool run in it.
+#include "call.h"
+
+#include "capture.h"
+#include "environment.h"
+#include "receipt.h"
+#include "spawn.h"
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/mem.h"
+#include "base/str.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static const size_t OUTPUT_MAX_DEFAULT = (size_t)16 << 20;
+static const size_t OUTPUT_MAX = (size_t)256 << 20;
+
+const char *call_cwd(const struct exec_context *ctx, const struct exec_call *call)
+{
+    return call->cwd ? call->cwd : ctx->workspace;
+}
+
+static void take_report(const struct spawn_result *from, struct exec_result *r)
+{
+    int status = from->report.wait_status;
+    r->exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+    r->signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
+    r->timed_out = from->timed_out;
+    r->wall_ns = from->wall_ns;
+    r->user_ns = from->report.user_ns;
+    r->sys_ns = from->report.sys_ns;
+    r->max_rss_kb = from->report.max_rss_kb;
+}
+
+static int start_error(const char *name, const struct exec_report *report, struct err *err)
+{
+    int start_errno = report->start_errno;
+    if (report->failed[0])
+        return err_set(err, ERR_DENIED,
+                       "'%s' was not started, because its box cannot be made: %.110s: %s; `baton doctor` tells what "
+                       "this host lacks",
+                       name, report->failed, strerror(start_errno));
+    if (start_errno == ENOENT || start_errno == ENOEXEC)
+        return err_set(err, ERR_NOT_FOUND, "cannot start '%s': its interpreter is missing, or it is not a program",
+                       name);
+    return err_sys(err, start_errno, "cannot start '%s'", name);
+}
+
+static int box_file(const struct buf *text, struct err *err)
+{
+    int fd = memfd_create("box", MFD_CLOEXEC);
+    for (size_t at = 0; fd >= 0 && at < text->len;) {
+        ssize_t n = write(fd, text->data + at, text->len - at);
+        if (n < 0 && errno != EINTR) {
+            close(fd);
+            fd = -1;
+        }
+        at += n > 0 ? (size_t)n : 0;
+    }
+    if (fd >= 0 && lseek(fd, 0, SEEK_SET) == 0)
+        return fd;
+    return err_sys(err, errno, "cannot hand a box to a tool");
+}
+
+// The places of the context; while dependencies are brought, a lock file may be written into every checkout.
+static struct places places_of(const struct exec_context *ctx, char **all)
+{
+    return (struct places){.workspace = ctx->workspace,
+                           .home = ctx->home,
+                           .built = ctx->built,
+                           .own = ctx->own,
+                           .readonly = all ? NULL : ctx->readonly,
+                           .writable = all ? all : ctx->writable};
+}
+
+static char **all_checkouts(const struct exec_context *ctx)
+{
+    VEC(char *) all = {0};
+    for (char **d = ctx->readonly; d && *d; d++)
+        vec_push(&all, *d);
+    for (char **d = ctx->writable; d && *d; d++)
+        vec_push(&all, *d);
+    vec_push(&all, NULL);
+    return all.items;
+}
+
+static int make_box(const struct exec_context *ctx, const struct exec_call *call, const char *program,
+                    char *const *environment, bool fetching, struct steering *steering,
+                    char ret_profile[PROFILE_NAME_MAX], struct err *err)
+{
+    char **all = fetching && (ctx->readonly || ctx->writable) ? all_checkouts(ctx) : NULL;
+    struct places places = places_of(ctx, all);
+    places.reach = call->reach;
+    AUTO_FREE char *cwd = path_real(call_cwd(ctx, call), NULL);
+    const struct box_call what = {.program = program,
+                                  .argv = call->argv,
+                                  .cwd = cwd ? cwd : call_cwd(ctx, call),
+                                  .environment = environment,
+                                  .places = &places,
+                                  .fetching = fetching};
+    struct plan plan = {0};
+    struct buf text = BUF_INIT;
+    int r = profile_plan(ctx->profiles, &what, &plan, ret_profile, err);
+    plan.processes = (uint64_t)ctx->processes;
+    if (r == 0 && !str_starts(ret_profile, "git"))
+        places_steering(&places, what.cwd, steering, &plan);
+    if (r == 0)
+        r = plan_write(&plan, &text, err);
+    if (r == 0)
+        r = box_file(&text, err);
+    plan_free(&plan);
+    buf_free(&text);
+    mem_free(all);
+    return r;
+}
+
+static int run(const struct exec_context *ctx, const struct exec_call *call, const char *program,
+               char *const *environment, bool fetching, json_t *receipt, struct exec_result *ret, struct err *err)
+{
+    char profile[PROFILE_NAME_MAX];
+    struct steering steering = {0};
+    int box_fd = make_box(ctx, call, program, environment, fetching, &steering, profile, err);
+    if (box_fd < 0) {
+        places_sweep(&steering);
+        return box_fd;
+    }
+    size_t max = call->output_max ? call->output_max : OUTPUT_MAX_DEFAULT;
+    max = max > OUTPUT_MAX ? OUTPUT_MAX : max < 2 ? 2 : max;
+    struct capture out, errs;
+    capture_init(&out, max, NULL, NULL);
+    capture_init(&errs, max, call->on_line, call->user);
+    const struct spawn s = {
+        .helper = ctx->helper,
+        .program = program,
+        .argv = call->argv,
+        .environment = environment,
+        .cwd = call_cwd(ctx, call),
+        .stdin_path = call->stdin_path,
+        .stdout_path = call->stdout_path,
+        .stderr_path = call->stderr_path,
+        .out = &out,
+        .err = &errs,
+        .box_fd = box_fd,
+        .cancel_fd = ctx->cancel_fd,
+        .wall_ns = call->wall_ns > 0 ? call->wall_ns : CALL_WALL_NS,
+    };
+    struct spawn_result result;
+    int r = spawn_run(&s, &result, err);
+    close(box_fd);
+    places_sweep(&steering);
+    uint64_t out_bytes = out.bytes, err_bytes = errs.bytes;
+    char out_hash[HASH_TEXT], err_hash[HASH_TEXT];
+    capture_finish(&out, out_hash, &ret->out);
+    capture_finish(&errs, err_hash, &ret->err);
+    if (r < 0)
+        return r;
+    if (result.report.no_wall)
+        return err_set(
+            err, ERR_UNSUPPORTED,
+            "'%s' was not started: its limit of %" PRId64
+            " processes cannot be kept here (it takes Linux 6.14, or user namespaces and another user than root)",
+            call->argv[0], ctx->processes);
+    if (result.report.start_errno)
+        return start_error(call->argv[0], &result.report, err);
+    receipt_put_box(receipt, profile, &result.report);
+    take_report(&result, ret);
+    receipt_put_result(receipt, ret);
+    if (result.report.tasks > 0)
+        json_put_int(receipt, "processes", result.report.tasks);
+    if (call->stdout_path)
+        receipt_put_file(receipt, "stdout", call->stdout_path);
+    else
+        receipt_put_stream(receipt, "stdout", out_hash, out_bytes);
+    if (call->stderr_path)
+        receipt_put_file(receipt, "stderr", call->stderr_path);
+    else
+        receipt_put_stream(receipt, "stderr", err_hash, err_bytes);
+    return result.cancelled ? err_set(err, ERR_CANCELLED, "'%s' was cancelled", call->argv[0]) : 0;
+}
+
+// Tools that find no network should not look for one.
+static char **environment_of(const struct exec_context *ctx, const struct exec_call *call, bool fetching)
+{
+    VEC(const char *) extra = {0};
+    vec_push(&extra, "RUSTUP_AUTO_INSTALL=0");
+    if (!fetching)
+        vec_push(&extra, "CARGO_NET_OFFLINE=true");
+    for (const char *const *e = call->env; e && *e; e++)
+        vec_push(&extra, *e);
+    vec_push(&extra, NULL);
+    char **environment = environment_new(ctx->home, extra.items);
+    vec_free(&extra);
+    return environment;
+}
+
+int call_run(const struct exec_context *ctx, const struct exec_call *call, bool fetching, json_t *receipt,
+             struct exec_result *ret, struct err *err)
+{
+    char **environment = environment_of(ctx, call, fetching);
+    char *program = environment_find_program(environment, call_cwd(ctx, call), call->argv[0]);
+    int r = program ? run(ctx, call, program, environment, fetching, receipt, ret, err)
+                    : err_set(err, ERR_NOT_FOUND, "the program '%s' is not installed (PATH is %s)", call->argv[0],
+                              environment_get(environment, "PATH"));
+    mem_free(program);
+    str_list_free(environment);
+    return r;
+}
