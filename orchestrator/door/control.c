@@ -204,7 +204,7 @@ static int questions(struct client *client, const json_t *request, json_t *answe
 {
     const char *run = NULL;
     int r = need_run(request, &run, err);
-    json_t *list = r == 0 ? letter_questions_new(client->control->options.store, run, err) : NULL;
+    json_t *list = r == 0 ? store_questions_new(client->control->options.store, run, err) : NULL;
     if (list)
         json_put(answer, "questions", list);
     return list ? 0 : -(int)err->code;

@@ -11,6 +11,7 @@
 #include "main/reopen.h"
 #include "main/run_request.h"
 #include "main/summary.h"
+#include "report/text.h"
 #include "run/letters.h"
 
 #include <signal.h>
@@ -141,6 +142,10 @@ static int wait_for_end(struct session *s)
             fprintf(stderr, "baton: %s\n", s->why.text);
         fprintf(stderr, "baton: run %s is not finished; nothing that is done is lost. Continue with: baton resume %s\n",
                 s->run, s->run);
+        AUTO_JSON json_t *list = store_waits_new(s->store, s->run, NULL);
+        AUTO_FREE char *waits = text_waits_new(s->run, list);
+        if (waits)
+            fprintf(stderr, "baton: it waits %s\n", waits);
         return s->interrupted ? 130 : err_exit_status(s->why.code);
     }
     wait_for_effects(s);

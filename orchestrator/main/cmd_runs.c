@@ -11,6 +11,7 @@
 #include "main/summary.h"
 #include "report/model.h"
 #include "report/report.h"
+#include "report/text.h"
 #include "run/letters.h"
 #include "run/outbox.h"
 
@@ -64,10 +65,47 @@ static void put_positions(struct store *store, json_t *runs)
     }
 }
 
+static void put_waits(struct store *store, json_t *run)
+{
+    enum run_state state = RUN_LOST;
+    json_t *waits = run_state_from_name(json_str(run, "state", ""), &state) && !run_state_final(state)
+                        ? store_waits_new(store, json_str(run, "id", ""), NULL)
+                        : NULL;
+    json_put(run, "waits", waits ? waits : json_array());
+}
+
+// The newest, with what they wait for. *ret_more: there are others.
+static json_t *chosen_new(struct store *store, const char *state, bool unfinished, size_t limit, bool *ret_more,
+                          struct err *err)
+{
+    enum run_state known = RUN_LOST;
+    bool open = state && run_state_from_name(state, &known) && (known == RUN_RUNNING || known == RUN_WAITING);
+    // One more than is shown: is there more? Whether a run waits is not a column of it.
+    struct store_run_filter filter = {.state = open ? run_state_name(RUN_RUNNING) : state,
+                                      .unfinished = unfinished,
+                                      .limit = open || limit == STORE_LIST_MAX ? STORE_LIST_MAX : (int)limit + 1};
+    AUTO_JSON json_t *found = store_run_list_new(store, &filter, err);
+    json_t *runs = found ? json_array() : NULL, *run;
+    size_t i;
+    *ret_more = false;
+    json_array_foreach (found, i, run) {
+        put_waits(store, run);
+        AUTO_FREE char *waits = text_waits_new(NULL, json_list(run, "waits"));
+        if (open && (waits != NULL) != (known == RUN_WAITING))
+            continue;
+        *ret_more = json_array_size(runs) == limit;
+        if (*ret_more)
+            break;
+        json_array_append(runs, run);
+    }
+    return runs;
+}
+
 int cmd_runs(const struct cli *cli)
 {
     struct opened o = {0};
     struct err err;
+    bool more = false;
     int64_t limit = 20;
     if (!str_to_i64(cli_value(cli, "limit", "20"), &limit) || limit < 1 || limit > STORE_LIST_MAX) {
         err_set(&err, ERR_INVALID, "--limit '%s' must be a number from 1 to %d", cli_value(cli, "limit", ""),
@@ -82,14 +120,7 @@ int cmd_runs(const struct cli *cli)
     }
     if (commands_open(&o.places, &o.store, &err) < 0)
         return cli_fail(&err);
-    // One more than is shown: is there more?
-    struct store_run_filter filter = {.state = state,
-                                      .unfinished = cli_flag(cli, "unfinished"),
-                                      .limit = limit < STORE_LIST_MAX ? (int)limit + 1 : STORE_LIST_MAX};
-    json_t *runs = store_run_list_new(o.store, &filter, &err);
-    bool more = json_array_size(runs) > (size_t)limit;
-    if (more)
-        json_array_remove(runs, (size_t)limit);
+    json_t *runs = chosen_new(o.store, state, cli_flag(cli, "unfinished"), (size_t)limit, &more, &err);
     if (!runs) {
         leave(&o);
         return cli_fail(&err);
@@ -111,8 +142,8 @@ int cmd_runs(const struct cli *cli)
         fprintf(stderr, "the newest %d; more with --limit N\n", (int)limit);
     if (json_array_size(runs) == 0)
         fprintf(stderr, "%s\n",
-                state || filter.unfinished ? "no such runs; 'baton runs' lists all"
-                                           : "no runs yet; begin with: baton tune DIR");
+                state || cli_flag(cli, "unfinished") ? "no such runs; 'baton runs' lists all"
+                                                     : "no runs yet; begin with: baton tune DIR");
     json_decref(runs);
     leave(&o);
     return 0;
@@ -162,8 +193,7 @@ int cmd_show(const struct cli *cli)
     } else {
         char state[SHOWN_STATE_MAX];
         put_position(o.store, o.run, model);
-        const char *is = json_flag(model, "interrupted", false) ? "interrupted" : json_str(model, "state", "");
-        shown_state(is, json_int(model, "position", 0), state);
+        shown_state(model, state);
         printf("run      %s (%s)\nstate    %s%s%s\nproject  %s\n", o.run, json_str(model, "workflow", ""), state,
                json_str(model, "reason", NULL) ? ": " : "", json_str(model, "reason", ""),
                json_str(model, "project", ""));

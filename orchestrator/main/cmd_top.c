@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "main/top.h"
+#include "report/text.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -99,15 +100,21 @@ static void put_run(struct screen *s, const json_t *run)
     seconds_text(json_int(run, "elapsed_ms", 0), elapsed);
     seconds_text(json_int(run, "stage_elapsed_ms", 0), of_stage);
     commands_ordinal(position, ordinal);
+    AUTO_FREE char *waits = text_waits_new(NULL, json_list(run, "waits"));
+    bool running = str_eq(json_str(run, "state", ""), run_state_name(RUN_RUNNING));
     AUTO_FREE char *state =
-        str_printf("%s%s%s", json_str(run, "state", ""), position ? ", " : "", position ? ordinal : "");
+        str_printf("%s%s%s", waits && running ? run_state_name(RUN_WAITING) : json_str(run, "state", ""),
+                   position ? ", " : "", position ? ordinal : "");
     struct buf stage = BUF_INIT;
     if (json_int(run, "stage", 0))
         buf_printf(&stage, "%" PRId64 " %s%s%s%s", json_int(run, "stage", 0), json_str(run, "agent", ""),
                    json_str(run, "mode", NULL) ? " (" : "", json_str(run, "mode", ""),
                    json_str(run, "mode", NULL) ? ")" : "");
-    AUTO_FREE char *line = str_printf("%-22s %-14s %9s  %-40s %9s  %s", json_str(run, "run", ""), state, elapsed,
-                                      buf_str(&stage), stage.len ? of_stage : "", json_str(run, "project", ""));
+    else if (waits)
+        buf_printf(&stage, "waits %s", waits);
+    AUTO_FREE char *line =
+        str_printf("%-22s %-14s %9s  %-40s %9s  %s", json_str(run, "run", ""), state, elapsed, buf_str(&stage),
+                   json_int(run, "stage", 0) ? of_stage : "", json_str(run, "project", ""));
     put_line(s, line);
     buf_free(&stage);
 }

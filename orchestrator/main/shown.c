@@ -6,6 +6,7 @@
 #include "budget/budget.h"
 #include "loop/http.h"
 #include "main/commands.h"
+#include "report/text.h"
 #include "run/letters.h"
 #include "run/outbox.h"
 
@@ -27,6 +28,9 @@ static json_t *children_new(struct store *store, const char *run, int depth)
         json_put_str(child, "run", json_str(row, "id", NULL));
         json_put_str(child, "workflow", json_str(row, "workflow", NULL));
         json_put_str(child, "state", json_str(row, "state", NULL));
+        AUTO_JSON json_t *waits =
+            json_int(row, "finished_ns", 0) ? NULL : store_waits_new(store, json_str(row, "id", ""), NULL);
+        json_put(child, "waits", waits ? json_incref(waits) : json_array());
         json_put(child, "children", children_new(store, json_str(row, "id", ""), depth + 1));
         json_array_append_new(list, child);
     }
@@ -38,8 +42,11 @@ static void print_children(const json_t *children, int depth)
     size_t i;
     json_t *child;
     json_array_foreach (children, i, child) {
-        printf("%*s%-24s %-18s %s\n", 2 + 2 * depth, "", json_str(child, "run", ""), json_str(child, "workflow", ""),
-               json_str(child, "state", ""));
+        char state[SHOWN_STATE_MAX];
+        AUTO_FREE char *waits = text_waits_new(json_str(child, "run", ""), json_list(child, "waits"));
+        shown_state(child, state);
+        printf("%*s%-24s %-18s %s%s%s\n", 2 + 2 * depth, "", json_str(child, "run", ""),
+               json_str(child, "workflow", ""), state, waits ? " " : "", waits ? waits : "");
         print_children(json_list(child, "children"), depth + 1);
     }
 }
@@ -123,7 +130,7 @@ static void print_effects(const json_t *model)
 
 void shown_add_questions(struct store *store, const char *run, int depth, json_t *to)
 {
-    AUTO_JSON json_t *list = letter_questions_new(store, run, NULL);
+    AUTO_JSON json_t *list = store_questions_new(store, run, NULL);
     AUTO_JSON json_t *children = depth < DEPTH_MAX ? store_run_children_new(store, run, true, NULL) : NULL;
     size_t i;
     json_t *one;
@@ -202,9 +209,14 @@ void shown_print_budget(const json_t *model)
 
 // --- lists ---
 
-void shown_state(const char *state, int64_t position, char out[SHOWN_STATE_MAX])
+void shown_state(const json_t *of, char out[SHOWN_STATE_MAX])
 {
     char ordinal[COMMANDS_ORDINAL_MAX];
+    int64_t position = json_int(of, "position", 0);
+    AUTO_FREE char *waits = text_waits_new(NULL, json_list(of, "waits"));
+    const char *state = json_flag(of, "interrupted", false) ? "interrupted"
+                        : waits                             ? run_state_name(RUN_WAITING)
+                                                            : json_str(of, "state", "");
     commands_ordinal(position, ordinal);
     snprintf(out, SHOWN_STATE_MAX, "%s%s%s", state, position ? ", " : "", position ? ordinal : "");
 }
@@ -213,10 +225,11 @@ static void print_run(const json_t *run, const json_t *below, int depth)
 {
     char when[CLOCK_TEXT_MAX], state[SHOWN_STATE_MAX];
     const char *id = json_str(run, "id", "");
-    const char *is = json_flag(run, "interrupted", false) ? "interrupted" : json_str(run, "state", "");
-    shown_state(is, json_int(run, "position", 0), state);
+    AUTO_FREE char *waits = text_waits_new(id, json_list(run, "waits"));
+    shown_state(run, state);
     clock_iso(json_int(run, "created_ns", 0), when);
-    printf("%*s%-*s %-18s %.19sZ  %s\n", 2 * depth, "", 22 - 2 * depth, id, state, when, json_str(run, "project", ""));
+    printf("%*s%-*s %-18s %.19sZ  %s%s%s\n", 2 * depth, "", 22 - 2 * depth, id, state, when,
+           json_str(run, "project", ""), waits ? "  waits " : "", waits ? waits : "");
     const json_t *children = json_list(below, id);
     for (size_t i = json_array_size(children); i > 0 && depth < DEPTH_MAX / 2; i--) // they come newest first
         print_run(json_array_get(children, i - 1), below, depth + 1);

@@ -16,7 +16,8 @@ void shown_add_questions(struct store *store, const char *run, int depth, json_t
 void shown_print_question(const json_t *question);
 
 #define SHOWN_STATE_MAX 96
-void shown_state(const char *state, int64_t position,
+// "queued, 3rd", "waiting", "interrupted", …. of: what is known about the run (state, interrupted, position, waits).
+void shown_state(const json_t *of,
                  char out[SHOWN_STATE_MAX]); // "queued, 3rd"; position 0: not in the queue
 // The lines of `baton runs`: newest first, each with the runs below it.
 void shown_print_runs(const json_t *runs);

@@ -216,6 +216,9 @@ static json_t *runs_new(struct top *t, const json_t *stages, struct err *err)
         json_t *row = run_row_new(run, positions, stages, clock_wall_ns());
         if (store_run_interrupted(t->store, run))
             json_put_str(row, "state", "interrupted");
+        AUTO_JSON json_t *waits =
+            json_int(row, "stage", 0) ? NULL : store_waits_new(t->store, json_str(run, "id", ""), NULL);
+        json_put(row, "waits", waits ? json_incref(waits) : json_array());
         json_array_append_new(rows, row);
     }
     return sorted_new(rows);

@@ -310,6 +310,12 @@ static void put_result(json_t *out, const json_t *result)
     json_put(out, "result", own);
 }
 
+static bool is_open(const char *state)
+{
+    enum run_state known = RUN_LOST;
+    return run_state_from_name(state, &known) && !run_state_final(known);
+}
+
 json_t *report_model_new(struct store *store, const char *run, struct err *err)
 {
     AUTO_JSON json_t *record = store_run_get_new(store, run, err);
@@ -337,6 +343,8 @@ json_t *report_model_new(struct store *store, const char *run, struct err *err)
     int64_t start = json_int(record, "created_ns", 0), end = json_int(record, "finished_ns", 0);
     json_put_int(m.out, "duration_ms", end > start ? (end - start) / NS_PER_MS : 0);
     int64_t begun = json_int(record, "started_ns", start);
+    AUTO_JSON json_t *waits = is_open(state) ? store_waits_new(store, run, NULL) : NULL;
+    json_put(m.out, "waits", waits ? json_incref(waits) : json_array());
     add_budget(&m, json_obj(record, "options"), ((end ? end : clock_wall_ns()) - begun) / NS_PER_MS);
     add_stages(&m);
     if (json_obj(m.out, "git"))

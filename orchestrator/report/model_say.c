@@ -95,7 +95,7 @@ void model_say_headline(json_t *model, const struct model_ran *ran)
     const json_t *best = best_of(json_list(model, "metrics"));
     size_t kept = json_array_size(json_list(model, "changes"));
     bool accepted = str_eq(state, "accepted");
-    AUTO_FREE char *text = NULL;
+    AUTO_FREE char *text = NULL, *waits = text_waits_new(json_str(model, "run", "RUN"), json_list(model, "waits"));
     if (accepted && best && kept) {
         verdict = "improved";
         text = improved(best, kept);
@@ -118,6 +118,9 @@ void model_say_headline(json_t *model, const struct model_ran *ran)
         verdict = "interrupted";
         text = str_printf("Interrupted: no process works on it. Continue with: baton resume %s",
                           json_str(model, "run", "RUN"));
+    } else if (waits) {
+        verdict = "waiting";
+        text = str_printf("Waiting %s", waits);
     } else {
         verdict = accepted ? "done" : state;
         bool evidence = ran->reviewed || json_array_size(json_list(model, "metrics")) > 0;

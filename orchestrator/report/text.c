@@ -1,6 +1,7 @@
 #include "report/text.h"
 
 #include "base/clock.h"
+#include "base/mem.h"
 #include "base/str.h"
 #include "budget/budget.h"
 
@@ -8,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#define WAITS_SHOWN   3
 #define HOT_SHARE_PCT 1.0 // below it a place is cold: the developer leaves it alone
 
 // --- commands ---
@@ -242,6 +244,50 @@ void text_place(const json_t *row, struct buf *out)
 bool text_is_hot(const json_t *finding)
 {
     return json_num(finding, "share_pct", 0) >= HOT_SHARE_PCT;
+}
+
+static void add_wait(struct buf *out, const char *run, const json_t *wait)
+{
+    const char *kind = json_str(wait, "kind", "");
+    int64_t until = json_int(wait, "until_ns", 0);
+    char iso[CLOCK_TEXT_MAX], when[TEXT_NUMBER];
+    clock_iso(until, iso);
+    text_when(iso, when);
+    const char *name = json_str(wait, "name", "?"), *workflow = json_str(wait, "workflow", NULL);
+    bool expired = json_flag(wait, "expired", false);
+    if (str_eq(kind, "answer"))
+        buf_str_add(out, expired ? "for an answer that would be too late now" : "for an answer");
+    else if (str_eq(kind, "signal"))
+        buf_printf(out, "for signal '%s'", name);
+    else if (str_eq(kind, "run"))
+        buf_printf(out, "for run %s%s%s%s", json_str(wait, "run", "?"), workflow ? " (" : "", workflow ? workflow : "",
+                   workflow ? ")" : "");
+    if (until)
+        buf_printf(out, "%suntil %s", str_eq(kind, "time") ? "" : " ", when);
+    if (run && str_eq(kind, "answer") && !expired)
+        buf_printf(out, ": baton approve %s", run);
+    if (run && str_eq(kind, "signal"))
+        buf_printf(out, ": baton signal %s %s", run, name);
+}
+
+char *text_waits_new(const char *run, const json_t *waits)
+{
+    size_t n = json_array_size(waits), i;
+    json_t *wait;
+    if (n == 0 || str_eq(json_str(json_array_get(waits, 0), "kind", ""), "stage"))
+        return NULL;
+    struct buf out = BUF_INIT;
+    json_array_foreach (waits, i, wait) {
+        if (i == WAITS_SHOWN) {
+            buf_printf(&out, "; and %zu more", n - i);
+            break;
+        }
+        buf_str_add(&out, i ? "; " : "");
+        add_wait(&out, run, wait);
+    }
+    char *text = str_dup(buf_str(&out));
+    buf_free(&out);
+    return text;
 }
 
 char *text_budget_new(const char *name, const json_t *amount)

@@ -34,5 +34,8 @@ const char *text_when(const char *iso, char out[TEXT_NUMBER]);      // "2026-11-
 // "src/lib.rs:12" of an object with file and line (hot_line preferred); "" when there is no file.
 void text_place(const json_t *row, struct buf *out);
 bool text_is_hot(const json_t *finding); // enough samples lie in its function
+// Waits of a run (store_waits_new) in words: "for an answer: baton approve RUN; until 2026-11-22 21:30:05 UTC". run
+// NULL: without what to do about it. NULL: a stage or its script is at work. Owned by the caller.
+char *text_waits_new(const char *run, const json_t *waits);
 // An amount of a budget by its name, "–" for none; owned by the caller.
 char *text_budget_new(const char *name, const json_t *amount);

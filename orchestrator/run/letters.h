@@ -1,5 +1,5 @@
 // What people and programs tell a run, in whatever process it is: answers to its questions, signals. Checked here once,
-// then put into the run's inbox, where its owner finds it. Also what they can ask: the open questions. The state folder
+// then put into the run's inbox, where its owner finds it. The state folder
 // belongs to one user: who may answer is a rule among those who may use it, not a wall against them.
 #pragma once
 
@@ -20,12 +20,7 @@ int letter_check_value(const char *what, const json_t *value, struct err *err);
 // run.
 char *letter_latest(struct store *store, const char *run);
 
-// --- questions ---
-
-// Open questions of a run, oldest first: [{id: "0.1:3", task, n, question, about, who: [name], subject, asked_ns,
-// expires_ns, answered: an answer is on its way, expired: its time is over and the run has not heard it yet}]. `who`
-// absent: everybody may answer; expires_ns absent: never.
-json_t *letter_questions_new(struct store *store, const char *run, struct err *err);
+// --- answers ---
 
 struct letter_answer {
     bool approved;

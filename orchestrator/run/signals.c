@@ -103,16 +103,20 @@ void signal_take(struct run *run, const json_t *item)
         run_turn(run, take_in_turn, &a);
 }
 
-// The time a call waits goes on while no process has the run: its end is journaled when the wait begins.
+// What is waited for is journaled when the wait begins: others can see it, and its time goes on while no process has
+// the run.
 static int read_deadline(struct run *run, const struct call *c, int64_t now, int64_t span, int64_t *ret,
                          struct err *err)
 {
-    AUTO_JSON json_t *before = span > 0 ? call_beside_new(run, c->task, c->n) : NULL;
-    *ret = span > 0 ? before ? json_integer_value(before) : now + span : INT64_MAX;
-    if (before || span <= 0)
+    AUTO_JSON json_t *before = call_beside_new(run, c->task, c->n), *wait = json_object();
+    int64_t until = json_is_integer(before) ? json_integer_value(before) : json_int(before, "until_ns", now + span);
+    *ret = span > 0 ? until : INT64_MAX;
+    if (before)
         return 0;
-    AUTO_JSON json_t *until = json_integer(*ret);
-    return call_put_beside(run, c->task, c->n, "until", until, err);
+    json_put_str(wait, "name", json_str(c->args, "name", NULL));
+    if (span > 0)
+        json_put_int(wait, "until_ns", *ret);
+    return call_put_beside(run, c->task, c->n, "awaits", wait, err);
 }
 
 int signal_begin(struct run *run, const struct call *c, struct err *err)

@@ -189,6 +189,15 @@ json_t *store_call_list_new(struct store *s, const char *run, struct err *err); 
 // What the script published, name -> {value, at_ns}; the newest value of each name.
 json_t *store_published_new(struct store *s, const char *run, struct err *err);
 
+// Open questions of a run, oldest first: [{id: "0.1:3", task, n, question, about, who: [name], subject, asked_ns,
+// expires_ns, answered: an answer is on its way, expired: its time is over and the run has not heard it yet}]. `who`
+// absent: everybody may answer; expires_ns absent: never.
+json_t *store_questions_new(struct store *s, const char *run, struct err *err);
+// What an unfinished run waits for, by its journal: [{kind: "answer", question: its id, expired} | {kind: "time",
+// until_ns} | {kind: "signal", name, until_ns (or absent)} | {kind: "run", run, workflow}], with {kind: "stage",
+// count} first while stages are at work. Empty: its script is.
+json_t *store_waits_new(struct store *s, const char *run, struct err *err);
+
 // --- handoffs: of the stages that have a result (store_commit_stage); never changed ---
 json_t *store_handoff_list_new(struct store *s, const char *run, struct err *err); // [{id, seq, handoff}] by seq
 

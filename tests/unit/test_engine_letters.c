@@ -40,7 +40,7 @@ static int answer(struct fixture *f, const char *by, const char *question, const
 
 static size_t open_questions(struct fixture *f, bool unanswered)
 {
-    AUTO_JSON json_t *list = letter_questions_new(f->s, "r", &f->err);
+    AUTO_JSON json_t *list = store_questions_new(f->s, "r", &f->err);
     size_t i, n = 0;
     json_t *q;
     assert_non_null(list);
@@ -102,7 +102,7 @@ static void test_letters_expired_and_finished(void **state)
     assert_non_null(strstr(f->err.text, "has expired"));
     ask(f, 1, "later?", "{\"expires_ms\": 3600000}");
     ask(f, 2, "ever?", "{}");
-    AUTO_JSON json_t *list = letter_questions_new(f->s, "r", &f->err);
+    AUTO_JSON json_t *list = store_questions_new(f->s, "r", &f->err);
     assert_int_equal(json_array_size(list), 3);
     for (size_t i = 0; i < 3; i++) // only the first one is marked
         assert_int_equal(json_flag(json_array_get(list, i), "expired", false), i == 0);
@@ -111,7 +111,7 @@ static void test_letters_expired_and_finished(void **state)
     assert_int_equal(answer(f, "ann", NULL, NULL), -ERR_STATE);
     assert_int_equal(letter_signal(f->s, "r", "go", NULL, "ann", &f->err), -ERR_STATE);
     assert_int_equal(letter_signal(f->s, "absent", "go", NULL, "ann", &f->err), -ERR_NOT_FOUND);
-    assert_null(letter_questions_new(f->s, "absent", &f->err));
+    assert_null(store_questions_new(f->s, "absent", &f->err));
 }
 
 // --- signals ---
