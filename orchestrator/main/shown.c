@@ -17,26 +17,6 @@
 
 // --- the tree of one run ---
 
-static json_t *children_new(struct store *store, const char *run, int depth)
-{
-    json_t *list = json_array();
-    AUTO_JSON json_t *rows = depth < DEPTH_MAX ? store_run_children_new(store, run, false, NULL) : NULL;
-    size_t i;
-    json_t *row;
-    json_array_foreach (rows, i, row) {
-        json_t *child = json_object();
-        json_put_str(child, "run", json_str(row, "id", NULL));
-        json_put_str(child, "workflow", json_str(row, "workflow", NULL));
-        json_put_str(child, "state", json_str(row, "state", NULL));
-        AUTO_JSON json_t *waits =
-            json_int(row, "finished_ns", 0) ? NULL : store_waits_new(store, json_str(row, "id", ""), NULL);
-        json_put(child, "waits", waits ? json_incref(waits) : json_array());
-        json_put(child, "children", children_new(store, json_str(row, "id", ""), depth + 1));
-        json_array_append_new(list, child);
-    }
-    return list;
-}
-
 static void print_children(const json_t *children, int depth)
 {
     size_t i;
@@ -151,7 +131,6 @@ void shown_put(struct store *store, const char *run, json_t *model)
     json_put_str(model, "continued_as", json_str(json_obj(record, "result"), "continued_as", NULL));
     json_t *undone = json_obj(json_obj(record, "result"), "undone");
     json_put(model, "undone", undone ? json_deep_copy(undone) : json_null());
-    json_put(model, "children", children_new(store, run, 0));
     json_t *questions = json_array(), *published = store_published_new(store, run, NULL);
     shown_add_questions(store, run, 0, questions);
     json_put(model, "questions", questions);

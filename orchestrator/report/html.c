@@ -20,16 +20,11 @@
 
 static const char *tone_of(const char *verdict)
 {
-    static const char *const TONES[][2] = {{"improved", "good"},
-                                           {"done", "good"},
-                                           {"optimal", "calm"},
-                                           {"queued", "calm"},
-                                           {"running", "calm"},
-                                           {"waiting", "calm"},
-                                           {"unproven", "warn"},
-                                           {"undecided", "warn"},
-                                           {"needs_discussion", "warn"},
-                                           {"nothing_measurable", "warn"},
+    static const char *const TONES[][2] = {{"improved", "good"},         {"done", "good"},
+                                           {"optimal", "calm"},          {"queued", "calm"},
+                                           {"running", "calm"},          {"waiting", "calm"},
+                                           {"unproven", "warn"},         {"undecided", "warn"},
+                                           {"needs_discussion", "warn"}, {"nothing_measurable", "warn"},
                                            {"cancelled", "warn"}};
     for (size_t i = 0; i < ARRAY_LEN(TONES); i++)
         if (str_eq(verdict, TONES[i][0]))
@@ -370,6 +365,7 @@ void report_html(const json_t *m, const char *flame, struct buf *out)
     html_tests(m, out);
     html_limits(m, out);
     html_stages(m, out);
+    html_children(m, out);
     html_budget(m, out);
     html_commands(m, out);
     html_host(m, out);

@@ -21,6 +21,7 @@ void html_tests(const json_t *m, struct buf *out);
 void html_limits(const json_t *m, struct buf *out);
 void html_budget(const json_t *m, struct buf *out);
 void html_stages(const json_t *m, struct buf *out);
+void html_children(const json_t *m, struct buf *out);
 void html_commands(const json_t *m, struct buf *out);
 void html_host(const json_t *m, struct buf *out);
 void html_reproduce(const json_t *m, struct buf *out);

@@ -3,6 +3,7 @@
 
 #include "base/mem.h"
 #include "base/str.h"
+#include "report/children.h"
 #include "report/html.h"
 #include "report/text.h"
 
@@ -24,6 +25,16 @@ static const char *state_tone(const char *state)
            : str_eq(state, "reserved")         ? "mute"
            : str_eq(state, "needs_discussion") ? "warn"
                                                : "bad";
+}
+
+static const char *run_tone(const char *state)
+{
+    enum run_state known = RUN_FAILED;
+    run_state_from_name(state, &known);
+    return !run_state_final(known)                                                                     ? "mute"
+           : known == RUN_ACCEPTED || known == RUN_CONTINUED                                           ? "good"
+           : known == RUN_NEEDS_DISCUSSION || known == RUN_NOTHING_MEASURABLE || known == RUN_REJECTED ? "warn"
+                                                                                                       : "bad";
 }
 
 void html_budget(const json_t *m, struct buf *out)
@@ -73,6 +84,27 @@ void html_stages(const json_t *m, struct buf *out)
         buf_str_add(out, "</td></tr>");
     }
     buf_str_add(out, "</table></div></section>\n");
+}
+
+void html_children(const json_t *m, struct buf *out)
+{
+    AUTO_JSON json_t *rows = children_rows_new(json_list(m, "children"));
+    size_t i;
+    json_t *row;
+    json_array_foreach (rows, i, row) {
+        AUTO_FREE char *waits = text_waits_new(NULL, json_list(row, "waits"));
+        buf_str_add(out, i ? ""
+                           : "<section><h2>Runs below it</h2><div class=\"scroll\"><table><tr><th>workflow</th>"
+                             "<th>run</th><th>state</th></tr>");
+        buf_str_add(out, "<tr><td>");
+        for (int64_t depth = json_int(row, "depth", 0); depth > 0; depth--)
+            buf_str_add(out, "– ");
+        html_put(out, "%s</td><td>%s</td><td class=\"%s\">%s%s</td></tr>", json_str(row, "workflow", "?"),
+                 json_str(row, "run", "?"), run_tone(json_str(row, "state", "")),
+                 waits ? "waits " : text_state(json_str(row, "state", "?")), waits ? waits : "");
+    }
+    if (i > 0)
+        buf_str_add(out, "</table></div></section>\n");
 }
 
 // --- commands ---

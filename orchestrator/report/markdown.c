@@ -24,6 +24,8 @@ static void add_facts(const json_t *m, struct buf *out)
         md_code(out, json_str(git, "branch", ""));
         buf_str_add(out, ".");
     }
+    if (json_str(m, "parent", NULL))
+        md_put(out, " Started by run %s.", json_str(m, "parent", ""));
     buf_str_add(out, "\n\n");
     const char *reason = json_str(m, "reason", NULL), *headline = json_str(m, "headline", "");
     if (reason && *reason && !str_has_nocase(headline, reason))
@@ -200,6 +202,7 @@ void report_markdown(const json_t *m, const char *flame, struct buf *out)
     markdown_tests(m, out);
     markdown_limits(m, out);
     markdown_stages(m, out);
+    markdown_children(m, out);
     markdown_budget(m, out);
     markdown_commands(m, out);
     markdown_host(m, out);

@@ -2,6 +2,7 @@
 
 #include "base/mem.h"
 #include "base/str.h"
+#include "report/children.h"
 #include "report/html.h"
 #include "report/md.h"
 #include "report/text.h"
@@ -291,6 +292,30 @@ void markdown_stages(const json_t *m, struct buf *out)
 static bool is_refused(const json_t *command)
 {
     return str_eq(json_str(command, "decision", ""), "deny");
+}
+
+void markdown_children(const json_t *m, struct buf *out)
+{
+    AUTO_JSON json_t *rows = children_rows_new(json_list(m, "children"));
+    struct md_table t = {.columns = 3};
+    if (!json_array_size(rows))
+        return;
+    buf_str_add(out, "## Runs below it\n\n");
+    md_cell(&t, "workflow");
+    md_cell(&t, "run");
+    md_cell(&t, "state");
+    size_t i;
+    json_t *row;
+    json_array_foreach (rows, i, row) {
+        AUTO_FREE char *waits = text_waits_new(NULL, json_list(row, "waits"));
+        char indent[2 * 3 * 16 + 1] = "";
+        for (int64_t depth = json_int(row, "depth", 0); depth > 0 && strlen(indent) + 5 < sizeof(indent); depth--)
+            strcat(indent, "– ");
+        md_cell(&t, "%s%s", indent, json_str(row, "workflow", "?"));
+        md_cell(&t, "%s", json_str(row, "run", "?"));
+        md_cell(&t, "%s%s", waits ? "waits " : text_state(json_str(row, "state", "?")), waits ? waits : "");
+    }
+    md_table_write(&t, out);
 }
 
 static void add_refusals(const json_t *commands, struct buf *out)

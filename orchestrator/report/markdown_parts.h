@@ -15,6 +15,7 @@ void markdown_tests(const json_t *m, struct buf *out);
 void markdown_limits(const json_t *m, struct buf *out);
 void markdown_budget(const json_t *m, struct buf *out);
 void markdown_stages(const json_t *m, struct buf *out);
+void markdown_children(const json_t *m, struct buf *out);
 void markdown_commands(const json_t *m, struct buf *out);
 void markdown_host(const json_t *m, struct buf *out);
 void markdown_reproduce(const json_t *m, struct buf *out);

@@ -6,6 +6,7 @@
 #include "base/str.h"
 #include "budget/budget.h"
 #include "handoff/handoff.h"
+#include "report/children.h"
 #include "report/model_say.h"
 
 #include <stdio.h>
@@ -347,6 +348,8 @@ json_t *report_model_new(struct store *store, const char *run, struct err *err)
     json_put(m.out, "waits", waits ? json_incref(waits) : json_array());
     add_budget(&m, json_obj(record, "options"), ((end ? end : clock_wall_ns()) - begun) / NS_PER_MS);
     add_stages(&m);
+    copy(m.out, record, "parent", NULL);
+    json_put(m.out, "children", children_new(store, run));
     if (json_obj(m.out, "git"))
         copy(json_obj(m.out, "git"), m.verify, "head", NULL);
     add_metrics(&m);

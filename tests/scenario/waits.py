@@ -1,4 +1,7 @@
 """What a run waits for: people, a time, a signal, a run below it. Whoever looks is told, and what to do about it."""
+import json
+import pathlib
+
 import support
 from support import wait_for
 
@@ -79,8 +82,18 @@ class Waits(support.Scenario):
         wait_for(lambda: self.record(child)["waits"], "the child sleeps")
         self.check(run, "waiting", rf"Waiting for run {child} \(waiter\)")
         self.assertRegex(self.baton("show", run, status=0).out, rf"(?m)^runs below it\n  {child} +waiter +waiting until {WHEN}$")
+        self.check_reports(run, child, f"waits until {WHEN}")
         self.baton("cancel", run, status=0)
         r.end()
+        self.check_reports(run, child, "cancelled")
+
+    def check_reports(self, run, child, state):
+        page = pathlib.Path(self.baton("report", run, status=0).out.strip())
+        self.assertRegex(page.with_suffix(".md").read_text(), rf"## Runs below it\n\n(.*\n){{2}}\| waiter +\| {child} +\| {state} +\|\n")
+        self.assertRegex(page.read_text(), rf"<h2>Runs below it</h2>.*<td>waiter</td><td>{child}</td><td class=\"\w+\">{state}</td>")
+        row, = json.loads(page.with_suffix(".json").read_text())["children"]
+        self.assertEqual((row["run"], row["workflow"], row["children"]), (child, "waiter", []))
+        self.assertIn(f"Started by run {run}.", pathlib.Path(self.baton("report", child, status=0).out.strip()).with_suffix(".md").read_text())
 
     def test_interrupted_in_a_wait(self):
         """It stands in the journal: also who comes later is told, and the same after it was taken up again."""
