@@ -63,7 +63,7 @@ int cmd_events(const struct cli *cli)
     struct err err;
     char *run = NULL;
     struct event_view view = {.kinds = cli_values(cli, "kind"), .json = cli_flag(cli, "json"), .whole = true};
-    if (check_options(cli, &view, &err) < 0 || commands_open(&places, &view.store, &err) < 0)
+    if (check_options(cli, &view, &err) < 0 || commands_open_to_look(&places, &view.store, &err) < 0)
         return cli_fail(&err);
     int r = cli_arg(cli, 0) ? commands_find_run(view.store, cli_arg(cli, 0), &run, &err) : 0;
     view.run = run;
@@ -82,7 +82,7 @@ int cmd_logs(const struct cli *cli)
     struct err err;
     char *run = NULL;
     struct event_view view = {.json = cli_flag(cli, "json")};
-    if (commands_open(&places, &view.store, &err) < 0)
+    if (commands_open_to_look(&places, &view.store, &err) < 0)
         return cli_fail(&err);
     int r = commands_find_run(view.store, cli_arg(cli, 0) ? cli_arg(cli, 0) : "last", &run, &err);
     view.run = run;

@@ -19,7 +19,7 @@ int cmd_export(const struct cli *cli)
     struct err err;
     char *run = NULL;
     size_t missing = 0;
-    if (commands_open(&places, &store, &err) < 0)
+    if (commands_open_to_look(&places, &store, &err) < 0)
         return cli_fail(&err);
     int r = commands_find_run(store, cli_arg(cli, 0), &run, &err);
     AUTO_FREE char *fallback = str_printf("%s.baton", run ? run : "run");

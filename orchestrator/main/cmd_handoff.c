@@ -16,7 +16,7 @@ static int show_run(const struct cli *cli, const char *word, struct err *err)
     struct places places;
     struct store *store = NULL;
     char *run = NULL;
-    int r = commands_open(&places, &store, err);
+    int r = commands_open_to_look(&places, &store, err);
     if (r < 0)
         return r;
     r = commands_find_run(store, word, &run, err);

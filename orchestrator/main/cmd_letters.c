@@ -65,7 +65,7 @@ int cmd_questions(const struct cli *cli)
     struct places places;
     struct store *store = NULL;
     struct err err;
-    if (commands_open(&places, &store, &err) < 0)
+    if (commands_open_to_look(&places, &store, &err) < 0)
         return cli_fail(&err);
     AUTO_JSON json_t *runs = store_run_list_new(store, &(struct store_run_filter){.unfinished = true}, &err);
     AUTO_JSON json_t *list = json_array();

@@ -40,10 +40,10 @@ static void leave(struct opened *o)
 }
 
 // Opens the journal and finds the run of the first argument ("last" when it may be left out and is).
-static int enter(const struct cli *cli, struct opened *o, struct err *err)
+static int enter(const struct cli *cli, bool to_look, struct opened *o, struct err *err)
 {
     *o = (struct opened){0};
-    int r = commands_open(&o->places, &o->store, err);
+    int r = to_look ? commands_open_to_look(&o->places, &o->store, err) : commands_open(&o->places, &o->store, err);
     if (r < 0)
         return r;
     r = commands_find_run(o->store, cli_arg(cli, 0) ? cli_arg(cli, 0) : "last", &o->run, err);
@@ -118,7 +118,7 @@ int cmd_runs(const struct cli *cli)
         err_set(&err, ERR_INVALID, "--state '%s' is no state of a run; there are%s", state, STATES);
         return cli_fail(&err);
     }
-    if (commands_open(&o.places, &o.store, &err) < 0)
+    if (commands_open_to_look(&o.places, &o.store, &err) < 0)
         return cli_fail(&err);
     json_t *runs = chosen_new(o.store, state, cli_flag(cli, "unfinished"), (size_t)limit, &more, &err);
     if (!runs) {
@@ -140,6 +140,8 @@ int cmd_runs(const struct cli *cli)
     shown_print_runs(runs);
     if (more)
         fprintf(stderr, "the newest %d; more with --limit N\n", (int)limit);
+    if (json_array_size(runs) == 0)
+        commands_say_lost_journal(o.store);
     if (json_array_size(runs) == 0)
         fprintf(stderr, "%s\n",
                 state || cli_flag(cli, "unfinished") ? "no such runs; 'baton runs' lists all"
@@ -179,7 +181,7 @@ int cmd_show(const struct cli *cli)
 {
     struct opened o;
     struct err err;
-    if (enter(cli, &o, &err) < 0)
+    if (enter(cli, true, &o, &err) < 0)
         return cli_fail(&err);
     json_t *model = report_model_new(o.store, o.run, &err);
     int status = 0;
@@ -294,7 +296,7 @@ int cmd_cancel(const struct cli *cli)
 {
     struct opened o;
     struct err err;
-    if (enter(cli, &o, &err) < 0)
+    if (enter(cli, false, &o, &err) < 0)
         return cli_fail(&err);
     const char *reason = cli_value(cli, "reason", "cancelled from the command line");
     int status = 0, r = request_cancel(&o, reason, &err);
@@ -319,7 +321,7 @@ int cmd_report(const struct cli *cli)
 {
     struct opened o;
     struct err err;
-    if (enter(cli, &o, &err) < 0)
+    if (enter(cli, true, &o, &err) < 0)
         return cli_fail(&err);
     AUTO_FREE char *dir = store_run_dir(o.store, o.run);
     int status = 0;

@@ -200,7 +200,7 @@ int cmd_schedule_list(const struct cli *cli)
     struct places places;
     struct store *store = NULL;
     struct err err;
-    if (commands_open(&places, &store, &err) < 0)
+    if (commands_open_to_look(&places, &store, &err) < 0)
         return cli_fail(&err);
     json_t *rows = store_schedule_list_new(store, &err);
     size_t i;
@@ -249,7 +249,7 @@ int cmd_schedule_show(const struct cli *cli)
     struct places places;
     struct store *store = NULL;
     struct err err;
-    if (commands_open(&places, &store, &err) < 0)
+    if (commands_open_to_look(&places, &store, &err) < 0)
         return cli_fail(&err);
     AUTO_JSON json_t *row = store_schedule_get_new(store, cli_arg(cli, 0), &err);
     const char *last = json_str(row, "last_run", NULL);

@@ -201,7 +201,7 @@ int cmd_top(const struct cli *cli)
         err_set(&err, ERR_INVALID, "--interval '%s' must be a number of seconds from 1 to %d", text, INTERVAL_MOST_S);
         return cli_fail(&err);
     }
-    if (commands_open(&places, &store, &err) < 0)
+    if (commands_open_to_look(&places, &store, &err) < 0)
         return cli_fail(&err);
     struct top *t = top_new(store, places.state);
     int r = show(t, cli, interval_s, &err);

@@ -17,15 +17,42 @@ static void wake_up(void *user)
     (void)user;
 }
 
-int commands_open(struct places *places, struct store **ret, struct err *err)
+typedef int (*open_fn)(const char *state_dir, struct store **ret, struct err *err);
+
+static int open_with(open_fn open, struct places *places, struct store **ret, struct err *err)
 {
     int r = places_find(places, err);
     if (r < 0)
         return r;
-    r = store_open(places->state, ret, err);
+    r = open(places->state, ret, err);
     if (r < 0)
         places_free(places);
     return r;
+}
+
+int commands_open(struct places *places, struct store **ret, struct err *err)
+{
+    return open_with(store_open, places, ret, err);
+}
+
+int commands_open_to_look(struct places *places, struct store **ret, struct err *err)
+{
+    return open_with(store_open_to_look, places, ret, err);
+}
+
+void commands_say_lost_journal(struct store *store)
+{
+    AUTO_JSON json_t *lost = store_lost_list_new(store, NULL);
+    size_t i;
+    json_t *row;
+    json_array_foreach (lost, i, row) {
+        char when[CLOCK_TEXT_MAX];
+        if (!str_eq(json_str(row, "source", ""), STORE_LOST_JOURNAL))
+            continue;
+        clock_iso(json_int(row, "at_ns", 0), when);
+        fprintf(stderr, "baton: the journal before this one was damaged; since %.19sZ it lies in '%s' (%s)\n", when,
+                json_str(row, "ref", "?"), json_str(row, "reason", "?"));
+    }
 }
 
 void commands_close(struct places *places, struct store *store)
@@ -44,7 +71,8 @@ int commands_find_run(struct store *store, const char *word, char **ret, struct 
     json_t *run;
     json_array_foreach (runs, i, run) {
         const char *id = json_str(run, "id", ""), *dash = strrchr(id, '-');
-        bool exact = str_eq(id, word) || (str_eq(word, "last") && !json_str(run, "parent", NULL)); // not one that a run started
+        bool exact =
+            str_eq(id, word) || (str_eq(word, "last") && !json_str(run, "parent", NULL)); // not one that a run started
         if (!exact && !str_starts(id, word) && !(dash && str_eq(dash + 1, word)))
             continue;
         if (found && !exact)
@@ -53,6 +81,8 @@ int commands_find_run(struct store *store, const char *word, char **ret, struct 
         if (exact)
             break;
     }
+    if (!found)
+        commands_say_lost_journal(store);
     if (!found)
         return err_set(err, ERR_NOT_FOUND, "no run '%s'; 'baton runs' lists them", word);
     *ret = str_dup(found);

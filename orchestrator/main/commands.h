@@ -49,6 +49,9 @@ int cmd_help(const struct cli *cli);
 // --- shared ---
 // State folder and journal of this user.
 int commands_open(struct places *places, struct store **ret, struct err *err);
+// The same for commands that only read: a damaged journal is an error that says so, a read-only folder is none.
+int commands_open_to_look(struct places *places, struct store **ret, struct err *err);
+void commands_say_lost_journal(struct store *store); // on standard error, when one was set aside here
 void commands_close(struct places *places, struct store *store);
 // The run a person means: a whole id, a unique beginning, the part behind the dash, or "last". Owned by the caller.
 int commands_find_run(struct store *store, const char *word, char **ret, struct err *err);

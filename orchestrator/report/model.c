@@ -134,9 +134,11 @@ static void add_spent(struct model *m, const json_t *stages)
     json_put(m->out, "spent", spent);
 }
 
-static void add_stages(struct model *m)
+static int add_stages(struct model *m, struct err *err)
 {
-    AUTO_JSON json_t *list = store_stage_list_new(m->store, m->run, true, NULL);
+    AUTO_JSON json_t *list = store_stage_list_new(m->store, m->run, true, err);
+    if (!list)
+        return -(int)err->code;
     json_t *rows = json_array(), *commands = json_array();
     size_t i;
     json_t *stage;
@@ -159,6 +161,7 @@ static void add_stages(struct model *m)
     add_spent(m, list);
     json_put(m->out, "stages", rows);
     json_put(m->out, "commands", commands);
+    return 0;
 }
 
 // --- what changed ---
@@ -317,6 +320,19 @@ static bool is_open(const char *state)
     return run_state_from_name(state, &known) && !run_state_final(known);
 }
 
+static void add_what_came(struct model *m)
+{
+    if (json_obj(m->out, "git"))
+        copy(json_obj(m->out, "git"), m->verify, "head", NULL);
+    add_metrics(m);
+    add_changes(m);
+    add_evidence(m);
+    add_artifacts(m);
+    const struct model_ran ran = {.profiled = m->profile, .developed = m->develop, .reviewed = m->review};
+    model_say_headline(m->out, &ran);
+    model_say_reproduce(m->out);
+}
+
 json_t *report_model_new(struct store *store, const char *run, struct err *err)
 {
     AUTO_JSON json_t *record = store_run_get_new(store, run, err);
@@ -347,19 +363,15 @@ json_t *report_model_new(struct store *store, const char *run, struct err *err)
     AUTO_JSON json_t *waits = is_open(state) ? store_waits_new(store, run, NULL) : NULL;
     json_put(m.out, "waits", waits ? json_incref(waits) : json_array());
     add_budget(&m, json_obj(record, "options"), ((end ? end : clock_wall_ns()) - begun) / NS_PER_MS);
-    add_stages(&m);
+    int r = add_stages(&m, err);
     copy(m.out, record, "parent", NULL);
     json_put(m.out, "children", children_new(store, run));
-    if (json_obj(m.out, "git"))
-        copy(json_obj(m.out, "git"), m.verify, "head", NULL);
-    add_metrics(&m);
-    add_changes(&m);
-    add_evidence(&m);
-    add_artifacts(&m);
-    model_say_headline(m.out, &(struct model_ran){.profiled = m.profile, .developed = m.develop, .reviewed = m.review});
-    model_say_reproduce(m.out);
+    if (r == 0)
+        add_what_came(&m);
+    else
+        json_decref(m.out);
     json_decref(m.outputs);
     json_decref(m.rounds);
     json_decref(m.developed);
-    return m.out;
+    return r == 0 ? m.out : NULL;
 }

@@ -141,6 +141,12 @@ int store_migrate(struct store *s, struct err *err)
                        s->db_path, (long long)version, ARRAY_LEN(STEPS));
     if (version == (int64_t)ARRAY_LEN(STEPS))
         return 0;
+    if (sqlite3_db_readonly(s->db, "main") > 0)
+        return err_set(
+            err, ERR_UNSUPPORTED,
+            "the journal '%s' is of an older baton (schema %lld, this one knows %zu) and has to be brought up "
+            "to date, but it is read-only here; copy it to another folder and set BATON_STATE to that",
+            s->db_path, (long long)version, ARRAY_LEN(STEPS));
     int r = sql_begin(s, err);
     if (r < 0)
         return r;

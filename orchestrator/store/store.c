@@ -1,6 +1,7 @@
 // Opening and closing, batches, and the helpers of sql.h.
 #include "store/sql.h"
 
+#include "base/buf.h"
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/str.h"
@@ -11,6 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 int sql_fail(struct store *s, struct err *err, const char *what)
@@ -36,8 +38,10 @@ int sql_fail(struct store *s, struct err *err, const char *what)
                        what, s->db_path, STORE_BUSY_MS / 1000);
     case SQLITE_CORRUPT:
     case SQLITE_NOTADB:
-        return err_set(err, ERR_PARSE, "cannot %s the journal '%s': the file is damaged (%s)", what, s->db_path,
-                       sqlite3_errmsg(s->db));
+        return err_set(err, ERR_PARSE,
+                       "cannot %s the journal '%s': the file is damaged (%s); make a copy of it, and read what is "
+                       "whole with: sqlite3 '%s' .recover",
+                       what, s->db_path, sqlite3_errmsg(s->db), s->db_path);
     case SQLITE_CONSTRAINT:
         return err_set(err, ERR_EXISTS, "cannot %s the journal '%s': such a record is there (%s)", what, s->db_path,
                        sqlite3_errmsg(s->db));
@@ -326,10 +330,13 @@ static int set_aside(struct store *s, char **ret_to, struct err *err)
     return 0;
 }
 
-static int open_or_begin_anew(struct store *s, struct err *err)
+static int open_or_begin_anew(struct store *s, bool keep, struct err *err)
 {
     struct err first = {0};
     int r = open_db(s, &first);
+    if (keep && r == -ERR_PARSE)
+        return err_set(err, ERR_PARSE, "%s; 'baton run' and 'baton serve' move it to lost+found and begin a new one",
+                       first.text);
     if (r != -ERR_PARSE) {
         if (r < 0 && err)
             *err = first;
@@ -341,28 +348,68 @@ static int open_or_begin_anew(struct store *s, struct err *err)
     if (r >= 0)
         r = open_db(s, err);
     if (r >= 0)
-        store_lost(s, EVENT_STORE_LOST, NULL, "baton.db", to, first.text, "");
+        store_lost(s, EVENT_STORE_LOST, NULL, STORE_LOST_JOURNAL, to, first.text, "");
     mem_free(to);
     return r;
 }
 
+static char *uri_new(const char *path)
+{
+    struct buf uri = BUF_INIT;
+    buf_str_add(&uri, "file:");
+    for (; *path; path++)
+        if (*path == '?' || *path == '#' || *path == '%')
+            buf_printf(&uri, "%%%02X", (unsigned)(unsigned char)*path);
+        else
+            buf_char(&uri, *path);
+    buf_str_add(&uri, "?immutable=1");
+    char *text = str_dup(buf_str(&uri));
+    buf_free(&uri);
+    return text;
+}
+
+// A folder that nobody here can write to. Without a log all that was committed stands in the file itself; with one,
+// SQLite needs its index beside it.
+static int open_read_only(struct store *s, struct err *err)
+{
+    AUTO_FREE char *wal = str_printf("%s-wal", s->db_path), *shm = str_printf("%s-shm", s->db_path);
+    AUTO_FREE char *uri = uri_new(s->db_path);
+    struct stat st;
+    if (stat(s->db_path, &st) < 0)
+        return err_sys(err, errno, "cannot read the journal '%s'", s->db_path);
+    bool logged = stat(wal, &st) == 0 && st.st_size > 0;
+    if (logged && access(shm, R_OK) < 0)
+        return err_set(err, ERR_IO,
+                       "the journal '%s' has a log beside it ('%s') that cannot be read without writing in its folder, "
+                       "and that is read-only here; copy both files to another folder and set BATON_STATE to it",
+                       s->db_path, wal);
+    int flags = SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX | (logged ? 0 : SQLITE_OPEN_URI);
+    if (sqlite3_open_v2(logged ? s->db_path : uri, &s->db, flags, NULL) != SQLITE_OK)
+        return s->db ? sql_fail(s, err, "read") : err_set(err, ERR_IO, "cannot read the journal '%s'", s->db_path);
+    sqlite3_extended_result_codes(s->db, 1);
+    sqlite3_busy_timeout(s->db, STORE_BUSY_MS);
+    return store_migrate(s, err);
+}
+
 // First opening (WAL switch, migration, setting aside) happens in one process at a time.
-static int open_locked(struct store *s, struct err *err)
+static int open_locked(struct store *s, bool keep, struct err *err)
 {
     AUTO_FREE char *path = path_join(s->dir, "open.lock");
     int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+    if (fd < 0 && keep && (errno == EROFS || errno == EACCES || errno == EPERM))
+        return open_read_only(s, err);
     if (fd < 0)
         return err_sys(err, errno, "cannot write to the state folder '%s'", s->dir);
     int r;
     do
         r = flock(fd, LOCK_EX);
     while (r < 0 && errno == EINTR);
-    r = r < 0 ? err_sys(err, errno, "cannot lock '%s'", path) : open_or_begin_anew(s, err);
+    r = r < 0 ? err_sys(err, errno, "cannot lock '%s'", path) : open_or_begin_anew(s, keep, err);
     close(fd);
     return r;
 }
 
-int store_open(const char *state_dir, struct store **ret, struct err *err)
+static int open_store(const char *state_dir, bool look, struct store **ret, struct err *err)
 {
     struct err own;
     if (!err)
@@ -376,10 +423,10 @@ int store_open(const char *state_dir, struct store **ret, struct err *err)
     if (r >= 0) {
         s->db_path = path_join(s->dir, "baton.db");
         AUTO_FREE char *temp = path_join(s->dir, "artifacts/tmp");
-        r = file_make_dirs(temp, err);
+        r = look ? 0 : file_make_dirs(temp, err);
     }
     if (r >= 0)
-        r = open_locked(s, err);
+        r = open_locked(s, look, err);
     if (r < 0) {
         store_close(s);
         return r;
@@ -387,6 +434,16 @@ int store_open(const char *state_dir, struct store **ret, struct err *err)
     store_changed_elsewhere(s);
     *ret = s;
     return 0;
+}
+
+int store_open(const char *state_dir, struct store **ret, struct err *err)
+{
+    return open_store(state_dir, false, ret, err);
+}
+
+int store_open_to_look(const char *state_dir, struct store **ret, struct err *err)
+{
+    return open_store(state_dir, true, ret, err);
 }
 
 struct store *store_close(struct store *s)

@@ -27,13 +27,17 @@
 #define STORE_NAME_MAX     512                        // ids, keys, agent names, modes
 #define STORE_PATH_MAX     4096                       // project path
 #define STORE_ARTIFACT_MAX ((int64_t)4 * 1024 * 1024 * 1024)
-#define STORE_LIST_MAX     100000 // rows of one answer
+#define STORE_LOST_JOURNAL "baton.db" // source of a lost journal as a whole
+#define STORE_LIST_MAX     100000     // rows of one answer
 
 struct store;
 
 // Creates what is missing. ERR_UNSUPPORTED: the database is of a newer baton. A file that is no database is set aside
 // below <state>/lost+found and a new one is begun (event `store_lost`).
 int store_open(const char *state_dir, struct store **ret, struct err *err);
+// For those who only read: a damaged file stays where it is (ERR_PARSE), and a folder that cannot be written to will
+// do.
+int store_open_to_look(const char *state_dir, struct store **ret, struct err *err);
 struct store *store_close(struct store *s); // NULL allowed; an open batch is rolled back; returns NULL
 const char *store_dir(const struct store *s);
 
