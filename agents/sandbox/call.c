@@ -90,9 +90,8 @@ static char **all_checkouts(const struct exec_context *ctx)
     return all.items;
 }
 
-static int make_box(const struct exec_context *ctx, const struct exec_call *call, const char *program,
-                    char *const *environment, bool fetching, struct steering *steering,
-                    char ret_profile[PROFILE_NAME_MAX], struct err *err)
+static int make_box(struct exec_context *ctx, const struct exec_call *call, const char *program,
+                    char *const *environment, bool fetching, char ret_profile[PROFILE_NAME_MAX], struct err *err)
 {
     char **all = fetching && (ctx->readonly || ctx->writable) ? all_checkouts(ctx) : NULL;
     struct places places = places_of(ctx, all);
@@ -109,7 +108,7 @@ static int make_box(const struct exec_context *ctx, const struct exec_call *call
     int r = profile_plan(ctx->profiles, &what, &plan, ret_profile, err);
     plan.processes = (uint64_t)ctx->processes;
     if (r == 0 && !str_starts(ret_profile, "git"))
-        places_steering(&places, what.cwd, steering, &plan);
+        places_steering(&places, what.cwd, &ctx->steering, &plan);
     if (r == 0)
         r = plan_write(&plan, &text, err);
     if (r == 0)
@@ -120,14 +119,13 @@ static int make_box(const struct exec_context *ctx, const struct exec_call *call
     return r;
 }
 
-static int run(const struct exec_context *ctx, const struct exec_call *call, const char *program,
-               char *const *environment, bool fetching, json_t *receipt, struct exec_result *ret, struct err *err)
+static int run(struct exec_context *ctx, const struct exec_call *call, const char *program, char *const *environment,
+               bool fetching, json_t *receipt, struct exec_result *ret, struct err *err)
 {
     char profile[PROFILE_NAME_MAX];
-    struct steering steering = {0};
-    int box_fd = make_box(ctx, call, program, environment, fetching, &steering, profile, err);
+    int box_fd = make_box(ctx, call, program, environment, fetching, profile, err);
     if (box_fd < 0) {
-        places_sweep(&steering);
+        places_sweep(&ctx->steering);
         return box_fd;
     }
     size_t max = call->output_max ? call->output_max : OUTPUT_MAX_DEFAULT;
@@ -153,7 +151,7 @@ static int run(const struct exec_context *ctx, const struct exec_call *call, con
     struct spawn_result result;
     int r = spawn_run(&s, &result, err);
     close(box_fd);
-    places_sweep(&steering);
+    places_sweep(&ctx->steering);
     uint64_t out_bytes = out.bytes, err_bytes = errs.bytes;
     char out_hash[HASH_TEXT], err_hash[HASH_TEXT];
     capture_finish(&out, out_hash, &ret->out);
@@ -199,7 +197,7 @@ static char **environment_of(const struct exec_context *ctx, const struct exec_c
     return environment;
 }
 
-int call_run(const struct exec_context *ctx, const struct exec_call *call, bool fetching, json_t *receipt,
+int call_run(struct exec_context *ctx, const struct exec_call *call, bool fetching, json_t *receipt,
              struct exec_result *ret, struct err *err)
 {
     char **environment = environment_of(ctx, call, fetching);

@@ -17,8 +17,9 @@ struct exec_context {
     char **built, **own, **readonly, **writable;
     struct profiles *profiles;
     VEC(char *) fetched; // folders whose dependencies were brought
-    bool prepared;       // places made and resolved: done by the first call, a stage without calls costs nothing
-    int64_t processes;   // of one call at the same time; 0: no limit
+    struct steering steering;
+    bool prepared;     // places made and resolved: done by the first call, a stage without calls costs nothing
+    int64_t processes; // of one call at the same time; 0: no limit
     int cancel_fd;
     atomic_bool cancelled;
     json_t *receipts;
@@ -26,5 +27,5 @@ struct exec_context {
 
 const char *call_cwd(const struct exec_context *ctx, const struct exec_call *call);
 // Fills the receipt and the result. fetching: the worker's own step, which has network and the real CARGO_HOME.
-int call_run(const struct exec_context *ctx, const struct exec_call *call, bool fetching, json_t *receipt,
+int call_run(struct exec_context *ctx, const struct exec_call *call, bool fetching, json_t *receipt,
              struct exec_result *ret, struct err *err);

@@ -305,14 +305,20 @@ void places_steering(const struct places *s, const char *cwd, struct steering *r
 
 void places_sweep(struct steering *s)
 {
-    for (size_t i = s->made.len; i-- > 0;) {
-        rmdir(s->made.items[i]); // empty: nothing could be written into it
-        mem_free(s->made.items[i]);
-    }
     for (size_t i = 0; i < s->missing.len; i++) {
-        file_remove_tree(s->missing.items[i], NULL);
+        struct stat st;
+        if (lstat(s->missing.items[i], &st) == 0)
+            file_remove_tree(s->missing.items[i], NULL);
         mem_free(s->missing.items[i]);
     }
-    vec_free(&s->made);
     vec_free(&s->missing);
+}
+
+void places_unmake(struct steering *s)
+{
+    for (size_t i = s->made.len; i-- > 0;) {
+        rmdir(s->made.items[i]); // empty: nothing could be written into it but by git
+        mem_free(s->made.items[i]);
+    }
+    vec_free(&s->made);
 }
