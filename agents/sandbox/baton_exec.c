@@ -10,7 +10,6 @@
 // all lead there.
 #include "box.h"
 #include "confine.h"
-#include "group.h"
 #include "probe.h"
 #include "report.h"
 
@@ -82,14 +81,19 @@ static pid_t fork_tool(const struct start *s)
 static void be_init(struct start *s, int release_fd) // does not return
 {
     const char *what = "";
-    bool counted = confine_wait(release_fd); // a control group keeps the limit of processes
-    int e = confine_enter(s->box, &what);
+    confine_wait(release_fd);
+    int e = confine_join(s->box); // the host's tree is still there
+    if (e) {
+        send_note(s->notes, NOTE_START_FAILED, e, "its control group");
+        _exit(0);
+    }
+    e = confine_enter(s->box, &what);
     if (e) {
         send_note(s->notes, NOTE_NOT_CONFINED, e, what);
         _exit(0);
     }
     s->entered = true;
-    bool wall = s->box->processes > 0 && !counted;
+    bool wall = s->box->processes > 0 && !s->box->counted;
     if (wall && !confine_wall(s->box->processes)) {
         send_note(s->notes, NOTE_NO_WALL, 0, "");
         _exit(0);
@@ -121,7 +125,6 @@ struct call {
     int signals;  // signalfd: SIGCHLD and the signals that end us
     pid_t child;  // init, or the tool itself; 0 when reaped
     bool confined, user, killed;
-    struct group group;
     struct exec_report report;
 };
 
@@ -302,9 +305,7 @@ static void start_confined(struct call *c)
     c->confined = pid > 0;
     if (pid < 0)
         return;
-    bool counted = group_make(c->start.box, pid, &c->group);
-    c->report.layers |= counted ? EXEC_LAYER_COUNT : 0;
-    confine_release(pid, release_fd, counted);
+    confine_release(pid, release_fd);
 }
 
 static int64_t nanoseconds(struct timeval t)
@@ -340,11 +341,11 @@ static void run(struct call *c)
         supervise(c);
         end_everything(c);
         drain_notes(c, &not_confined);
-        group_remove(&c->group);
     }
     if (c->confined && !not_confined)
         c->report.layers |= EXEC_LAYER_PROCESSES | EXEC_LAYER_FILES | (c->user ? EXEC_LAYER_USER : 0) |
-                            (c->start.box->net == BOX_NET_HOST ? 0 : EXEC_LAYER_NETWORK);
+                            (c->start.box->net == BOX_NET_HOST ? 0 : EXEC_LAYER_NETWORK) |
+                            (c->start.box->counted ? EXEC_LAYER_COUNT : 0);
     else if (!c->killed)
         run_plain(c);
     struct rusage usage;

@@ -66,6 +66,17 @@ static int add_item(struct box *b, enum box_item_kind kind, const char *mode, co
     return 0;
 }
 
+static int add_group(struct box *b, const char *path)
+{
+    size_t i = 0;
+    while (i < BOX_GROUPS && b->groups[i])
+        i++;
+    if (i == BOX_GROUPS || !path || path[0] != '/')
+        return EINVAL;
+    b->groups[i] = path;
+    return 0;
+}
+
 static int choose(const char *word, const char *const *names, size_t count, int *ret)
 {
     for (size_t i = 0; word && i < count; i++) {
@@ -105,6 +116,8 @@ static int take_line(struct box *b, char *line)
         return words[1] ? add_item(b, BOX_ALLOW, words[1], words[2], NULL) : EINVAL;
     if (strcmp(verb, "link") == 0)
         return add_item(b, BOX_LINK, NULL, words[1], words[2]);
+    if (strcmp(verb, "group") == 0)
+        return add_group(b, words[1]);
     if (strcmp(verb, "pids") == 0)
         return number(words[1], &b->pids_max);
     if (strcmp(verb, "processes") == 0)
@@ -127,6 +140,8 @@ static int take_line(struct box *b, char *line)
         b->perf = true;
     else if (strcmp(verb, "keep_dac") == 0)
         b->keep_dac = true;
+    else if (strcmp(verb, "counted") == 0)
+        b->counted = true;
     else
         return EINVAL;
     return 0;

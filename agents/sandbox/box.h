@@ -3,9 +3,13 @@
 //
 // One line each, words parted by tabs; paths are absolute and resolved:
 //   net none|lo|host       perf       keep_dac       pids N       processes N       memory BYTES       file BYTES
-//   require WORD mount MODE PATH SOURCE     SOURCE of the host appears at PATH; in the order of the lines tmpfs MODE
-//   PATH            an empty folder of its own link PATH TARGET allow MODE PATH            what Landlock grants below
-//   PATH
+//   require WORD             the layers without which nothing is started
+//   group PATH               a control group to be a member of
+//   counted                  a group holds the limit of processes
+//   mount MODE PATH SOURCE   SOURCE of the host appears at PATH; in the order of the lines
+//   tmpfs MODE PATH          an empty folder of its own
+//   link PATH TARGET
+//   allow MODE PATH          what Landlock grants below PATH
 // MODE: letters of r (read), w (write), x (execute). A mount without w is read-only, without x noexec; m keeps a mount
 // without x mappable (libraries that are loaded, not started). o: writes are seen by this call only and forgotten with
 // it.
@@ -18,6 +22,7 @@
 #define EXEC_BOX_FD   4
 #define BOX_TEXT_MAX  ((size_t)256 * 1024)
 #define BOX_ITEMS_MAX 1024
+#define BOX_GROUPS    2
 
 enum box_net { BOX_NET_NONE, BOX_NET_LO, BOX_NET_HOST };
 enum box_mode { BOX_READ = 1, BOX_WRITE = 2, BOX_EXEC = 4, BOX_MAP = 8, BOX_OVERLAY = 16 };
@@ -35,6 +40,8 @@ struct box {
     enum box_net net;
     enum box_require require;
     bool perf, keep_dac;
+    bool counted;                            // a control group holds the limit of processes
+    const char *groups[BOX_GROUPS];          // control groups to be a member of; NULL: none
     uint64_t processes;                      // at the same time, refused where that cannot be kept; 0: no such limit
     uint64_t pids_max, memory_max, file_max; // kept where the host can; 0: not limited
     size_t count;

@@ -90,6 +90,20 @@ static char **all_checkouts(const struct exec_context *ctx)
     return all.items;
 }
 
+// The limit of processes and threads is one more than what the tool may have: the init is a member, too.
+static void give_group(struct exec_context *ctx, struct plan *plan)
+{
+    uint64_t most = plan->pids_max;
+    if (plan->processes && (!most || plan->processes < most))
+        most = plan->processes;
+    plan->counted = group_ready(&ctx->group, most ? most + 1 : 0, plan->memory_max);
+    size_t n = 0;
+    if (ctx->group.pids[0])
+        plan->groups[n++] = ctx->group.pids;
+    if (ctx->group.memory[0] && !str_eq(ctx->group.memory, ctx->group.pids))
+        plan->groups[n++] = ctx->group.memory;
+}
+
 static int make_box(struct exec_context *ctx, const struct exec_call *call, const char *program,
                     char *const *environment, bool fetching, char ret_profile[PROFILE_NAME_MAX], struct err *err)
 {
@@ -107,6 +121,8 @@ static int make_box(struct exec_context *ctx, const struct exec_call *call, cons
     struct buf text = BUF_INIT;
     int r = profile_plan(ctx->profiles, &what, &plan, ret_profile, err);
     plan.processes = (uint64_t)ctx->processes;
+    if (r == 0)
+        give_group(ctx, &plan);
     if (r == 0 && !str_starts(ret_profile, "git"))
         places_steering(&places, what.cwd, &ctx->steering, &plan);
     if (r == 0)

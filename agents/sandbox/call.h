@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/vec.h"
+#include "group.h"
 #include "policy/policy.h"
 #include "profile.h"
 #include "sandbox/exec.h"
@@ -18,6 +19,7 @@ struct exec_context {
     struct profiles *profiles;
     VEC(char *) fetched; // folders whose dependencies were brought
     struct steering steering;
+    struct group group;
     bool prepared;     // places made and resolved: done by the first call, a stage without calls costs nothing
     int64_t processes; // of one call at the same time; 0: no limit
     int cancel_fd;

@@ -1,6 +1,7 @@
 #include "confine.h"
 
 #include "filter.h"
+#include "group.h"
 #include "landlock.h"
 #include "report.h"
 #include "view.h"
@@ -10,6 +11,7 @@
 #include <inttypes.h>
 #include <linux/capability.h>
 #include <linux/close_range.h>
+#include <linux/sched.h>
 #include <net/if.h>
 #include <sched.h>
 #include <signal.h>
@@ -29,13 +31,34 @@ enum { OPEN_FILES_MAX = 16384, CAPABILITIES = 64 };
 
 // The child's end of the release pipe: which[0] is read by the child, which[1] written by the parent.
 static int release_pipe[2];
-static bool in_user_namespace;
+static bool in_user_namespace, born_in_group;
 
 // glibc's clone() wants a stack for the child; the system call does without one, like fork(). Fork handlers do not run,
 // which is right here: this program has one thread and no handlers.
 static pid_t clone_like_fork(unsigned long flags)
 {
     return (pid_t)syscall(SYS_clone, flags | SIGCHLD, NULL, NULL, NULL, NULL);
+}
+
+// Into a control group of version 2 the child is born, which costs nothing; joining one later makes everybody wait.
+static pid_t clone_into(const struct box *b, unsigned long flags)
+{
+    int dir = b->groups[0] && group_unified(b->groups[0]) ? open(b->groups[0], O_PATH | O_DIRECTORY | O_CLOEXEC) : -1;
+    if (dir < 0)
+        return -1;
+    struct clone_args args = {
+        .flags = flags | CLONE_INTO_CGROUP, .exit_signal = SIGCHLD, .cgroup = (uint64_t)(unsigned)dir};
+    born_in_group = true;
+    pid_t pid = (pid_t)syscall(SYS_clone3, &args, sizeof(args));
+    born_in_group = pid >= 0;
+    close(dir);
+    return pid;
+}
+
+static pid_t clone_child(const struct box *b, unsigned long flags)
+{
+    pid_t pid = clone_into(b, flags);
+    return pid < 0 ? clone_like_fork(flags) : pid;
 }
 
 pid_t confine_fork(const struct box *b, int *ret_release_fd, bool *ret_user)
@@ -45,10 +68,10 @@ pid_t confine_fork(const struct box *b, int *ret_release_fd, bool *ret_user)
     unsigned long spaces =
         CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS | (b->net == BOX_NET_HOST ? 0 : CLONE_NEWNET);
     in_user_namespace = false;
-    pid_t pid = clone_like_fork(spaces);
+    pid_t pid = clone_child(b, spaces);
     if (pid < 0) {
         in_user_namespace = true;
-        pid = clone_like_fork(CLONE_NEWUSER | spaces);
+        pid = clone_child(b, CLONE_NEWUSER | spaces);
     }
     if (pid == 0) {
         close(release_pipe[1]);
@@ -75,7 +98,7 @@ static void write_proc(pid_t pid, const char *name, const char *text)
     close(fd);
 }
 
-void confine_release(pid_t child, int release_fd, bool counted)
+void confine_release(pid_t child, int release_fd)
 {
     if (in_user_namespace) {
         char map[64];
@@ -85,12 +108,12 @@ void confine_release(pid_t child, int release_fd, bool counted)
         snprintf(map, sizeof(map), "%u %u 1\n", (unsigned)getegid(), (unsigned)getegid());
         write_proc(child, "gid_map", map);
     }
-    ssize_t ignored = write(release_fd, counted ? "c" : "g", 1);
+    ssize_t ignored = write(release_fd, "g", 1);
     (void)ignored;
     close(release_fd);
 }
 
-bool confine_wait(int release_fd)
+void confine_wait(int release_fd)
 {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     char go;
@@ -98,7 +121,14 @@ bool confine_wait(int release_fd)
     if (read(release_fd, &go, 1) != 1)
         _exit(1);
     close(release_fd);
-    return go == 'c';
+}
+
+int confine_join(const struct box *b)
+{
+    int e = 0;
+    for (size_t i = 0; i < BOX_GROUPS && b->groups[i] && !born_in_group && e == 0; i++)
+        e = group_join(b->groups[i]);
+    return e;
 }
 
 static int raise_loopback(void)

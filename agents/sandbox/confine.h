@@ -10,8 +10,9 @@
 // inside a user namespace, into one of those too. The child waits for confine_release before anything else. -1: not
 // possible here.
 pid_t confine_fork(const struct box *box, int *ret_release_fd, bool *ret_user);
-void confine_release(pid_t child, int release_fd, bool counted); // parent: maps the user, lets the child go on
-bool confine_wait(int release_fd);                               // child; what the parent said of `counted`
+void confine_release(pid_t child, int release_fd); // parent: maps the user, lets the child go on
+void confine_wait(int release_fd);                 // child
+int confine_join(const struct box *box);           // child: the control groups; 0 or an errno value
 
 // Child, then: the view of files and the loopback device. 0 or an errno value; *ret_what (static or into the box) names
 // what failed.

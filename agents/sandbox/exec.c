@@ -104,6 +104,7 @@ void exec_context_free(struct exec_context *ctx)
     if (!ctx)
         return;
     places_unmake(&ctx->steering);
+    group_remove(&ctx->group);
     if (ctx->cancel_fd >= 0)
         close(ctx->cancel_fd);
     json_decref(ctx->receipts);

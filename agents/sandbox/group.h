@@ -1,15 +1,24 @@
-// Control group of one call: a limit of processes and memory that also holds root. Only where we may make one (root, or
-// a delegated tree; versions 2 and 1); elsewhere there is none.
+// Control group of the calls of a stage: a limit of processes and memory that also holds root. Only where we may make
+// one (root, or a delegated tree; versions 2 and 1); elsewhere there is none.
+//
+// The worker makes it once, for making, filling and removing one takes longer than everything else about a call; calls
+// of a stage run one after the other, so each has it for itself. Those that a killed worker has left go when the next
+// one is made.
 #pragma once
 
-#include "box.h"
+#include <stdbool.h>
+#include <stdint.h>
 
-#include <sys/types.h>
+enum { GROUP_DIR_MAX = 512 };
 
 struct group {
-    char dirs[3][512]; // pids (1), memory (1), or both (2); "" when not made
+    char pids[GROUP_DIR_MAX], memory[GROUP_DIR_MAX]; // folders, "" when not made; the same one with version 2
+    uint64_t pids_max, memory_max;                   // what they hold
 };
 
-// True when the limit of processes holds. The process must still be waiting.
-bool group_make(const struct box *box, pid_t member, struct group *ret);
+// Makes it, or makes what is missing again, and sets the limits; 0: none. False: the limit of processes is not held.
+bool group_ready(struct group *group, uint64_t pids_max, uint64_t memory_max);
 void group_remove(struct group *group); // when no process is left in it
+bool group_unified(const char *dir);    // version 2
+// The calling process becomes a member. 0 or an errno value.
+int group_join(const char *dir);

@@ -142,6 +142,9 @@ int plan_write(struct plan *p, struct buf *b, struct err *err)
     buf_printf(b, "net\t%s\nrequire\t%s\n", NETS[p->net], REQUIRES[p->require]);
     buf_str_add(b, p->perf ? "perf\n" : "");
     buf_str_add(b, p->keep_dac ? "keep_dac\n" : "");
+    buf_str_add(b, p->counted ? "counted\n" : "");
+    for (size_t i = 0; i < BOX_GROUPS && p->groups[i]; i++)
+        buf_printf(b, "group\t%s\n", p->groups[i]);
     if (p->pids_max)
         buf_printf(b, "pids\t%llu\n", (unsigned long long)p->pids_max);
     if (p->processes)

@@ -44,27 +44,44 @@ static void small_box(struct box *b)
         b->items[b->count++] = (struct box_item){BOX_MOUNT, BOX_READ | BOX_EXEC, DIRS[i], DIRS[i]};
 }
 
-// 0: namespaces and view work; else what the child says.
-static int try_spaces(const struct box *b, bool *ret_user, bool *ret_group, bool *ret_forked)
+static int wait_for(pid_t pid)
 {
-    int release_fd = -1, status = 0;
+    int status = 0;
+    while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+        ;
+    return WIFEXITED(status) ? WEXITSTATUS(status) : EINTR;
+}
+
+// 0: namespaces and view work; else what the child says.
+static int try_spaces(const struct box *b, bool *ret_user, bool *ret_forked)
+{
+    int release_fd = -1;
     pid_t pid = confine_fork(b, &release_fd, ret_user);
     *ret_forked = pid >= 0;
     if (pid < 0)
         return errno;
     if (pid == 0) {
         const char *what = "";
-        (void)confine_wait(release_fd);
+        confine_wait(release_fd);
         int e = confine_enter(b, &what);
         _exit(e < 255 ? e : 255);
     }
-    struct group group;
-    *ret_group = group_make(b, pid, &group);
-    confine_release(pid, release_fd, *ret_group);
-    while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-        ;
+    confine_release(pid, release_fd);
+    return wait_for(pid);
+}
+
+static bool try_group(const struct box *b)
+{
+    struct group group = {.pids_max = 0};
+    bool joined = false;
+    if (group_ready(&group, b->pids_max, 0)) {
+        pid_t pid = fork();
+        if (pid == 0)
+            _exit(group_join(group.pids));
+        joined = pid > 0 && wait_for(pid) == 0;
+    }
     group_remove(&group);
-    return WIFEXITED(status) ? WEXITSTATUS(status) : EINTR;
+    return joined;
 }
 
 static int number_in(const char *path)
@@ -80,9 +97,10 @@ static int number_in(const char *path)
 static void look(struct table *t)
 {
     static struct box box;
-    bool user = false, grouped = false, forked = false;
+    bool user = false, forked = false;
     small_box(&box);
-    int e = try_spaces(&box, &user, &grouped, &forked), landlock = landlock_version();
+    bool grouped = try_group(&box);
+    int e = try_spaces(&box, &user, &forked), landlock = landlock_version();
     struct row *r =
         add(t, "namespaces", forked,
             "tools see and may signal your other processes; network only by the filter, so no loopback tests");
