@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static int read_all(int fd, char **ret)
@@ -62,7 +63,7 @@ static int add_item(struct box *b, enum box_item_kind kind, const char *mode, co
     if (bits < 0 || !path || path[0] != '/' || b->count == BOX_ITEMS_MAX ||
         ((kind == BOX_MOUNT || kind == BOX_LINK) && !source))
         return EINVAL;
-    b->items[b->count++] = (struct box_item){kind, (unsigned)bits, path, source};
+    b->items[b->count++] = (struct box_item){.kind = kind, .mode = (unsigned)bits, .path = path, .source = source};
     return 0;
 }
 
@@ -75,6 +76,36 @@ static int add_group(struct box *b, const char *path)
         return EINVAL;
     b->groups[i] = path;
     return 0;
+}
+
+// DEVICE:INODE:SIZE:CHANGED of the item that was added last.
+static int pin_item(struct box *b, char *word)
+{
+    uint64_t numbers[4];
+    for (size_t i = 0; i < 4; i++) {
+        char *end = NULL, *part = strsep(&word, ":");
+        errno = 0;
+        if (!part || part[0] < '0' || part[0] > '9')
+            return EINVAL;
+        numbers[i] = strtoull(part, &end, 10);
+        if (errno || *end)
+            return EINVAL;
+    }
+    struct box_item *item = &b->items[b->count - 1];
+    item->pinned = true;
+    item->is = (struct box_identity){numbers[0], numbers[1], numbers[2], (int64_t)numbers[3]};
+    return word ? EINVAL : 0;
+}
+
+int box_identity_check(const struct box_identity *is, int fd)
+{
+    struct stat st;
+    if (fstat(fd, &st) < 0)
+        return errno;
+    return (uint64_t)st.st_dev == is->device && (uint64_t)st.st_ino == is->inode && (uint64_t)st.st_size == is->size &&
+                   (int64_t)st.st_mtim.tv_sec * 1000000000 + st.st_mtim.tv_nsec == is->changed_ns
+               ? 0
+               : ESTALE;
 }
 
 static int choose(const char *word, const char *const *names, size_t count, int *ret)
@@ -108,8 +139,10 @@ static int take_line(struct box *b, char *line)
         words[n++] = strsep(&p, "\t");
     const char *verb = words[0];
     int chosen = 0, e;
-    if (strcmp(verb, "mount") == 0)
-        return words[1] ? add_item(b, BOX_MOUNT, words[1], words[2], words[3]) : EINVAL;
+    if (strcmp(verb, "mount") == 0) {
+        e = words[1] ? add_item(b, BOX_MOUNT, words[1], words[2], words[3]) : EINVAL;
+        return e == 0 && words[4] ? pin_item(b, words[4]) : e;
+    }
     if (strcmp(verb, "tmpfs") == 0)
         return words[1] ? add_item(b, BOX_TMPFS, words[1], words[2], NULL) : EINVAL;
     if (strcmp(verb, "allow") == 0)
@@ -147,15 +180,22 @@ static int take_line(struct box *b, char *line)
     return 0;
 }
 
-int box_read(int fd, struct box *ret)
+int box_parse(char *text, struct box *ret)
 {
-    *ret = (struct box){.net = BOX_NET_NONE, .require = BOX_REQUIRE_LANDLOCK};
-    int e = read_all(fd, &ret->text);
-    char *rest = ret->text;
-    while (e == 0 && rest && *rest) {
+    *ret = (struct box){.text = text, .net = BOX_NET_NONE, .require = BOX_REQUIRE_LANDLOCK};
+    int e = 0;
+    for (char *rest = text; e == 0 && rest && *rest;) {
         char *line = strsep(&rest, "\n");
         if (*line)
             e = take_line(ret, line);
     }
     return e;
+}
+
+int box_read(int fd, struct box *ret)
+{
+    char *text = NULL;
+    *ret = (struct box){.net = BOX_NET_NONE, .require = BOX_REQUIRE_LANDLOCK};
+    int e = read_all(fd, &text);
+    return e ? e : box_parse(text, ret);
 }

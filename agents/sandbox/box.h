@@ -2,14 +2,16 @@
 // Plain libc.
 //
 // One line each, words parted by tabs; paths are absolute and resolved:
-//   net none|lo|host       perf       keep_dac       pids N       processes N       memory BYTES       file BYTES
-//   require WORD             the layers without which nothing is started
-//   group PATH               a control group to be a member of
-//   counted                  a group holds the limit of processes
-//   mount MODE PATH SOURCE   SOURCE of the host appears at PATH; in the order of the lines
-//   tmpfs MODE PATH          an empty folder of its own
-//   link PATH TARGET
-//   allow MODE PATH          what Landlock grants below PATH
+//
+//   - net none|lo|host, perf, keep_dac, require WORD
+//   - pids N, processes N, memory BYTES, file BYTES
+//   - mount MODE PATH SOURCE: SOURCE of the host appears at PATH; in the order of the lines
+//   - mount MODE PATH SOURCE DEVICE:INODE:SIZE:CHANGED: the same, and nothing is started when SOURCE is not that file
+//   - group PATH: a control group to be a member of; counted: a group holds the limit of processes
+//   - tmpfs MODE PATH: an empty folder of its own
+//   - link PATH TARGET
+//   - allow MODE PATH: what Landlock grants below PATH
+//
 // MODE: letters of r (read), w (write), x (execute). A mount without w is read-only, without x noexec; m keeps a mount
 // without x mappable (libraries that are loaded, not started). o: writes are seen by this call only and forgotten with
 // it.
@@ -29,10 +31,17 @@ enum box_mode { BOX_READ = 1, BOX_WRITE = 2, BOX_EXEC = 4, BOX_MAP = 8, BOX_OVER
 enum box_item_kind { BOX_MOUNT, BOX_TMPFS, BOX_LINK, BOX_ALLOW };
 enum box_require { BOX_REQUIRE_FULL, BOX_REQUIRE_LANDLOCK, BOX_REQUIRE_NONE };
 
+struct box_identity { // of a file, as stat tells it
+    uint64_t device, inode, size;
+    int64_t changed_ns;
+};
+
 struct box_item {
     enum box_item_kind kind;
     unsigned mode;
     const char *path, *source; // into the text
+    bool pinned;
+    struct box_identity is; // when pinned
 };
 
 struct box {
@@ -51,3 +60,7 @@ struct box {
 // Reads and parses. 0, or an errno value: EBADF when the descriptor is not open, EINVAL for text that is not
 // understood.
 int box_read(int fd, struct box *ret);
+// The same for a text, which must be writable and stays in use; len bytes and a NUL.
+int box_parse(char *text, struct box *ret);
+// 0, or ESTALE when the open file is not the one it should be.
+int box_identity_check(const struct box_identity *is, int fd);

@@ -41,6 +41,11 @@ static void take_report(const struct spawn_result *from, struct exec_result *r)
 static int start_error(const char *name, const struct exec_report *report, struct err *err)
 {
     int start_errno = report->start_errno;
+    if (start_errno == ESTALE)
+        return err_set(err, ERR_DENIED,
+                       "'%s' was not started: the program '%.110s' was replaced since this stage began; if the change "
+                       "is yours, start the stage again",
+                       name, report->failed);
     if (report->failed[0])
         return err_set(err, ERR_DENIED,
                        "'%s' was not started, because its box cannot be made: %.110s: %s; `baton doctor` tells what "
@@ -104,14 +109,15 @@ static void give_group(struct exec_context *ctx, struct plan *plan)
         plan->groups[n++] = ctx->group.memory;
 }
 
-static int make_box(struct exec_context *ctx, const struct exec_call *call, const char *program,
+static int make_box(struct exec_context *ctx, const struct exec_call *call, const struct lookup *found,
                     char *const *environment, bool fetching, char ret_profile[PROFILE_NAME_MAX], struct err *err)
 {
     char **all = fetching && (ctx->readonly || ctx->writable) ? all_checkouts(ctx) : NULL;
     struct places places = places_of(ctx, all);
     places.reach = call->reach;
     AUTO_FREE char *cwd = path_real(call_cwd(ctx, call), NULL);
-    const struct box_call what = {.program = program,
+    const struct box_call what = {.program = found->program,
+                                  .pins = ctx->pins,
                                   .argv = call->argv,
                                   .cwd = cwd ? cwd : call_cwd(ctx, call),
                                   .environment = environment,
@@ -135,11 +141,11 @@ static int make_box(struct exec_context *ctx, const struct exec_call *call, cons
     return r;
 }
 
-static int run(struct exec_context *ctx, const struct exec_call *call, const char *program, char *const *environment,
-               bool fetching, json_t *receipt, struct exec_result *ret, struct err *err)
+static int run(struct exec_context *ctx, const struct exec_call *call, const struct lookup *found,
+               char *const *environment, bool fetching, json_t *receipt, struct exec_result *ret, struct err *err)
 {
     char profile[PROFILE_NAME_MAX];
-    int box_fd = make_box(ctx, call, program, environment, fetching, profile, err);
+    int box_fd = make_box(ctx, call, found, environment, fetching, profile, err);
     if (box_fd < 0) {
         places_sweep(&ctx->steering);
         return box_fd;
@@ -151,8 +157,8 @@ static int run(struct exec_context *ctx, const struct exec_call *call, const cha
     capture_init(&errs, max, call->on_line, call->user);
     const struct spawn s = {
         .helper = ctx->helper,
-        .program = program,
-        .argv = call->argv,
+        .program = found->program,
+        .argv = found->argv ? found->argv : call->argv,
         .environment = environment,
         .cwd = call_cwd(ctx, call),
         .stdin_path = call->stdin_path,
@@ -210,18 +216,49 @@ static char **environment_of(const struct exec_context *ctx, const struct exec_c
     vec_push(&extra, NULL);
     char **environment = environment_new(ctx->home, extra.items);
     vec_free(&extra);
-    return environment;
+    const struct policy_context context = call_context(ctx, ctx->workspace, NULL);
+    const char *path = trust_path(ctx->trust, &context, environment_get(environment, "PATH"));
+    return environment_put(environment, str_printf("PATH=%s", path));
+}
+
+static int look_up(const struct exec_context *ctx, const struct exec_call *call, char *const *environment,
+                   struct lookup *ret, struct err *err)
+{
+    AUTO_FREE char *cwd = path_real(call_cwd(ctx, call), NULL);
+    char **toolchains = profiles_words(ctx->profiles, "cargo-read", "toolchain");
+    const struct lookup_call what = {.argv = call->argv,
+                                     .cwd = cwd ? cwd : call_cwd(ctx, call),
+                                     .path = environment_get(environment, "PATH"),
+                                     .left_out = trust_left_out(ctx->trust),
+                                     .rustup_home = environment_get(environment, "RUSTUP_HOME"),
+                                     .rustup_toolchain = environment_get(environment, "RUSTUP_TOOLCHAIN"),
+                                     .toolchains = toolchains};
+    int r = lookup_program(ctx->pins, &what, ret, err);
+    str_list_free(toolchains);
+    return r;
+}
+
+int call_lookup(const struct exec_context *ctx, const struct exec_call *call, struct lookup *ret, struct err *err)
+{
+    char **environment = environment_of(ctx, call, false);
+    int r = look_up(ctx, call, environment, ret, err);
+    str_list_free(environment);
+    return r;
 }
 
 int call_run(struct exec_context *ctx, const struct exec_call *call, bool fetching, json_t *receipt,
              struct exec_result *ret, struct err *err)
 {
     char **environment = environment_of(ctx, call, fetching);
-    char *program = environment_find_program(environment, call_cwd(ctx, call), call->argv[0]);
-    int r = program ? run(ctx, call, program, environment, fetching, receipt, ret, err)
-                    : err_set(err, ERR_NOT_FOUND, "the program '%s' is not installed (PATH is %s)", call->argv[0],
-                              environment_get(environment, "PATH"));
-    mem_free(program);
+    struct lookup found;
+    int r = look_up(ctx, call, environment, &found, err);
+    if (found.record)
+        json_put(receipt, "program", json_incref(found.record));
+    if (found.toolchain) // proxies that are started inside mean the same one
+        environment = environment_put(environment, str_printf("RUSTUP_TOOLCHAIN=%s", found.toolchain));
+    if (r == 0)
+        r = run(ctx, call, &found, environment, fetching, receipt, ret, err);
+    lookup_free(&found);
     str_list_free(environment);
     return r;
 }

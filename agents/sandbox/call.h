@@ -4,9 +4,11 @@
 #include "base/clock.h"
 #include "base/vec.h"
 #include "group.h"
+#include "lookup.h"
 #include "policy/policy.h"
 #include "profile.h"
 #include "sandbox/exec.h"
+#include "trust.h"
 
 #include <stdatomic.h>
 
@@ -17,6 +19,8 @@ struct exec_context {
     char *workspace, *home, *helper;
     char **built, **own, **readonly, **writable;
     struct profiles *profiles;
+    struct pins *pins;   // programs as they were when the stage asked for them first
+    struct trust *trust; // which folders of PATH count
     VEC(char *) fetched; // folders whose dependencies were brought
     struct steering steering;
     struct group group;
@@ -27,6 +31,10 @@ struct exec_context {
     json_t *receipts;
 };
 
+// What a decision is asked about. own: as in struct policy_context.
+struct policy_context call_context(const struct exec_context *ctx, const char *cwd, const char *const *own);
+// Whether the program of the call can be started, and as what.
+int call_lookup(const struct exec_context *ctx, const struct exec_call *call, struct lookup *ret, struct err *err);
 const char *call_cwd(const struct exec_context *ctx, const struct exec_call *call);
 // Fills the receipt and the result. fetching: the worker's own step, which has network and the real CARGO_HOME.
 int call_run(struct exec_context *ctx, const struct exec_call *call, bool fetching, json_t *receipt,

@@ -260,12 +260,30 @@ static int drop_capabilities(const struct box *b)
     return syscall(SYS_capset, &header, data) < 0 ? errno : 0;
 }
 
+// Without a view there is nothing that holds the files: they are compared as late as possible.
+static int check_pins(const struct box *b, const char **ret_what)
+{
+    int e = 0;
+    for (size_t i = 0; i < b->count && e == 0; i++) {
+        int fd = b->items[i].pinned ? open(b->items[i].source, O_PATH | O_CLOEXEC) : -1;
+        if (fd < 0)
+            continue;
+        *ret_what = b->items[i].path;
+        e = box_identity_check(&b->items[i].is, fd);
+        close(fd);
+    }
+    return e;
+}
+
 int confine_self(const struct box *b, bool entered, int *ret_layers, const char **ret_what)
 {
     setsid(); // fails only for a leader, which a new process is not
     set_limits(b);
+    int e = entered ? 0 : check_pins(b, ret_what);
+    if (e)
+        return e;
     *ret_what = "capabilities";
-    int e = drop_capabilities(b);
+    e = drop_capabilities(b);
     if (e == 0 && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
         e = errno;
     if (e)

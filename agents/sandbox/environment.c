@@ -108,25 +108,13 @@ const char *environment_get(char *const *environment, const char *name)
     return NULL;
 }
 
-static char *runnable(char *path_consumed)
+char **environment_put(char **environment_consumed, char *entry_consumed)
 {
-    if (access(path_consumed, X_OK) == 0 && !file_is_dir(path_consumed))
-        return path_consumed;
-    mem_free(path_consumed);
-    return NULL;
-}
-
-char *environment_find_program(char *const *environment, const char *cwd, const char *name)
-{
-    if (strchr(name, '/'))
-        return runnable(path_join(cwd, name));
-    const char *path = environment_get(environment, "PATH");
-    char **dirs = str_split(path ? path : "", ":", true, NULL);
-    char *found = NULL;
-    for (char **d = dirs; *d && !found && *name; d++) {
-        if ((*d)[0] == '/')
-            found = runnable(path_join(*d, name));
-    }
-    str_list_free(dirs);
-    return found;
+    struct entries e = {0};
+    for (char **entry = environment_consumed; *entry; entry++)
+        vec_push(&e.list, *entry);
+    mem_free(environment_consumed);
+    set(&e, entry_consumed);
+    vec_push(&e.list, NULL);
+    return e.list.items;
 }

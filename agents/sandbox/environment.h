@@ -5,6 +5,5 @@
 // may be NULL; replaces an entry of the same name.
 char **environment_new(const char *home, const char *const *extra);
 const char *environment_get(char *const *environment, const char *name); // value or NULL; borrowed
-// Looks a program up in the PATH of the environment; with a slash in its name: as given, below cwd. Owned by the
-// caller, NULL: none.
-char *environment_find_program(char *const *environment, const char *cwd, const char *name);
+// Sets an entry, replacing one of the same name; the list may move.
+char **environment_put(char **environment_consumed, char *entry_consumed);

@@ -2,7 +2,6 @@
 #include "sandbox/exec.h"
 
 #include "call.h"
-#include "environment.h"
 #include "fetch.h"
 #include "receipt.h"
 #include "spawn.h"
@@ -71,6 +70,23 @@ int exec_context_new(const struct policy *policy, const struct exec_places *plac
     return 0;
 }
 
+// Nothing in the folders of the stage is pinned: they are there to be changed.
+static struct pins *pins_of(const struct exec_context *ctx)
+{
+    char *const single[] = {ctx->workspace, ctx->home, NULL};
+    char *const *const lists[] = {single, ctx->built, ctx->own, ctx->readonly, ctx->writable};
+    VEC(char *) folders = {0};
+    for (size_t i = 0; i < ARRAY_LEN(lists); i++)
+        for (char *const *d = lists[i]; d && *d; d++) {
+            char *real = path_real(*d, NULL);
+            vec_push(&folders, real ? real : str_dup(*d));
+        }
+    vec_push(&folders, NULL);
+    struct pins *pins = pins_new(folders.items);
+    str_list_free(folders.items);
+    return pins;
+}
+
 static int prepare(struct exec_context *ctx, struct err *err)
 {
     if (ctx->prepared)
@@ -95,6 +111,8 @@ static int prepare(struct exec_context *ctx, struct err *err)
     mem_free(ctx->home);
     ctx->workspace = workspace;
     ctx->home = home;
+    ctx->pins = pins_of(ctx);
+    ctx->trust = trust_new(ctx->pins, ctx->policy);
     ctx->prepared = true;
     return 0;
 }
@@ -113,6 +131,8 @@ void exec_context_free(struct exec_context *ctx)
     str_list_free(ctx->readonly);
     str_list_free(ctx->writable);
     profiles_free(ctx->profiles);
+    trust_free(ctx->trust);
+    pins_free(ctx->pins);
     for (size_t i = 0; i < ctx->fetched.len; i++)
         mem_free(ctx->fetched.items[i]);
     vec_free(&ctx->fetched);
@@ -144,6 +164,18 @@ void exec_limit_processes(struct exec_context *ctx, int64_t most)
 
 // --- deciding ---
 
+struct policy_context call_context(const struct exec_context *ctx, const char *cwd, const char *const *own)
+{
+    return (struct policy_context){
+        .workspace = ctx->workspace,
+        .cwd = cwd,
+        .home = ctx->home,
+        .built = (const char *const *)ctx->built,
+        .own = own,
+        .fs = policy_real_fs(),
+    };
+}
+
 // Folders of the context and files of the call in one list: freed with mem_free, the texts are borrowed.
 static const char **own_new(const struct exec_context *ctx, const char *const *reach)
 {
@@ -160,14 +192,7 @@ static int decide(const struct exec_context *ctx, const char *const *argv, const
                   struct decision *ret, struct err *err)
 {
     const char **own = own_new(ctx, reach);
-    const struct policy_context context = {
-        .workspace = ctx->workspace,
-        .cwd = cwd,
-        .home = ctx->home,
-        .built = (const char *const *)ctx->built,
-        .own = own,
-        .fs = policy_real_fs(),
-    };
+    const struct policy_context context = call_context(ctx, cwd, own);
     decide_argv(ctx->policy, &context, argv, NULL, ret);
     mem_free((void *)(uintptr_t)own);
     if (ret->verdict != POLICY_DENY)
@@ -240,12 +265,9 @@ bool exec_possible(struct exec_context *ctx, const char *const *argv, struct err
     struct decision decision;
     if (!argv[0] || prepare(ctx, why) < 0 || decide(ctx, argv, ctx->workspace, NULL, &decision, why) < 0)
         return false;
-    char **environment = environment_new(ctx->home, NULL);
-    char *program = environment_find_program(environment, ctx->workspace, argv[0]);
-    str_list_free(environment);
-    bool found = program != NULL;
-    if (!found)
-        err_set(why, ERR_NOT_FOUND, "the program '%s' is not installed", argv[0]);
-    mem_free(program);
-    return found;
+    const struct exec_call call = {.argv = argv};
+    struct lookup found;
+    int r = call_lookup(ctx, &call, &found, why);
+    lookup_free(&found);
+    return r == 0;
 }

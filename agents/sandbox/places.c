@@ -196,9 +196,9 @@ static void give_toolchains(const char *rustup, struct plan *plan)
 }
 
 // A toolchain without rustup: bin/ beside lib/rustlib, wherever it was unpacked.
-static void give_plain_toolchain(char *const *environment, struct plan *plan)
+static void give_plain_toolchain(struct pins *pins, char *const *environment, struct plan *plan)
 {
-    AUTO_FREE char *found = environment_find_program(environment, "/", "rustc");
+    const char *found = pins_find(pins, environment_get(environment, "PATH"), "rustc");
     AUTO_FREE char *rustc = found ? path_real(found, NULL) : NULL;
     if (!rustc)
         return;
@@ -209,14 +209,15 @@ static void give_plain_toolchain(char *const *environment, struct plan *plan)
         plan_give(plan, BOX_READ | BOX_EXEC, root, root);
 }
 
-int places_cargo(const struct places *s, char *const *environment, bool real, struct plan *plan, struct err *err)
+int places_cargo(const struct places *s, struct pins *pins, char *const *environment, bool real, struct plan *plan,
+                 struct err *err)
 {
     static const char *const SHOWN[] = {"registry", "git", "bin", "config.toml", "config"};
     const char *home = environment_get(environment, "CARGO_HOME"),
                *rustup = environment_get(environment, "RUSTUP_HOME");
     if (rustup)
         give_toolchains(rustup, plan);
-    give_plain_toolchain(environment, plan);
+    give_plain_toolchain(pins, environment, plan);
     if (!home)
         return 0;
     AUTO_FREE char *private = path_join(s->home, "cargo");

@@ -2,6 +2,7 @@
 // checkout, the private CARGO_HOME, files that steer tools.
 #pragma once
 
+#include "pins.h"
 #include "plan.h"
 
 struct places {
@@ -17,7 +18,8 @@ void places_give(const struct places *places, const char *cwd, char *const *envi
 // The repositories behind the checkouts: readable, or writable except for what makes git start programs.
 void places_git(const struct places *places, const char *cwd, bool writable, struct plan *plan);
 // Toolchain and registry. real: the user's own CARGO_HOME, writable.
-int places_cargo(const struct places *places, char *const *environment, bool real, struct plan *plan, struct err *err);
+int places_cargo(const struct places *places, struct pins *pins, char *const *environment, bool real, struct plan *plan,
+                 struct err *err);
 // TMPDIR and HOME.
 void places_private(const struct places *places, bool start_temporary, struct plan *plan);
 // Existing files and folders that steer tools are read-only; folders that are missing are made empty, so that they

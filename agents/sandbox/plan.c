@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -45,6 +46,13 @@ void plan_mount(struct plan *p, unsigned mode, const char *path, const char *sou
 {
     if (access(source, F_OK) == 0)
         put(p, BOX_MOUNT, mode, path, source);
+}
+
+void plan_pin(struct plan *p, unsigned mode, const char *path, const struct box_identity *is)
+{
+    struct plan_item *item = put(p, BOX_MOUNT, mode, path, path);
+    item->pinned = is->changed_ns >= 0; // before 1970: not worth a format
+    item->is = *is;
 }
 
 void plan_seal(struct plan *p, const char *path, const char *source)
@@ -132,6 +140,9 @@ static int write_item(const struct plan_item *item, struct buf *b, struct err *e
     buf_printf(b, "\t%s", item->path);
     if (item->source)
         buf_printf(b, "\t%s", item->source);
+    if (item->pinned)
+        buf_printf(b, "\t%" PRIu64 ":%" PRIu64 ":%" PRIu64 ":%" PRId64, item->is.device, item->is.inode, item->is.size,
+                   item->is.changed_ns);
     buf_char(b, '\n');
     return 0;
 }

@@ -11,6 +11,8 @@ struct plan_item {
     unsigned mode;
     bool fixed; // later additions do not widen it
     char *path, *source;
+    bool pinned;
+    struct box_identity is;
 };
 
 struct plan {
@@ -25,6 +27,8 @@ struct plan {
 void plan_free(struct plan *p);
 // A path twice: its rights add up. Sources that do not exist are left out.
 void plan_mount(struct plan *p, unsigned mode, const char *path, const char *source);
+// One file, which must still be that one when it is mounted.
+void plan_pin(struct plan *p, unsigned mode, const char *path, const struct box_identity *is);
 // Read-only whatever else is said about it.
 void plan_seal(struct plan *p, const char *path, const char *source);
 void plan_tmpfs(struct plan *p, unsigned mode, const char *path);

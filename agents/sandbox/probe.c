@@ -41,7 +41,8 @@ static void small_box(struct box *b)
     static const char *const DIRS[] = {"/usr", "/lib", "/lib64", "/bin"};
     *b = (struct box){.net = BOX_NET_LO, .pids_max = 64};
     for (size_t i = 0; i < sizeof(DIRS) / sizeof(DIRS[0]); i++)
-        b->items[b->count++] = (struct box_item){BOX_MOUNT, BOX_READ | BOX_EXEC, DIRS[i], DIRS[i]};
+        b->items[b->count++] =
+            (struct box_item){.kind = BOX_MOUNT, .mode = BOX_READ | BOX_EXEC, .path = DIRS[i], .source = DIRS[i]};
 }
 
 static int wait_for(pid_t pid)

@@ -35,8 +35,8 @@ static const struct {
 #undef BOX
 };
 
-static const char *const KEYS[] = {"match", "include", "program", "exec", "read",
-                                   "write", "give",    "network", "pids", "require"};
+static const char *const KEYS[] = {"match", "include", "program", "exec",    "read",     "write",
+                                   "give",  "network", "pids",    "require", "toolchain"};
 
 // --- the table and the sites' files ---
 
@@ -63,7 +63,7 @@ static int take_line(struct profiles *p, char *line, const char *file, int numbe
         (!words[1] || !words[2] || !words[first] || !known_key(words[1]) || strlen(words[0]) >= PROFILE_NAME_MAX))
         r = err_set(err, ERR_PARSE,
                     "%s:%d: expected 'PROFILE KEY WORDS' or 'PROFILE KEY = WORDS' with a key of match, include, "
-                    "program, exec, read, write, give, network, pids, require",
+                    "program, exec, read, write, give, network, pids, require, toolchain",
                     file, number);
     else if (words[0] && p->list.len >= ENTRIES_MAX)
         r = err_set(err, ERR_LIMIT, "%s:%d: more than %d entries", file, number, ENTRIES_MAX);
@@ -131,6 +131,22 @@ void profiles_free(struct profiles *p)
     }
     vec_free(&p->list);
     mem_free(p);
+}
+
+char **profiles_words(const struct profiles *p, const char *profile, const char *key)
+{
+    VEC(char *) all = {0};
+    for (size_t i = 0; i < p->list.len; i++) {
+        const struct entry *e = &p->list.items[i];
+        if (e->replaced || !str_eq(e->profile, profile) || !str_eq(e->key, key))
+            continue;
+        char **words = str_split(e->words, " ", true, NULL);
+        for (char **w = words; *w; w++)
+            vec_push(&all, *w);
+        mem_free(words);
+    }
+    vec_push(&all, NULL);
+    return all.items;
 }
 
 // --- choosing ---
@@ -326,7 +342,7 @@ static int take_word(struct applying *a, const char *key, const char *word, int 
     if (str_eq(key, "include"))
         return apply(a, word, depth + 1, err);
     if (str_eq(key, "program"))
-        program_give_named(a->plan, a->call->environment, word);
+        program_give_named(a->plan, a->call->pins, a->call->environment, word);
     else if (str_eq(key, "exec"))
         give_paths(a, word, BOX_READ | BOX_EXEC);
     else if (str_eq(key, "read"))
@@ -384,9 +400,11 @@ static int apply_inner(struct applying *a, struct err *err)
             continue;
         if (profile)
             return apply(a, profile, 1, err);
-        AUTO_FREE char *program = environment_find_program(a->call->environment, a->call->cwd, argv[i]);
-        if (program) {
-            program_give(a->plan, a->call->environment, program);
+        const char *path = environment_get(a->call->environment, "PATH");
+        AUTO_FREE char *program =
+            strchr(argv[i], '/') ? path_join(a->call->cwd, argv[i]) : str_dup(pins_find(a->call->pins, path, argv[i]));
+        if (program && file_exists(program)) {
+            program_give(a->plan, a->call->pins, a->call->environment, program);
             return 0;
         }
     }
@@ -421,7 +439,7 @@ static int give_places(struct applying *a, struct err *err)
     places_private(c->places, a->temporary, a->plan);
     places_give(c->places, c->cwd, c->environment, a->target, a->workspace, a->plan);
     places_git(c->places, c->cwd, a->git, a->plan);
-    return a->cargo ? places_cargo(c->places, c->environment, c->fetching, a->plan, err) : 0;
+    return a->cargo ? places_cargo(c->places, c->pins, c->environment, c->fetching, a->plan, err) : 0;
 }
 
 int profile_plan(const struct profiles *p, const struct box_call *call, struct plan *plan,
@@ -442,7 +460,7 @@ int profile_plan(const struct profiles *p, const struct box_call *call, struct p
     if (r == 0)
         r = give_places(&a, err);
     if (r == 0)
-        program_give(plan, call->environment, call->program);
+        program_give(plan, call->pins, call->environment, call->program);
     if (call->fetching)
         plan->net = BOX_NET_HOST;
     if (plan->net == BOX_NET_HOST)

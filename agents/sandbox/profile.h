@@ -9,6 +9,7 @@
 #pragma once
 
 #include "base/err.h"
+#include "pins.h"
 #include "places.h"
 #include "plan.h"
 
@@ -22,8 +23,12 @@ struct profiles;
 int profiles_load(struct profiles **ret, struct err *err);
 void profiles_free(struct profiles *p);
 
+// Words of one key of a profile (not of those it includes); freed with str_list_free.
+char **profiles_words(const struct profiles *p, const char *profile, const char *key);
+
 struct box_call {
     const char *program; // absolute
+    struct pins *pins;   // of the stage
     const char *const *argv;
     const char *cwd;
     char *const *environment;

@@ -5,9 +5,8 @@
 #include "base/str.h"
 #include "environment.h"
 
-#include <dirent.h>
 #include <fcntl.h>
-#include <fnmatch.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -43,9 +42,10 @@ static char *follow(struct plan *plan, const char *path)
     return NULL;
 }
 
-static void give(struct plan *plan, char *const *environment, const char *path, int depth);
+static void give(struct plan *plan, struct pins *pins, char *const *environment, const char *path, int depth);
 
-static void give_interpreter(struct plan *plan, char *const *environment, const char *file, int depth)
+static void give_interpreter(struct plan *plan, struct pins *pins, char *const *environment, const char *file,
+                             int depth)
 {
     char line[SCRIPT_LINE_MAX + 1];
     int fd = open(file, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
@@ -58,14 +58,39 @@ static void give_interpreter(struct plan *plan, char *const *environment, const 
     line[strcspn(line, "\n")] = '\0';
     char **words = str_split(line + 2, " \t", true, NULL);
     if (words[0] && words[0][0] == '/') {
-        give(plan, environment, words[0], depth + 1);
+        give(plan, pins, environment, words[0], depth + 1);
         if (str_eq(path_base(words[0]), "env") && words[1])
-            program_give_named(plan, environment, words[1]);
+            program_give_named(plan, pins, environment, words[1]);
     }
     str_list_free(words);
 }
 
-static void give(struct plan *plan, char *const *environment, const char *path, int depth)
+// What was installed in a folder of its own reads what lies beside its `bin`: all of it where nothing else can be
+// there, otherwise only libraries.
+static void give_prefix(struct plan *plan, const char *file)
+{
+    static const char *const PARTS[] = {"lib", "lib64", "libexec", "pyvenv.cfg"};
+    AUTO_FREE char *bin = path_dir(file);
+    AUTO_FREE char *prefix = path_dir(bin);
+    AUTO_FREE char *outer = path_dir(prefix);
+    const char *home = getenv("HOME");
+    if (!str_eq(path_base(bin), "bin") || strlen(prefix) <= 1 || str_eq(prefix, "/usr") ||
+        str_eq(prefix, "/usr/local") || str_eq(prefix, home))
+        return;
+    if ((path_below(prefix, "/opt") && !str_eq(prefix, "/opt")) || str_eq(outer, "/usr/local") ||
+        strstr(prefix, "/versions/") || strstr(prefix, "/installs/")) {
+        if (!plan_covers(plan, prefix))
+            plan_give(plan, BOX_READ | BOX_MAP, prefix, prefix);
+        return;
+    }
+    for (size_t i = 0; i < ARRAY_LEN(PARTS); i++) {
+        AUTO_FREE char *path = path_join(prefix, PARTS[i]);
+        if (file_exists(path) && !plan_covers(plan, path))
+            plan_give(plan, BOX_READ | BOX_MAP, path, path);
+    }
+}
+
+static void give(struct plan *plan, struct pins *pins, char *const *environment, const char *path, int depth)
 {
     struct stat st;
     if (depth > SCRIPTS_MAX)
@@ -73,47 +98,24 @@ static void give(struct plan *plan, char *const *environment, const char *path, 
     AUTO_FREE char *file = follow(plan, path);
     if (!file || stat(file, &st) < 0 || !S_ISREG(st.st_mode) || access(file, X_OK) != 0)
         return;
-    if (!plan_covers(plan, file))
+    const struct pin *pin = pins_was(pins, file);
+    if (pin)
+        plan_pin(plan, BOX_READ | BOX_EXEC, file, &pin->is);
+    else if (!plan_covers(plan, file))
         plan_mount(plan, BOX_READ | BOX_EXEC, file, file);
     plan_allow(plan, BOX_READ | BOX_EXEC, file);
-    give_interpreter(plan, environment, file, depth);
+    if (pin)
+        give_prefix(plan, file);
+    give_interpreter(plan, pins, environment, file, depth);
 }
 
-void program_give(struct plan *plan, char *const *environment, const char *path)
+void program_give(struct plan *plan, struct pins *pins, char *const *environment, const char *path)
 {
-    give(plan, environment, path, 0);
+    give(plan, pins, environment, path, 0);
 }
 
-static void give_matching(struct plan *plan, char *const *environment, const char *dir, const char *pattern)
+void program_give_named(struct plan *plan, struct pins *pins, char *const *environment, const char *pattern)
 {
-    DIR *d = opendir(dir);
-    struct dirent *e;
-    while (d && (e = readdir(d)) != NULL) {
-        if (fnmatch(pattern, e->d_name, 0) != 0)
-            continue;
-        AUTO_FREE char *path = path_join(dir, e->d_name);
-        program_give(plan, environment, path);
-    }
-    if (d)
-        closedir(d);
-}
-
-void program_give_named(struct plan *plan, char *const *environment, const char *pattern)
-{
-    const char *path = environment_get(environment, "PATH");
-    char **dirs = str_split(path ? path : "", ":", true, NULL);
-    bool plain = !strpbrk(pattern, "*?[") || str_eq(pattern, "[");
-    bool found = false;
-    for (char **d = dirs; *d && !(plain && found); d++) {
-        if ((*d)[0] != '/')
-            continue;
-        AUTO_FREE char *file = path_join(*d, pattern);
-        if (!plain)
-            give_matching(plan, environment, *d, pattern);
-        else if (access(file, X_OK) == 0 && !file_is_dir(file)) {
-            program_give(plan, environment, file);
-            found = true;
-        }
-    }
-    str_list_free(dirs);
+    for (char *const *file = pins_named(pins, environment_get(environment, "PATH"), pattern); *file; file++)
+        give(plan, pins, environment, *file, 0);
 }

@@ -109,7 +109,9 @@ static int attach(int old_root, const struct box_item *item, uint64_t extra)
     uint64_t bits = ATTR_NOSUID | extra;
     bits |= item->mode & BOX_WRITE ? 0U : ATTR_RDONLY;
     bits |= item->mode & (BOX_EXEC | BOX_MAP) ? 0U : ATTR_NOEXEC;
-    int e = make_point(item->path, is_dir);
+    int e = item->pinned ? box_identity_check(&item->is, tree) : 0; // of what we hold: no name leads to it any more
+    if (e == 0)
+        e = make_point(item->path, is_dir);
     if (e == 0)
         e = set_attributes(tree, "", is_dir, bits);
     if (e == 0 && syscall(CALL_MOVE_MOUNT, tree, "", AT_FDCWD, item->path, MOVE_EMPTY_FROM) < 0)
@@ -159,12 +161,13 @@ static int make_dev(int old_root)
                                            {"/dev/stderr", "/proc/self/fd/2"}};
     int e = mkdir("/dev", 0755) < 0 && errno != EEXIST ? errno : 0;
     for (size_t i = 0; i < sizeof(NODES) / sizeof(NODES[0]) && e == 0; i++) {
-        const struct box_item node = {BOX_MOUNT, BOX_READ | BOX_WRITE, NODES[i], NODES[i]};
+        const struct box_item node = {
+            .kind = BOX_MOUNT, .mode = BOX_READ | BOX_WRITE, .path = NODES[i], .source = NODES[i]};
         e = attach(old_root, &node, 0);
     }
     for (size_t i = 0; i < sizeof(LINKS) / sizeof(LINKS[0]) && e == 0; i++)
         e = symlink(LINKS[i][1], LINKS[i][0]) < 0 ? errno : 0;
-    const struct box_item shm = {BOX_TMPFS, BOX_READ | BOX_WRITE, "/dev/shm", NULL};
+    const struct box_item shm = {.kind = BOX_TMPFS, .mode = BOX_READ | BOX_WRITE, .path = "/dev/shm"};
     return e ? e : make_tmpfs(&shm);
 }
 

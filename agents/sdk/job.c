@@ -260,7 +260,8 @@ static int make_temporary(struct job *job, struct err *err)
     return 0;
 }
 
-static const char *first_dir(const struct job *job)
+// A stage without folders of a project works where its tools have their home.
+static const char *first_dir(const struct job *job, const char *otherwise)
 {
     static const char *const NAMES[] = {"run", "base", "work", "project", "spool"};
     for (size_t i = 0; i < ARRAY_LEN(NAMES); i++) {
@@ -268,7 +269,7 @@ static const char *first_dir(const struct job *job)
         if (dir)
             return dir;
     }
-    return "/";
+    return otherwise;
 }
 
 // The tools' home lies in the spool. A stage without one (echo) gets a temporary folder, if any tool is allowed at all.
@@ -288,7 +289,7 @@ static int open_exec(struct job *job, const struct policy *policy, struct err *e
     bool reviews = str_eq(job->agent->role, "review");
     const char *const *const base = (const char *[]){checkouts[0], reviews ? checkouts[1] : NULL, NULL};
     const char *const *const work = (const char *[]){reviews ? NULL : checkouts[1], NULL};
-    const struct exec_places places = {.workspace = first_dir(job),
+    const struct exec_places places = {.workspace = first_dir(job, spool ? spool : "/nonexistent"),
                                        .built = built,
                                        .own = own,
                                        .home = home,
