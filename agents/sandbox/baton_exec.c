@@ -67,9 +67,11 @@ static void become_tool(const struct start *s) // does not return
     _exit(127);
 }
 
-static pid_t fork_tool(const struct start *s)
+// The tool is set up in our memory, and we stand still until it is another program: copying the memory of a process
+// that will be replaced at once takes longer than setting it up.
+static pid_t start_tool(const struct start *s)
 {
-    pid_t pid = fork();
+    pid_t pid = vfork();
     if (pid == 0)
         become_tool(s);
     if (pid < 0)
@@ -102,7 +104,7 @@ static void be_init(struct start *s, int release_fd) // does not return
         send_note(s->notes, NOTE_START_FAILED, errno, "its working folder, which the box does not show");
         _exit(0);
     }
-    pid_t tool = fork_tool(s);
+    pid_t tool = start_tool(s);
     if (tool < 0)
         _exit(0);
     for (;;) {

@@ -248,10 +248,11 @@ static int drop_capabilities(const struct box *b)
     if (syscall(SYS_capget, &header, data) < 0)
         return errno;
     for (int cap = 0; cap < CAPABILITIES; cap++) {
-        if (!(keep && cap == CAP_DAC_OVERRIDE) && prctl(PR_CAPBSET_READ, cap, 0, 0, 0) == 1 &&
-            prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) < 0 &&
-            errno != EPERM) // EPERM: an ordinary user, who has nothing to drop
-            return errno;
+        if ((keep && cap == CAP_DAC_OVERRIDE) || prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) == 0)
+            continue;
+        if (errno == EINVAL || errno == EPERM) // behind the last one; an ordinary user, who has nothing to drop
+            break;
+        return errno;
     }
     prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
     data[0] =

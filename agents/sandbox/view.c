@@ -72,25 +72,26 @@ static int make_folders(char *path) // all but the last part
     return 0;
 }
 
+static int make_last(const char *path, bool is_dir)
+{
+    int r = is_dir ? mkdir(path, 0755) : mknod(path, S_IFREG | 0644, 0);
+    return r < 0 ? errno : 0;
+}
+
 static int make_point(const char *path, bool is_dir)
 {
     char room[4200];
     struct stat st;
-    if (lstat(path, &st) == 0)
-        return S_ISDIR(st.st_mode) == is_dir ? 0 : ENOTDIR;
+    int e = make_last(path, is_dir);
+    if (e == EEXIST)
+        return lstat(path, &st) < 0 ? errno : S_ISDIR(st.st_mode) == is_dir ? 0 : ENOTDIR;
+    if (e != ENOENT)
+        return e;
     if (strlen(path) >= sizeof(room))
         return ENAMETOOLONG;
     memcpy(room, path, strlen(path) + 1);
-    int e = make_folders(room);
-    if (e)
-        return e;
-    if (is_dir)
-        return mkdir(path, 0755) < 0 && errno != EEXIST ? errno : 0;
-    int fd = open(path, O_CREAT | O_WRONLY | O_CLOEXEC | O_NOFOLLOW, 0644);
-    if (fd < 0)
-        return errno;
-    close(fd);
-    return 0;
+    e = make_folders(room);
+    return e ? e : make_last(path, is_dir);
 }
 
 static int set_attributes(int fd, const char *path, bool recursive, uint64_t bits)
@@ -135,11 +136,23 @@ static int attach_overlay(int old_root, const struct box_item *item)
     return ok ? 0 : attach(old_root, item, ATTR_NODEV);
 }
 
+// A folder of the root's own file system, which is one for all of them, as a mount that can be written to.
 static int make_tmpfs(const struct box_item *item)
 {
-    unsigned long flags = MS_NOSUID | MS_NODEV | (item->mode & BOX_EXEC ? 0U : (unsigned long)MS_NOEXEC);
     int e = make_point(item->path, true);
-    return e ? e : mount("tmpfs", item->path, "tmpfs", flags, "mode=1777") < 0 ? errno : 0;
+    if (e == 0 && chmod(item->path, 01777) < 0)
+        e = errno;
+    if (e)
+        return e;
+    int tree = (int)syscall(CALL_OPEN_TREE, AT_FDCWD, item->path, TREE_CLONE | O_CLOEXEC);
+    if (tree < 0)
+        return errno;
+    e = set_attributes(tree, "", false,
+                       ATTR_NOSUID | ATTR_NODEV | (item->mode & BOX_EXEC ? 0U : (uint64_t)ATTR_NOEXEC));
+    if (e == 0 && syscall(CALL_MOVE_MOUNT, tree, "", AT_FDCWD, item->path, MOVE_EMPTY_FROM) < 0)
+        e = errno;
+    close(tree);
+    return e;
 }
 
 static int make_link(const struct box_item *item)
