@@ -51,6 +51,11 @@ static int load_script(const struct starting *s, const struct engine_reopen *how
     } else {
         status = store_artifact_get(s->store, json_str(r->record, "script_hash", ""), SCRIPT_TEXT_MAX, &r->script,
                                     &r->script_len, err);
+        if (status == -ERR_NOT_FOUND)
+            err_set(err, ERR_NOT_FOUND,
+                    "the text of its script is gone (artifact %.12s); give another copy of it, too: "
+                    "--with-new-script FILE",
+                    json_str(r->record, "script_hash", ""));
         r->name = str_dup(json_str(r->record, "workflow", "workflow"));
     }
     if (status < 0)

@@ -333,6 +333,21 @@ static void add_what_came(struct model *m)
     model_say_reproduce(m->out);
 }
 
+// What an unfinished run needs to go on and the state folder has not any more: ["script", "agent echo"].
+static json_t *missing_new(struct store *store, const json_t *record)
+{
+    json_t *missing = json_array(), *hash;
+    const char *name;
+    if (!store_artifact_has(store, json_str(record, "script_hash", "")))
+        json_add_str(missing, "script");
+    json_object_foreach (json_obj(record, "agents"), name, hash) {
+        AUTO_FREE char *what = str_printf("agent %s", name);
+        if (!store_artifact_has(store, json_string_value(hash)))
+            json_add_str(missing, what);
+    }
+    return missing;
+}
+
 json_t *report_model_new(struct store *store, const char *run, struct err *err)
 {
     AUTO_JSON json_t *record = store_run_get_new(store, run, err);
@@ -360,6 +375,7 @@ json_t *report_model_new(struct store *store, const char *run, struct err *err)
     int64_t start = json_int(record, "created_ns", 0), end = json_int(record, "finished_ns", 0);
     json_put_int(m.out, "duration_ms", end > start ? (end - start) / NS_PER_MS : 0);
     int64_t begun = json_int(record, "started_ns", start);
+    json_put(m.out, "missing", is_open(state) ? missing_new(store, record) : json_array());
     AUTO_JSON json_t *waits = is_open(state) ? store_waits_new(store, run, NULL) : NULL;
     json_put(m.out, "waits", waits ? json_incref(waits) : json_array());
     add_budget(&m, json_obj(record, "options"), ((end ? end : clock_wall_ns()) - begun) / NS_PER_MS);

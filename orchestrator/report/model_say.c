@@ -89,6 +89,29 @@ static size_t undecided(const json_t *dropped)
     return open;
 }
 
+// How it can go on.
+static char *interrupted(const json_t *model)
+{
+    const char *run = json_str(model, "run", "RUN");
+    const json_t *missing = json_list(model, "missing");
+    if (json_array_size(missing) == 0)
+        return str_printf("Interrupted: no process works on it. Continue with: baton resume %s", run);
+    bool script = false, agents = false;
+    AUTO_BUF struct buf what = BUF_INIT;
+    size_t i;
+    json_t *name;
+    json_array_foreach (missing, i, name) {
+        bool is_script = str_eq(json_string_value(name), "script");
+        script = script || is_script;
+        agents = agents || !is_script;
+        buf_printf(&what, "%sits %s", i ? ", " : "", json_string_value(name));
+    }
+    return str_printf(
+        "Interrupted, and what it began with is gone from the state folder (%s). With another copy of it: "
+        "baton resume %s%s%s; to end it: baton cancel %s",
+        buf_str(&what), run, script ? " --with-new-script FILE" : "", agents ? " --agents DIR" : "", run);
+}
+
 void model_say_headline(json_t *model, const struct model_ran *ran)
 {
     const char *state = json_str(model, "state", "?"), *verdict = state;
@@ -116,8 +139,7 @@ void model_say_headline(json_t *model, const struct model_ran *ran)
                                  : "Already optimal: nothing was found that is worth a change.");
     } else if (json_flag(model, "interrupted", false)) {
         verdict = "interrupted";
-        text = str_printf("Interrupted: no process works on it. Continue with: baton resume %s",
-                          json_str(model, "run", "RUN"));
+        text = interrupted(model);
     } else if (waits) {
         verdict = "waiting";
         text = str_printf("Waiting %s", waits);

@@ -341,6 +341,11 @@ static int load_agents(struct run *run, struct err *err)
     json_object_foreach (json_obj(run->record, "agents"), name, hash) {
         struct agent_text *a = NULL;
         int r = agents_ref(run->env.agents, name, json_string_value(hash), &a, err);
+        if (r < 0 && err->code == ERR_NOT_FOUND)
+            err_set(err, ERR_NOT_FOUND,
+                    "the text of its agent '%s' is gone (artifact %.12s); with another copy of it: "
+                    "baton resume %s --agents DIR",
+                    name, json_string_value(hash), run->id);
         if (r < 0)
             return r;
         vec_push(&run->agents, a);
@@ -358,6 +363,11 @@ static int load_script(struct run *run, struct err *err)
     if (run->script)
         return 0;
     int r = store_artifact_get(run->env.store, hash, SCRIPT_TEXT_MAX, &text, &len, err);
+    if (r == -ERR_NOT_FOUND)
+        err_set(err, ERR_NOT_FOUND,
+                "the text of its script is gone (artifact %.12s); with another copy of it: "
+                "baton resume %s --with-new-script FILE",
+                hash, run->id);
     if (r < 0)
         return r;
     struct script_limits limits = {.cache = run->env.scripts};

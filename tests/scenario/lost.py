@@ -94,6 +94,44 @@ class Lost(support.ProjectScenario):
         self.assertEqual(self.executed(broken), 3)
         self.assertEqual(self.record(whole)["state"], "accepted")
 
+    def test_what_it_began_with_is_gone(self):
+        """Nobody advises a resume that cannot work; what is advised does."""
+        (self.root / "agents").mkdir()
+        for file in (support.SOURCE / "agents/definitions").glob("*.md"):
+            (self.root / "agents" / file.name).write_text(file.read_text())
+        for gone, words in ((("script",), ("--with-new-script", self.script)), (("agent echo",), ("--agents", self.root / "agents")),
+                            (("script", "agent echo"), ("--with-new-script", self.script, "--agents", self.root / "agents"))):
+            with self.subTest(gone=gone):
+                r = self.start("run", self.script, "--project", self.project, "--json", "--param", "wait_ms=1000")
+                run = r.wait_event(is_event("stage_progress", stage=3), "the third stage")["run"]
+                r.kill()
+                record = self.record(run)
+                hashes = {"script": record["script_hash"], **{f"agent {name}": h for name, h in record["agents"].items()}}
+                self.assertEqual(self.baton("show", run, "--json", status=0).json()["missing"], [])
+                for what in gone:
+                    (self.state / "artifacts" / hashes[what][:2] / hashes[what][2:]).unlink()
+                shown = self.baton("show", run, status=0).out
+                advice = " ".join(w if str(w).startswith("--") else "FILE" if w is self.script else "DIR" for w in words)
+                self.assertIn(f"gone from the state folder ({', '.join('its ' + w for w in gone)})", shown)
+                self.assertIn(f": baton resume {run} {advice}; to end it: baton cancel {run}\n", shown)
+                self.assertNotRegex(shown, rf"(?m)baton resume {run}$")
+                self.assertEqual(self.baton("show", run, "--json", status=0).json()["missing"], list(gone))
+                done = self.baton("resume", run, status=2)
+                self.assertIn(f"baton resume {run} {words[-2]}", done.err)
+                if len(gone) == 2:  # one of them is not enough, and that is said
+                    done = self.baton("resume", run, *words[-2:], "--yes", status=2)
+                    self.assertIn("the text of its script is gone", done.err)
+                    self.assertIn("--with-new-script FILE", done.err)
+                done = self.baton("resume", run, *words, "--yes", "--json")
+                self.assertEqual(done.status, 0, str(done))
+                self.assertEqual(self.executed(run), 4)  # the third one again
+        r = self.start("run", self.script, "--project", self.project, "--json", "--param", "wait_ms=60000")
+        run = r.wait_event(is_event("stage_progress", stage=3), "the third stage")["run"]
+        r.kill()
+        (self.state / "artifacts" / self.record(run)["script_hash"][:2] / self.record(run)["script_hash"][2:]).unlink()
+        self.baton("cancel", run, status=0)
+        self.assertEqual(self.record(run)["state"], "cancelled")
+
 
 if __name__ == "__main__":
     support.main()
