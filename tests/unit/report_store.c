@@ -67,9 +67,11 @@ void report_store_fill(struct store *s, const json_t *description)
     const json_t *run = json_obj(description, "run"), *flame = json_obj(description, "flamegraph");
     const json_t *measurements = json_obj(description, "measurements");
     AUTO_JSON json_t *agents = json_object();
+    char script[HASH_TEXT];
+    assert_ok(store_artifact_put(s, "script", 6, script, &err), &err);
     struct store_run record = {.id = json_str(run, "id", "run-1"),
                                .workflow = json_str(run, "workflow", "relay"),
-                               .script_hash = "h",
+                               .script_hash = script,
                                .project = json_str(run, "project", "/p"),
                                .params = json_obj(run, "params"),
                                .agents = agents};
