@@ -4,7 +4,8 @@
 // - The work thread sits at the link between jobs, so that a short job costs no change of threads. When a job takes
 // longer than
 //   LONG_JOB_NS, the watch thread takes over: it answers heartbeats, passes progress on and hears of cancels until the
-//   job is over.
+//   job is over. What waits behind such a job is given back, for others to take: from then on it is not ours, and is
+//   never begun here.
 // - A result is sent again until it is acknowledged or refused: the engine may be busy writing, or our queue was full.
 // - When the engine is gone (silent for ENGINE_LOST_NS, or it refuses us without naming a lease) the work is worth
 // nothing: tools are
@@ -33,7 +34,7 @@ static const int64_t ENGINE_LOST_NS = 10 * NS_PER_SEC;
 static const int64_t RESEND_NS = 2 * NS_PER_SEC;
 static const int64_t PROGRESS_NS = 100 * NS_PER_MS;
 static const int64_t WORK_END_NS = 5 * NS_PER_SEC; // for the running job to notice that it was cancelled
-static const int64_t LONG_JOB_NS = 10 * NS_PER_MS;
+static const int64_t LONG_JOB_NS = 20 * NS_PER_MS;
 enum { JOBS_MAX = 64, TAKE_MAX = 64 };
 
 struct slot {
@@ -172,6 +173,19 @@ static void flush(struct worker *w)
     }
 }
 
+// The last one first: they stand in front of the engine's queue in their order again.
+static void give_back(struct worker *w)
+{
+    for (size_t i = w->slots.len; i > 0; i--) {
+        struct slot *slot = w->slots.items[i - 1];
+        if (slot == w->running || slot->draft)
+            continue;
+        if (link_send(w->link, WIRE_RETURN, slot->lease, json_object(), NULL) < 0)
+            return; // the queue is full: again with the next turn
+        slot_remove(w, slot);
+    }
+}
+
 static void beat(struct worker *w)
 {
     int64_t now = clock_mono_ns();
@@ -273,6 +287,7 @@ static void on_message(struct worker *w, const struct wire_message *m)
     case WIRE_PROGRESS:
     case WIRE_CREDIT:
     case WIRE_RESULT:
+    case WIRE_RETURN:
         break; // a worker's own: refused by wire_decode
     }
 }
@@ -399,6 +414,8 @@ static void watch(struct worker *w)
         int64_t now = clock_mono_ns();
         if (w->running && now - w->running_ns >= LONG_JOB_NS) {
             tend(w);
+            if (w->running && !w->ending)
+                give_back(w);
             if (w->running && !w->ending)
                 sit(w);
         } else if (w->running || w->begun != begun) {

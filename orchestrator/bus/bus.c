@@ -205,10 +205,22 @@ static void on_result(struct bus *bus, const struct sender *from, struct peer *p
                   "the result is late: its lease is not running on this worker");
     } else if (!job->answered) {
         job->answered = true;
+        peer->public.occupied = false;
         if (bus->events.result)
             bus->events.result(bus->user, peer->public.id, m->lease, json_obj(m->body, "draft"),
                                json_int(m->body, "took_us", -1));
     }
+}
+
+static void on_return(struct bus *bus, struct peer *peer, uint64_t lease)
+{
+    const struct job *job = peer_job(peer, lease);
+    if (!job || job->answered)
+        return;
+    peer_job_end(peer, lease, false);
+    peer->public.occupied = peer->public.busy > 0;
+    if (bus->events.returned)
+        bus->events.returned(bus->user, peer->public.id, lease);
 }
 
 static void on_progress(struct bus *bus, struct peer *peer, const struct wire_message *m)
@@ -269,6 +281,9 @@ static void on_message(struct bus *bus, const struct sender *from, struct peer *
         break;
     case WIRE_RESULT:
         on_result(bus, from, peer, m);
+        break;
+    case WIRE_RETURN:
+        on_return(bus, peer, m->lease);
         break;
     case WIRE_BYE:
         on_bye(bus, peer, m);
@@ -474,7 +489,8 @@ uint64_t bus_find(const struct bus *bus, const char *role, const char *mode, uns
     const struct peer *best = NULL;
     for (size_t i = 0; i < bus->peers.list.len && width > 0; i++) {
         const struct peer *peer = bus->peers.list.items[i];
-        if (peer->doom || !str_eq(peer->role, role) || (mode && !has_mode(&peer->public, mode)))
+        if (peer->doom || peer->public.occupied || !str_eq(peer->role, role) ||
+            (mode && !has_mode(&peer->public, mode)))
             continue;
         width--;
         if (peer->public.busy < peer->public.credit && peer->public.busy < most &&
@@ -482,6 +498,14 @@ uint64_t bus_find(const struct bus *bus, const char *role, const char *mode, uns
             best = peer;
     }
     return best ? best->public.id : 0;
+}
+
+unsigned bus_occupied(const struct bus *bus, const char *role)
+{
+    unsigned n = 0;
+    for (size_t i = 0; i < bus->peers.list.len; i++)
+        n += bus->peers.list.items[i]->public.occupied && str_eq(bus->peers.list.items[i]->role, role);
+    return n;
 }
 
 static struct peer *need_peer(struct bus *bus, uint64_t id, struct err *err)

@@ -41,6 +41,7 @@ struct bus_peer {
     pid_t pid;                // as the peer says
     unsigned credit;          // jobs it may hold at once
     unsigned busy;            // jobs it holds now
+    bool occupied;            // gave jobs back: it gets none before its next result
 };
 
 // All may be NULL. Pointers are borrowed for the call.
@@ -53,6 +54,8 @@ struct bus_events {
     // Commit it, then bus_result_done (or bus_result_refuse), at once or later.
     // took_us: what the worker needed for the job alone, -1 when it does not say.
     void (*result)(void *user, uint64_t peer, uint64_t lease, json_t *draft, int64_t took_us);
+    // It works on another job for long and has not begun this one, and never will: its lease is free again.
+    void (*returned)(void *user, uint64_t peer, uint64_t lease);
     // Something was turned away: stranger, late result, broken message. For the log. lease 0 when none is known; peer
     // 0: a stranger.
     void (*refused)(void *user, uint64_t peer, uint64_t lease, enum err_code code, const char *why);
@@ -71,13 +74,15 @@ void bus_uninvite(struct bus *bus, uint64_t invite, const char *why);
 
 const struct bus_peer *bus_peer(const struct bus *bus,
                                 uint64_t peer); // NULL: no such peer; borrowed until the next call
-// Of the first `width` peers with that role and mode (mode NULL: any) the one that has least to do; 0: none has room. A
-// peer has room while it holds less than its credit and less than `most`.
+// Of the first `width` peers with that role and mode (mode NULL: any) that are not occupied the one that has least to
+// do; 0: none has room. A peer has room while it holds less than its credit and less than `most`.
 uint64_t bus_find(const struct bus *bus, const char *role, const char *mode, unsigned most, unsigned width);
+unsigned bus_occupied(const struct bus *bus, const char *role); // peers
 
-// lease: non-zero, never used before, larger for later dispatches of the same stage. ERR_NOT_FOUND: no such peer (any
-// more); ERR_LIMIT: no credit left, or the assignment is larger than WIRE_BODY_MAX; ERR_EXISTS: the lease runs already;
-// ERR_UNAVAILABLE: the peer's queue is full or its connection gone (peer_lost follows from the loop).
+// lease: non-zero, never used before (or returned), larger for later dispatches of the same stage. ERR_NOT_FOUND: no
+// such peer (any more); ERR_LIMIT: no credit left, or the assignment is larger than WIRE_BODY_MAX; ERR_EXISTS: the
+// lease runs already; ERR_UNAVAILABLE: the peer's queue is full or its connection gone (peer_lost follows from the
+// loop).
 int bus_dispatch(struct bus *bus, uint64_t peer, uint64_t lease, const json_t *assignment, struct err *err);
 // Asks for the end of a job; the worker answers with a result all the same (status blocked). ERR_NOT_FOUND: not running
 // there.

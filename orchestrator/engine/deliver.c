@@ -31,6 +31,13 @@ static void on_result(void *user, uint64_t owner, uint64_t lease, const char *wo
         pool_done(d->pool, lease, false);
 }
 
+static void on_returned(void *user, uint64_t owner, uint64_t lease)
+{
+    struct run *run = owner_of(user, owner);
+    if (run)
+        run_stage_returned(run, lease);
+}
+
 static void on_lost(void *user, uint64_t owner, uint64_t lease, bool begun, const char *why)
 {
     struct run *run = owner_of(user, owner);
@@ -61,6 +68,7 @@ static void on_refused(void *user, uint64_t lease, const char *why)
 const struct pool_events DELIVER_EVENTS = {.dispatched = on_dispatched,
                                            .progress = on_progress,
                                            .result = on_result,
+                                           .returned = on_returned,
                                            .lost = on_lost,
                                            .failed = on_failed,
                                            .refused = on_refused};

@@ -6,6 +6,8 @@
 // other), so that
 //   it does not wait for the journal between two. With jobs that take longer everybody has one, and more processes are
 //   started.
+// - A worker that turns out to work on a job for long gives back what waits behind it, under the same lease, and gets
+//   nothing more until it has answered. It does not count among the processes for quick jobs.
 #include "pool/pool_internal.h"
 
 #include "base/clock.h"
@@ -62,6 +64,15 @@ bool pool_role_needs_project(const char *role)
 }
 
 // --- jobs ---
+
+static void enqueue_first(struct job *j)
+{
+    struct role *role = j->role;
+    j->behind = role->first;
+    *(role->first ? &role->first->before : &role->last) = j;
+    role->first = j;
+    role->waiting++;
+}
 
 static void enqueue(struct job *j)
 {
@@ -150,8 +161,8 @@ static unsigned allowance(const struct role *role)
 // way.
 static unsigned most_workers(const struct pool *p, const struct role *role)
 {
-    unsigned most = role->row->most;
-    return allowance(role) > 1 && p->processors < most ? p->processors : most;
+    unsigned most = role->row->most, few = p->processors + bus_occupied(p->bus, role->row->role);
+    return allowance(role) > 1 && few < most ? few : most;
 }
 
 static void give_jobs(struct pool *p, struct role *role)
@@ -167,8 +178,6 @@ static void give_jobs(struct pool *p, struct role *role)
         if (r == 0) {
             dequeue(j);
             j->peer = peer;
-            json_decref(j->assignment);
-            j->assignment = NULL;
             const struct bus_peer *info = bus_peer(p->bus, peer);
             if (p->events.dispatched)
                 p->events.dispatched(p->user, owner, lease, info ? info->pid : -1);
@@ -257,6 +266,25 @@ static void peer_lost(void *user, const struct bus_peer *peer, const uint64_t *l
     pool_schedule(p);
 }
 
+static void on_returned(void *user, uint64_t peer, uint64_t lease)
+{
+    struct pool *p = user;
+    struct job *j = find_job(p, lease);
+    (void)peer;
+    if (!j)
+        return;
+    j->peer = 0;
+    enqueue_first(j);
+    if (j->cancelled) {
+        uint64_t owner = j->owner;
+        remove_job(p, j);
+        p->events.lost(p->user, owner, lease, false, "its worker had not begun it");
+    } else if (p->events.returned) {
+        p->events.returned(p->user, j->owner, lease);
+    }
+    pool_schedule(p);
+}
+
 static void on_progress(void *user, uint64_t peer, uint64_t lease, double fraction, const char *text)
 {
     struct pool *p = user;
@@ -336,6 +364,7 @@ int pool_new(struct loop *loop, const struct pool_options *options, const struct
                                                  .peer_lost = peer_lost,
                                                  .progress = on_progress,
                                                  .result = on_result,
+                                                 .returned = on_returned,
                                                  .refused = on_refused};
     AUTO_FREE char *endpoint = str_printf("ipc://%s/bus", p->socket_dir);
     if (r == 0)
@@ -397,6 +426,7 @@ void pool_cancel(struct pool *p, uint64_t lease, const char *reason)
     struct job *j = find_job(p, lease);
     if (!j)
         return;
+    j->cancelled = true;
     if (j->peer)
         bus_cancel(p->bus, j->peer, lease, reason, NULL);
     else

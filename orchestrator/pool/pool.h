@@ -24,6 +24,8 @@ struct pool_events {
     void (*progress)(void *user, uint64_t owner, uint64_t lease, double fraction, const char *text);
     // The draft is borrowed; answer with pool_done.
     void (*result)(void *user, uint64_t owner, uint64_t lease, const char *worker, json_t *draft);
+    // The worker works on another one for long and gave this one back; the next takes it, under the same lease.
+    void (*returned)(void *user, uint64_t owner, uint64_t lease);
     void (*lost)(void *user, uint64_t owner, uint64_t lease, bool begun, const char *why); // its worker is gone
     void (*failed)(void *user, uint64_t owner, uint64_t lease, const struct err *err); // no worker can be had for it
     void (*refused)(void *user, uint64_t lease, const char *why); // a late or second answer was turned away

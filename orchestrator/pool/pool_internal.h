@@ -17,7 +17,8 @@ struct job {
     uint64_t lease, peer; // peer 0: waiting
     uint64_t owner;
     struct role *role;
-    json_t *assignment;          // NULL once sent: a lost job is the engine's to lease again
+    json_t *assignment;
+    bool cancelled;
     struct job *before, *behind; // among the waiting ones of the role
 };
 

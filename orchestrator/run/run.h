@@ -73,5 +73,6 @@ bool run_child_ended(struct run *run, const char *child, const struct err *why);
 bool run_stage_dispatched(struct run *run, uint64_t lease, pid_t worker);
 bool run_stage_progress(struct run *run, uint64_t lease, double fraction, const char *text);
 bool run_stage_result(struct run *run, uint64_t lease, const char *worker, json_t *draft);
+bool run_stage_returned(struct run *run, uint64_t lease);
 bool run_stage_lost(struct run *run, uint64_t lease, bool begun, const char *why);
 bool run_stage_failed(struct run *run, uint64_t lease, const struct err *err);

@@ -163,6 +163,18 @@ bool run_stage_dispatched(struct run *run, uint64_t lease, pid_t worker)
     return true;
 }
 
+// Nobody has it now; its lease goes on.
+bool run_stage_returned(struct run *run, uint64_t lease)
+{
+    struct stage *s = stage_by_lease(run, lease);
+    if (!s)
+        return false;
+    s->dispatched_ns = s->begun_ns = 0;
+    stage_limits_set(s);
+    run_note_late(run, EVENT_STAGE_RETURNED, stage_facts_new(s));
+    return true;
+}
+
 static void tell_progress(struct run *run, void *arg)
 {
     run_tell(run, EVENT_STAGE_PROGRESS, arg);

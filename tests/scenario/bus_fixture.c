@@ -50,6 +50,14 @@ static void on_result(void *user, uint64_t peer, uint64_t lease, json_t *draft, 
     }
 }
 
+static void on_returned(void *user, uint64_t peer, uint64_t lease)
+{
+    struct fixture *f = user;
+    (void)peer;
+    f->returned++;
+    f->returned_lease = lease;
+}
+
 static void on_refused(void *user, uint64_t peer, uint64_t lease, enum err_code code, const char *why)
 {
     struct fixture *f = user;
@@ -62,7 +70,7 @@ static void on_refused(void *user, uint64_t peer, uint64_t lease, enum err_code 
 
 void fixture_begin(struct fixture *f)
 {
-    static const struct bus_events EVENTS = {on_ready, on_lost, on_progress, on_result, on_refused};
+    static const struct bus_events EVENTS = {on_ready, on_lost, on_progress, on_result, on_returned, on_refused};
     struct err err;
     *f = (struct fixture){.ack_at_once = true, .dir = test_temp_dir()};
     f->endpoint = str_printf("ipc://%s/bus", f->dir);
@@ -128,7 +136,8 @@ struct loop_child *fixture_start_echo(struct fixture *f, uint64_t *ret_invite)
 void fixture_dispatch(struct fixture *f, uint64_t peer, uint64_t lease, const char *input)
 {
     struct err err;
-    AUTO_FREE char *text = str_printf("{\"mode\":\"echo\",\"input\":%s,\"operator_rules\":[\"Bash(sleep *)\",\"Bash(sh *)\"]}", input);
+    AUTO_FREE char *text =
+        str_printf("{\"mode\":\"echo\",\"input\":%s,\"operator_rules\":[\"Bash(sleep *)\",\"Bash(sh *)\"]}", input);
     AUTO_JSON json_t *assignment = json_parse_new(text, strlen(text), "assignment", &err);
     assert_non_null(assignment);
     assert_ok(bus_dispatch(f->bus, peer, lease, assignment, &err), &err);

@@ -22,6 +22,8 @@ struct fixture {
     unsigned results;
     uint64_t lease; // of the last result
     json_t *draft;  // of the last result
+    unsigned returned;
+    uint64_t returned_lease; // the last one
     unsigned refused;
     enum err_code refused_code;
     uint64_t refused_lease, refused_peer;

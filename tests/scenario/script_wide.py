@@ -40,9 +40,64 @@ workflow "join" {
   end,
 }
 """
+LONG = """
+workflow "long" {
+  agents = { "echo" },
+  params = { wait_ms = { default = 600000 }, n = { default = 120 } },
+  run = function(p)
+    for i = 1, 30 do stage { agent = "echo", input = { pace = i } } end -- quick ones: workers hold many of them
+    local quick = {}
+    for i = 1, p.n do quick[i] = i end
+    parallel {
+      function() return stage { agent = "echo", task = "long", input = { sleep_ms = p.wait_ms, mark = "did" } } end,
+      function()
+        parallel(quick, function(i) return stage { agent = "echo", input = { n = i, mark = "did" } } end)
+        log("all quick ones are done")
+        return true
+      end,
+    }
+    finish("accepted", { n = p.n })
+  end,
+}
+"""
 
 
 class Wide(Api):
+    def begin_long(self):
+        for _ in range(5):
+            r = self.begin(self.workflow("long", LONG))
+            r.wait_event(lambda e: e.get("event") == "script_log" and "quick ones are done" in e["body"]["text"], "the quick stages")
+            run = r.events[0]["run"]
+            if any(e["kind"] == "stage_returned" for e in self.journal(run)):
+                return r, run
+            self.baton("cancel", run, status=0)
+            r.end()
+        self.skipTest("on this machine no worker is quick enough to be given several jobs")
+
+    def did(self, run):
+        return (self.state / "runs" / run / "did").read_text().count("begin")
+
+    def test_nothing_waits_behind_a_long_job(self):
+        """The quick ones are done while the long one sleeps, in whatever worker they were put first."""
+        r, run = self.begin_long()
+        self.assertEqual(self.did(run), 121)
+        open_stages = [s for s in self.result(run)["stages"] if s["state"] == "reserved"]
+        self.assertEqual(len(open_stages), 1)
+        self.assertEqual({s["attempt"] for s in self.result(run)["stages"]}, {1})
+        self.check_paid_once(run)
+        self.baton("cancel", run, status=0)
+        self.assertEqual(r.end().status, 8)
+        self.check_nothing_left()
+
+    def test_what_was_given_back_survives_a_kill(self):
+        r, run = self.begin_long()
+        r.kill()
+        again = self.start("resume", run, "--json")
+        again.wait_event(lambda e: e.get("event") == "script_log" and "quick ones are done" in e["body"]["text"], "the quick stages, from the journal")
+        self.baton("cancel", run, status=0)
+        again.end()
+        self.check_paid_once(run)
+        self.assertEqual(self.did(run), 122)  # the long one began twice
     def test_a_stage_after_parallel_results_has_them_all(self):
         r = self.begin(self.workflow("join", JOIN))
         self.assertEqual(r.end().status, 0)

@@ -339,6 +339,8 @@ class Scenario(unittest.TestCase):
             if event["kind"] == "stage_dispatched":
                 self.assertNotIn(body["stage"], finished, f"stage {body['stage']} was dispatched after it had finished")
                 dispatched.setdefault(body["stage"], []).append(body["attempt"])
+            if event["kind"] == "stage_returned":  # not begun there
+                dispatched[body["stage"]].remove(body["attempt"])
             if event["kind"] == "stage_finished":
                 self.assertNotIn(body["stage"], finished, f"stage {body['stage']} finished twice")
                 finished.add(body["stage"])

@@ -1,5 +1,5 @@
-// The real bus with real echo workers: dispatch, commit before ack, loss, fencing, cancel, strangers. The loop and the bus run in this
-// process; fake workers speak through sdk/link.h. Callbacks record; the tests assert.
+// The real bus with real echo workers: dispatch, commit before ack, loss, fencing, cancel, strangers. The loop and the
+// bus run in this process; fake workers speak through sdk/link.h. Callbacks record; the tests assert.
 #include "bus_fixture.h"
 
 #include "base/file.h"
@@ -311,6 +311,69 @@ static void test_bus_result_is_fenced_and_acknowledged_after_commit(void **state
     fixture_finish(&f);
 }
 
+// What waits behind a long job is given back; its lease can be given again, also to the same worker.
+static void test_bus_jobs_behind_a_long_one_come_back(void **state)
+{
+    (void)state;
+    struct fixture f;
+    struct err err;
+    uint64_t invite;
+    fixture_begin(&f);
+    fixture_start_echo(&f, &invite);
+    fixture_dispatch(&f, f.peer, 1, "{\"sleep_ms\":600000}");
+    for (uint64_t lease = 2; lease <= 5; lease++)
+        fixture_dispatch(&f, f.peer, lease, "{}");
+    wait_for(&f, f.returned == 4);
+    assert_true(f.returned_lease == 2); // the last one first
+    assert_int_equal(f.results, 0);
+    assert_int_equal(bus_peer(f.bus, f.peer)->busy, 1);
+    assert_true(bus_find(f.bus, "echo", NULL, 64, 64) == 0); // it would only come back
+    assert_int_equal(bus_occupied(f.bus, "echo"), 1);
+    assert_int_equal(bus_occupied(f.bus, "other"), 0);
+    assert_ok(bus_cancel(f.bus, f.peer, 1, "enough", &err), &err);
+    wait_for(&f, f.results == 1);
+    assert_true(f.lease == 1);
+    assert_true(bus_find(f.bus, "echo", NULL, 64, 64) == f.peer);
+    for (uint64_t lease = 2; lease <= 5; lease++)
+        fixture_dispatch(&f, f.peer, lease, "{}");
+    wait_for(&f, f.results == 5);
+    assert_int_equal(f.returned, 4);
+    assert_int_equal(f.refused, 0);
+    fixture_finish(&f);
+}
+
+// A lease that was given back is not running there any more: what is said of it later counts for nothing.
+static void test_bus_returned_lease_is_fenced(void **state)
+{
+    (void)state;
+    struct fixture f;
+    struct err err;
+    uint64_t invite;
+    fixture_begin(&f);
+    f.ack_at_once = false;
+    struct link *link = open_fake(&f, &invite);
+    fixture_dispatch(&f, f.peer, 7, "{}");
+    fixture_dispatch(&f, f.peer, 8, "{}");
+    expect(&f, link, WIRE_DISPATCH, 7);
+    expect(&f, link, WIRE_DISPATCH, 8);
+    assert_ok(link_send(link, WIRE_RETURN, 6, json_object(), &err), &err); // not its own
+    assert_ok(link_send(link, WIRE_RETURN, 8, json_object(), &err), &err);
+    assert_ok(link_send(link, WIRE_RETURN, 8, json_object(), &err), &err);
+    assert_ok(link_send(link, WIRE_RESULT, 8, draft_body("after all"), &err), &err);
+    expect(&f, link, WIRE_REFUSE, 8);
+    assert_true(f.returned == 1 && f.returned_lease == 8);
+    assert_true(f.results == 0 && f.refused_code == ERR_CONFLICT);
+    // What has an answer cannot be given back.
+    assert_ok(link_send(link, WIRE_RESULT, 7, draft_body("good"), &err), &err);
+    assert_ok(link_send(link, WIRE_RETURN, 7, json_object(), &err), &err);
+    assert_ok(link_send(link, WIRE_HEARTBEAT, 0, json_object(), &err), &err);
+    expect(&f, link, WIRE_HEARTBEAT, 0);
+    assert_true(f.results == 1 && f.returned == 1);
+    assert_int_equal(bus_peer(f.bus, f.peer)->busy, 1);
+    link_close(link);
+    fixture_finish(&f);
+}
+
 static void test_bus_credit_changes(void **state)
 {
     (void)state;
@@ -421,6 +484,8 @@ int main(void)
         cmocka_unit_test(test_bus_engine_that_ends_takes_its_workers_along),
         cmocka_unit_test(test_bus_stranger_is_refused),
         cmocka_unit_test(test_bus_result_is_fenced_and_acknowledged_after_commit),
+        cmocka_unit_test(test_bus_jobs_behind_a_long_one_come_back),
+        cmocka_unit_test(test_bus_returned_lease_is_fenced),
         cmocka_unit_test(test_bus_credit_changes),
         cmocka_unit_test(test_bus_survives_garbage),
         cmocka_unit_test(test_bus_peer_that_does_not_read_is_lost),
