@@ -475,37 +475,15 @@ const struct bus_peer *bus_peer(const struct bus *bus, uint64_t peer)
     return p ? &p->public : NULL;
 }
 
-static bool has_mode(const struct bus_peer *peer, const char *mode)
-{
-    for (const char *const *m = peer->modes; *m; m++) {
-        if (str_eq(*m, mode))
-            return true;
-    }
-    return false;
-}
-
 uint64_t bus_find(const struct bus *bus, const char *role, const char *mode, unsigned most, unsigned width)
 {
-    const struct peer *best = NULL;
-    for (size_t i = 0; i < bus->peers.list.len && width > 0; i++) {
-        const struct peer *peer = bus->peers.list.items[i];
-        if (peer->doom || peer->public.occupied || !str_eq(peer->role, role) ||
-            (mode && !has_mode(&peer->public, mode)))
-            continue;
-        width--;
-        if (peer->public.busy < peer->public.credit && peer->public.busy < most &&
-            (!best || peer->public.busy < best->public.busy))
-            best = peer;
-    }
+    const struct peer *best = peers_find(&bus->peers, role, mode, most, width);
     return best ? best->public.id : 0;
 }
 
 unsigned bus_occupied(const struct bus *bus, const char *role)
 {
-    unsigned n = 0;
-    for (size_t i = 0; i < bus->peers.list.len; i++)
-        n += bus->peers.list.items[i]->public.occupied && str_eq(bus->peers.list.items[i]->role, role);
-    return n;
+    return peers_occupied(&bus->peers, role);
 }
 
 static struct peer *need_peer(struct bus *bus, uint64_t id, struct err *err)

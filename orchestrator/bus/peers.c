@@ -137,6 +137,40 @@ struct peer *peers_by_identity(const struct peers *peers, const void *identity, 
     return NULL;
 }
 
+static bool has_mode(const struct bus_peer *peer, const char *mode)
+{
+    for (const char *const *m = peer->modes; *m; m++) {
+        if (str_eq(*m, mode))
+            return true;
+    }
+    return false;
+}
+
+const struct peer *peers_find(const struct peers *peers, const char *role, const char *mode, unsigned most,
+                              unsigned width)
+{
+    const struct peer *best = NULL;
+    for (size_t i = 0; i < peers->list.len && width > 0; i++) {
+        const struct peer *peer = peers->list.items[i];
+        if (peer->doom || peer->public.occupied || !str_eq(peer->role, role) ||
+            (mode && !has_mode(&peer->public, mode)))
+            continue;
+        width--;
+        if (peer->public.busy < peer->public.credit && peer->public.busy < most &&
+            (!best || peer->public.busy < best->public.busy))
+            best = peer;
+    }
+    return best;
+}
+
+unsigned peers_occupied(const struct peers *peers, const char *role)
+{
+    unsigned n = 0;
+    for (size_t i = 0; i < peers->list.len; i++)
+        n += peers->list.items[i]->public.occupied && str_eq(peers->list.items[i]->role, role);
+    return n;
+}
+
 struct job *peer_job(struct peer *peer, uint64_t lease)
 {
     for (unsigned i = 0; i < peer->public.busy; i++) {

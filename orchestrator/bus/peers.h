@@ -54,6 +54,11 @@ struct peer *peers_by_id(const struct peers *peers, uint64_t id);
 struct peer *peers_by_invite(const struct peers *peers, uint64_t invite);
 struct peer *peers_by_identity(const struct peers *peers, const void *identity, size_t len);
 
+// As bus_find and bus_occupied say; NULL: none has room.
+const struct peer *peers_find(const struct peers *peers, const char *role, const char *mode, unsigned most,
+                              unsigned width);
+unsigned peers_occupied(const struct peers *peers, const char *role);
+
 struct job *peer_job(struct peer *peer, uint64_t lease); // NULL: not running there
 void peer_job_add(struct peer *peer, uint64_t lease);    // must have credit
 void peer_job_end(struct peer *peer, uint64_t lease, bool acknowledged);
