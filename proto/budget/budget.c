@@ -3,6 +3,8 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "handoff/verdict.h"
+#include "roles/roles.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -238,13 +240,13 @@ char *budget_wall_text_new(const json_t *wall, const char *run)
 struct budget_amounts budget_demand(const char *agent, const json_t *parents, const json_t *limits)
 {
     struct budget_amounts demand = {.of = {[BUDGET_STAGES] = 1}};
+    bool fixes = role_changes(role_of_agent(agent));
     size_t i;
     json_t *parent;
     json_array_foreach (parents, i, parent) {
-        const char *verdict = json_str(parent, "verdict", NULL);
         if (!str_eq(json_str(parent, "agent_name", ""), agent))
             demand.of[BUDGET_DELEGATIONS] = 1;
-        if (verdict && !str_eq(verdict, "approved"))
+        if (fixes && verdict_wants_changes(json_str(parent, "verdict", NULL)))
             demand.of[BUDGET_FIX_ROUNDS] = 1;
     }
     demand.of[BUDGET_MONEY] = json_int(limits, KINDS[BUDGET_MONEY].name, 0);

@@ -51,7 +51,8 @@ bool budget_fits(const struct budget *b, const struct budget_amounts *demand, en
 json_t *budget_wall_new(enum budget_kind kind, const char *account, const struct budget *b, int64_t asked);
 // The same for people, seen from `run`, with what to do about it. Owned by the caller.
 char *budget_wall_text_new(const json_t *wall, const char *run);
-// What a stage of `agent` asks for. parents: handoffs it gets. limits: its own as amounts, NULL for none.
+// What a stage of `agent` asks for. A fix round is one whose agent changes things (tbl/roles.def) and that gets a
+// verdict which asks for changes. parents: handoffs it gets. limits: its own as amounts, NULL for none.
 struct budget_amounts budget_demand(const char *agent, const json_t *parents, const json_t *limits);
 // What a stage that ended has used of its demand. completed: it answered, and what it does not report it has not used.
 struct budget_amounts budget_used(const struct budget_amounts *demand, bool completed, const json_t *receipts);

@@ -125,6 +125,16 @@ const char *verdict_leading(const char *role, const char *text)
     return canonical(word);
 }
 
+bool verdict_wants_changes(const char *verdict)
+{
+    static const char *const WANTS[] = {"changes_requested", "fixes_required", "significant", "critical"};
+    const char *word = verdict ? verdict_word(NULL, verdict) : NULL;
+    for (size_t i = 0; word && i < ARRAY_LEN(WANTS); i++)
+        if (str_eq(word, WANTS[i]))
+            return true;
+    return false;
+}
+
 bool verdict_is_gate(const char *role)
 {
     return set_of(role)->gate;

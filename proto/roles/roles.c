@@ -9,10 +9,11 @@
 
 struct role_row {
     const char *role, *agent, *others;
+    bool changes;
 };
 
 static const struct role_row rows[] = {
-#define X(role, agent, others) {role, agent, others},
+#define X(role, agent, others, changes) {role, agent, others, changes},
 #include "tbl/roles.def"
 #undef X
 };
@@ -58,6 +59,14 @@ const char *role_agent_name(const char *role)
         if (str_eq(role, rows[i].role))
             return rows[i].agent;
     return NULL;
+}
+
+bool role_changes(const char *role)
+{
+    for (size_t i = 0; role && i < ARRAY_LEN(rows); i++)
+        if (str_eq(rows[i].role, role))
+            return rows[i].changes;
+    return false;
 }
 
 bool role_same_agent(const char *a, const char *b)

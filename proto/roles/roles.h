@@ -9,6 +9,8 @@
 const char *role_of_agent(const char *name);
 // The name an agent of this role usually has ("performance" -> "rust-performance-engineer"); static, NULL when unknown.
 const char *role_agent_name(const char *role);
+// Is it the work of this role to change things? Then a fix can be asked of it. False for an unknown one.
+bool role_changes(const char *role);
 // Do two names mean the same agent? Equal behind their plugin scopes, or of the same known role.
 bool role_same_agent(const char *a, const char *b);
 // Name without its plugin scope: "a:b:c" -> "c". Points into name.

@@ -278,6 +278,24 @@ workflow "rounds" {
         self.assertIn("the limit fix_rounds=2 stands in the way: asked 1, used 2", done["reason"])
         self.assertEqual(self.executed(done["run"]), 5)
         self.assertEqual(self.shown(done["run"])["fix_rounds"], {"limit": 2, "used": 2, "reserved": 0})
+        # What asks for no change is no round, and neither is another look with the verdict at hand.
+        minor = self.workflow("minor", script.read_text().replace("changes_requested", "minor"))
+        done = self.go(minor, "--limit", "fix_rounds=0", status=0)
+        self.assertEqual(self.executed(done["run"]), 10)
+        looks = self.workflow("looks", """
+workflow "looks" {
+  agents = { "echo", "rust-performance-engineer" },
+  run = function(p)
+    local review = stage { agent = "echo", input = { verdict = "changes_requested" } }
+    stage { agent = "rust-performance-engineer", after = review } -- finds nothing to measure
+    stage { agent = "echo", after = review }
+  end,
+}
+""")
+        done = self.go(looks, "--limit", "fix_rounds=0", status=5)
+        self.assertIn("the limit fix_rounds=0 stands in the way: asked 1, used 0", done["reason"])
+        self.assertEqual([s["agent"] for s in self.baton("show", done["run"], "--json", status=0).json()["stages"]],
+                         ["echo", "rust-performance-engineer"])
 
     def test_limits_of_a_stage(self):
         bad = self.workflow("bad", STEPS.replace("tokens = p.tokens", "stages = 1"))

@@ -149,6 +149,33 @@ static void test_what_a_stage_asks_for(void **state)
     assert_int_equal(d.of[BUDGET_FIX_ROUNDS], 0);
 }
 
+static bool is_fix(const char *agent, const char *verdict)
+{
+    AUTO_JSON json_t *parents = json_pack("[{s:s, s:s}]", "agent_name", "rust-code-reviewer", "verdict", verdict);
+    return budget_demand(agent, parents, NULL).of[BUDGET_FIX_ROUNDS] == 1;
+}
+
+static void test_what_is_a_fix_round(void **state)
+{
+    (void)state;
+    static const char *const WANTS[] = {"changes_requested", "fixes_required", "significant", "critical"},
+                             *const WANTS_NOT[] = {"approved", "minor", "no_fixes_needed", "whatever", ""},
+                             *const FIXES[] = {"rust-developer", "rust-testing-engineer", "team:rust-cicd-devops",
+                                               "tech-writer", "echo"},
+                             *const FIXES_NOT[] = {"rust-code-reviewer", "rust-performance-engineer", "rust-critic",
+                                                   "rust-teamlead", "somebody"};
+    for (size_t a = 0; a < ARRAY_LEN(FIXES); a++) {
+        for (size_t i = 0; i < ARRAY_LEN(WANTS); i++)
+            assert_true(is_fix(FIXES[a], WANTS[i]));
+        for (size_t i = 0; i < ARRAY_LEN(WANTS_NOT); i++)
+            assert_false(is_fix(FIXES[a], WANTS_NOT[i]));
+    }
+    for (size_t a = 0; a < ARRAY_LEN(FIXES_NOT); a++) // a review of the fix, with the verdict it answers to
+        assert_false(is_fix(FIXES_NOT[a], "changes_requested"));
+    AUTO_JSON json_t *none = json_pack("[{s:s, s:n}]", "agent_name", "rust-code-reviewer", "verdict");
+    assert_int_equal(budget_demand("rust-developer", none, NULL).of[BUDGET_FIX_ROUNDS], 0);
+}
+
 static void test_a_wall_has_words(void **state)
 {
     (void)state;
@@ -201,6 +228,7 @@ int main(void)
         cmocka_unit_test(test_walls),
         cmocka_unit_test(test_a_broken_wall_stays_shut),
         cmocka_unit_test(test_what_a_stage_asks_for),
+        cmocka_unit_test(test_what_is_a_fix_round),
         cmocka_unit_test(test_a_wall_has_words),
         cmocka_unit_test(test_what_was_used),
         cmocka_unit_test(test_every_kind_has_its_words),
