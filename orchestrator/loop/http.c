@@ -9,6 +9,7 @@
 
 #include <curl/curl.h>
 #include <dlfcn.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define URL_MAX 2048
@@ -55,6 +56,8 @@ struct loop_http {
     struct loop_timer *timer, *end;
     VEC(struct watch *) watches;
     char *body, *url;
+    const char *authorities;      // file of certificates, from the environment; NULL: those of the machine
+    char detail[CURL_ERROR_SIZE]; // what libcurl says of a failure
     size_t received;
     loop_http_done done;
     void *user;
@@ -124,6 +127,38 @@ static void tell_end(void *user)
     done(whom, status, status ? NULL : &why);
 }
 
+// The curl program takes these two, the library takes neither.
+static const char *authorities_file(void)
+{
+    static const char *const NAMES[] = {"CURL_CA_BUNDLE", "SSL_CERT_FILE"};
+    for (size_t i = 0; i < ARRAY_LEN(NAMES); i++) {
+        const char *file = getenv(NAMES[i]);
+        if (file && *file)
+            return file;
+    }
+    return NULL;
+}
+
+static void explain(struct loop_http *h, CURLcode result)
+{
+    AUTO_FREE char *place = loop_http_place(h->url);
+    const char *general = h->lib.curl_easy_strerror(result);
+    if (result == CURLE_PEER_FAILED_VERIFICATION)
+        err_set(&h->why, ERR_UNAVAILABLE,
+                "%s: its certificate is not trusted (%s); for one of an authority of your own, set CURL_CA_BUNDLE to a "
+                "file with the certificate of that authority",
+                place, *h->detail ? h->detail : general);
+    else if (result == CURLE_SSL_CACERT_BADFILE)
+        err_set(&h->why, ERR_UNAVAILABLE,
+                "%s: the certificates of authorities cannot be read from '%s' (CURL_CA_BUNDLE or SSL_CERT_FILE): "
+                "expected a file in PEM form",
+                place, h->authorities ? h->authorities : "the machine's file");
+    else if (result == CURLE_SSL_CONNECT_ERROR && *h->detail)
+        err_set(&h->why, ERR_UNAVAILABLE, "%s: %s (%s)", place, general, h->detail);
+    else
+        err_set(&h->why, ERR_UNAVAILABLE, "%s: %s", place, general);
+}
+
 static void look_for_end(struct loop_http *h)
 {
     CURLMsg *message;
@@ -137,9 +172,8 @@ static void look_for_end(struct loop_http *h)
         // An answer that is longer than anybody wants to know is an answer.
         bool answered = message->data.result == CURLE_OK || (message->data.result == CURLE_WRITE_ERROR && status);
         h->status = answered ? (int)status : 0;
-        AUTO_FREE char *place = loop_http_place(h->url);
         if (!answered)
-            err_set(&h->why, ERR_UNAVAILABLE, "%s: %s", place, h->lib.curl_easy_strerror(message->data.result));
+            explain(h, message->data.result);
         loop_timer_start(h->end, 0, 0);
     }
 }
@@ -244,6 +278,9 @@ static bool set_up(struct loop_http *h, const struct loop_http_request *q)
         ok = ok && c->curl_easy_setopt(h->easy, NUMBERS[i].option, NUMBERS[i].value) == CURLE_OK;
     ok = ok && c->curl_easy_setopt(h->easy, CURLOPT_PROTOCOLS_STR, "http,https") == CURLE_OK;
     ok = ok && c->curl_easy_setopt(h->easy, CURLOPT_URL, h->url) == CURLE_OK;
+    ok = ok && c->curl_easy_setopt(h->easy, CURLOPT_ERRORBUFFER, h->detail) == CURLE_OK;
+    if (h->authorities)
+        ok = ok && c->curl_easy_setopt(h->easy, CURLOPT_CAINFO, h->authorities) == CURLE_OK;
     ok = ok && c->curl_easy_setopt(h->easy, CURLOPT_POSTFIELDS, h->body) == CURLE_OK;
     ok = ok && c->curl_easy_setopt(h->easy, CURLOPT_HTTPHEADER, h->headers) == CURLE_OK;
     ok = ok && c->curl_easy_setopt(h->easy, CURLOPT_USERAGENT, "baton/" BATON_VERSION) == CURLE_OK;
@@ -271,6 +308,7 @@ int loop_http_post(struct loop *loop, const struct loop_http_request *q, loop_ht
     h->done = done;
     h->user = user;
     h->url = str_dup(q->url);
+    h->authorities = authorities_file();
     h->body = str_ndup(q->body, q->len);
     h->timer = loop_timer_new(loop, on_time, h);
     h->end = loop_timer_new(loop, tell_end, h);

@@ -1,6 +1,8 @@
 // One HTTP request at a time through libcurl's multi interface, driven by the loop. libcurl is loaded when the first
 // request is made: linked, it and what comes with it would cost every start some ten milliseconds.
 //
+// https trusts the authorities of the machine, or those in the file that CURL_CA_BUNDLE (else SSL_CERT_FILE) names.
+//
 // Bounded: http and https only, no redirects, LOOP_HTTP_ANSWER_MAX bytes of answer are read and thrown away, a limit
 // for the whole.
 #pragma once

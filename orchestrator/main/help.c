@@ -88,6 +88,7 @@ void cli_write_help(FILE *out, const struct cli_command *command)
           "  BATON_STATE                folder of journal and artifacts (default: $XDG_STATE_HOME/baton or ~/.local/state/baton)\n"
           "  BATON_DATA                 folder of workflows and agent files that ship (default: found from where the program lies)\n"
           "  BATON_LOG                  error, warn, info or debug on standard error (default: warn)\n"
+          "  CURL_CA_BUNDLE             certificates of authorities, for notifications over https (default: those of the machine)\n"
           "\nexit status:\n",
           out);
     write_wrapped(out, EXIT_STATUS, 2, 100);

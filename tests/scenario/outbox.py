@@ -4,7 +4,9 @@ import http.server
 import json
 import random
 import sqlite3
+import ssl
 import threading
+import unittest
 
 import support
 from support import is_event, wait_for
@@ -25,7 +27,7 @@ workflow "work" {
 class Receiver:
     """A real server. `answers` are taken one by one, the last stays: a status, "hang" (says nothing until the end), "close", "flood"."""
 
-    def __init__(self, *answers):
+    def __init__(self, *answers, tls=None):
         self.answers, self.seen, self.gate = list(answers), [], threading.Event()
         receiver = self
 
@@ -54,8 +56,10 @@ class Receiver:
 
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.server.daemon_threads = True
+        if tls:
+            self.server.socket = tls.wrap_socket(self.server.socket, server_side=True)
         self.port = self.server.server_address[1]
-        self.url = f"http://name:hush7fq@127.0.0.1:{self.port}/hook?token=hush7fq"
+        self.url = f"http{'s' if tls else ''}://name:hush7fq@127.0.0.1:{self.port}/hook?token=hush7fq"
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
     def keys(self):
@@ -73,8 +77,8 @@ class Outbox(support.ProjectScenario):
         self.script = self.workflow("work", WORK)
         self.env["no_proxy"] = "127.0.0.1"
 
-    def receiver(self, *answers):
-        receiver = Receiver(*answers)
+    def receiver(self, *answers, tls=None):
+        receiver = Receiver(*answers, tls=tls)
         self.addCleanup(receiver.close)
         return receiver
 
@@ -142,6 +146,65 @@ class Outbox(support.ProjectScenario):
         entry, = self.entries()
         self.assertEqual((entry["state"], entry["attempts"]), ("waiting", 1))
         self.assertNotIn("hush7fq", entry["error"])
+
+    def authority(self, host="IP:127.0.0.1"):
+        """A certificate of an authority of our own: (context of a server for `host`, file of the authority)."""
+        place = self.root / f"authority{len(list(self.root.glob('authority*')))}"
+        place.mkdir()
+        ec = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2")
+        support.tool("openssl", "req", "-x509", *ec, "-subj", "/CN=An authority of our own", "-keyout", place / "ca.key", "-out", place / "ca.pem",
+                     "-addext", "basicConstraints=critical,CA:TRUE", "-addext", "keyUsage=critical,keyCertSign")
+        support.tool("openssl", "req", "-x509", *ec, "-subj", "/CN=hook", "-CA", place / "ca.pem", "-CAkey", place / "ca.key",
+                     "-keyout", place / "hook.key", "-out", place / "hook.pem", "-addext", f"subjectAltName={host}",
+                     "-addext", "basicConstraints=critical,CA:FALSE")
+        tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        tls.load_cert_chain(place / "hook.pem", place / "hook.key")
+        return tls, str(place / "ca.pem")
+
+    @unittest.skipUnless(support.have("openssl"), "there is no openssl to make certificates with")
+    def test_https(self):
+        tls, authority = self.authority()
+        for name in ("CURL_CA_BUNDLE", "SSL_CERT_FILE"):
+            self.env.pop(name, None)
+        for name in ("CURL_CA_BUNDLE", "SSL_CERT_FILE"):
+            with self.subTest(name=name):
+                receiver = self.receiver(200, tls=tls)
+                run, done = self.go(receiver)
+                # Nobody here knows the authority: nothing is sent, what is missing is said, and it is tried again.
+                self.assertEqual((receiver.seen, self.record(run)["state"]), ([], "accepted"))
+                entry = self.entries()[-1]
+                self.assertEqual((entry["state"], entry["attempts"]), ("waiting", 1))
+                self.assertRegex(entry["error"], rf"^https://127\.0\.0\.1:{receiver.port}: its certificate is not trusted \(.+\); for one of an "
+                                                 "authority of your own, set CURL_CA_BUNDLE to a file with the certificate of that authority$")
+                self.assertIn(entry["error"], done.err)
+                self.baton("outbox", "--deliver", status=0, env={name: authority})
+                entry = self.entries()[-1]
+                self.assertEqual((entry["state"], entry["error"]), ("done", None))
+                (path, headers, body), = receiver.seen
+                self.assertEqual((path, headers["Idempotency-Key"], json.loads(body)["run"]), ("/hook?token=hush7fq", entry["key"], run))
+
+    @unittest.skipUnless(support.have("openssl"), "there is no openssl to make certificates with")
+    def test_https_that_is_not_what_it_says(self):
+        tls, authority = self.authority("DNS:elsewhere.example")
+        self.env["CURL_CA_BUNDLE"] = authority
+        receiver = self.receiver(200, tls=tls)
+        self.go(receiver)
+        self.assertRegex(self.entries()[-1]["error"], "its certificate is not trusted .*subject name")
+        _, other = self.authority()
+        self.env["CURL_CA_BUNDLE"] = other
+        self.baton("outbox", "--deliver", status=0)
+        self.assertIn("its certificate is not trusted", self.entries()[-1]["error"])
+        self.env["CURL_CA_BUNDLE"] = str(self.root / "absent.pem")
+        self.baton("outbox", "--deliver", status=0)
+        self.assertIn(f"the certificates of authorities cannot be read from '{self.root}/absent.pem' (CURL_CA_BUNDLE", self.entries()[-1]["error"])
+        self.assertEqual(receiver.seen, [])
+        self.env["CURL_CA_BUNDLE"] = authority
+        plain = self.receiver(200)  # no TLS there
+        plain.url = plain.url.replace("http:", "https:")
+        self.go(plain)
+        self.assertIn("SSL connect error (", self.entries()[-1]["error"])
+        for entry in self.entries():
+            self.assertNotIn("hush7fq", entry["error"])
 
     def test_killed_between_commit_and_delivery(self):
         """The receiver has the request and says nothing; the engine dies; the next one delivers it with the same key."""
