@@ -5,10 +5,9 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "measure/criterion.h"
-#include "measure/printed.h"
-#include "measure/runner.h"
 #include "measure/stats.h"
 #include "performance/compare.h"
+#include "performance/measured.h"
 #include "performance/subject.h"
 
 #include <string.h>
@@ -44,32 +43,28 @@ static json_t *row_new(const json_t *subject, const char *metric, const struct s
     return row;
 }
 
-static bool is_cancelled(void *user)
+static int sample_session(struct job *job, const json_t *subject, char *const *argv, const char *cwd, const char *input,
+                          char *const *env, const char *scratch, struct samples *s, struct err *err)
 {
-    return job_cancelled(user);
-}
-
-static int sample_command(struct job *job, const json_t *subject, char *const *argv, const char *cwd, const char *input,
-                          char *const *env, struct samples *s, struct err *err)
-{
-    struct runner_call call = {.argv = (const char *const *)argv,
-                               .cwd = cwd,
-                               .env = (const char *const *)env,
-                               .stdin_path = input,
-                               .cancelled = is_cancelled,
-                               .user = job};
-    int64_t start = clock_mono_ns();
-    while (s->count < SAMPLES && (s->count < SAMPLES_MIN || clock_mono_ns() - start < WALL_NS)) {
-        struct runner_result result;
-        int r = runner_run(&call, &result, err);
-        if (r < 0)
-            return r;
-        if (result.exit_code != 0)
-            return err_set(err, ERR_TOOL, "subject '%s' ended with status %d", json_str(subject, "name", "?"), result.exit_code);
-        s->value[s->count++] = (double)result.cpu_ns;
-        s->max_rss_kb = result.max_rss_kb > s->max_rss_kb ? result.max_rss_kb : s->max_rss_kb;
-    }
-    return 0;
+    AUTO_FREE struct session_samples *taken = mem_alloc(sizeof(*taken));
+    const char **reach = subject_reach(subject);
+    const struct session session = {.kind = measured_kind(subject),
+                                    .id = json_str(subject, "id", NULL),
+                                    .command = {(const char *const *)argv},
+                                    .cwd = cwd,
+                                    .stdin_path = input,
+                                    .env = (const char *const *)env,
+                                    .samples = SAMPLES,
+                                    .samples_min = SAMPLES_MIN,
+                                    .max_wall_ns = WALL_NS};
+    int r = measured_samples(&(struct measured){.job = job, .session = &session, .scratch = scratch, .reach = reach},
+                             taken, err);
+    for (size_t i = 0; r == 0 && i < taken->count && i < SAMPLES; i++)
+        s->value[s->count++] = taken->value[i];
+    if (r == 0)
+        s->max_rss_kb = taken->max_rss_kb;
+    mem_free((void *)(uintptr_t)reach);
+    return r < 0 ? err_wrap(err, "subject '%s'", json_str(subject, "name", "?")) : 0;
 }
 
 static int sample_criterion(struct job *job, const json_t *subject, char *const *argv, const char *cwd, const char *scratch,
@@ -101,22 +96,6 @@ static int sample_criterion(struct job *job, const json_t *subject, char *const 
     return r < 0 || s->count ? r : err_set(err, ERR_NOT_FOUND, "bench '%s' left no samples", json_str(subject, "id", ""));
 }
 
-static int sample_printed(struct job *job, const json_t *subject, char *const *argv, const char *cwd, char *const *env,
-                          struct samples *s, struct err *err)
-{
-    struct printed_run run = {.binary = argv[0], .cwd = cwd, .env = (const char *const *)env};
-    struct printed_settings settings = {.id = json_str(subject, "id", "")};
-    struct ab_options options = {.cancelled = is_cancelled, .user = job};
-    int64_t start = clock_mono_ns();
-    while (s->count < SAMPLES && (s->count < SAMPLES_MIN || clock_mono_ns() - start < WALL_NS)) {
-        int r = printed_sample(&run, &settings, &options, 0, &s->value[s->count], err);
-        if (r < 0)
-            return r;
-        s->count++;
-    }
-    return 0;
-}
-
 static int take_one(struct job *job, const char *root, const char *scratch, const json_t *subject, const json_t *programs,
                     json_t *rows, struct err *err)
 {
@@ -132,10 +111,8 @@ static int take_one(struct job *job, const char *root, const char *scratch, cons
     char **env = compare_environment(scratch, cwd);
     if (r == 0 && criterion)
         r = sample_criterion(job, subject, argv, cwd, scratch, &s, &why);
-    else if (r == 0 && printed)
-        r = sample_printed(job, subject, argv, cwd, env, &s, &why);
     else if (r == 0)
-        r = sample_command(job, subject, argv, cwd, input, env, &s, &why);
+        r = sample_session(job, subject, argv, cwd, input, env, scratch, &s, &why);
     str_list_free(argv);
     str_list_free(env);
     if (r == -ERR_CANCELLED)

@@ -7,7 +7,7 @@
 #include "base/vec.h"
 #include "measure/ab.h"
 #include "measure/criterion.h"
-#include "measure/printed.h"
+#include "performance/measured.h"
 #include "performance/subject.h"
 
 #include <stdlib.h>
@@ -129,103 +129,66 @@ static void on_progress(void *user, const struct ab_progress *p)
         job_progress(w->sides->job, -1, "%s: %s, %s, pair %u", w->sides->label, w->subject, p->phase, p->pairs);
 }
 
-static bool is_cancelled(void *user)
+// The commands of all sides, kept until the session is over.
+struct commands {
+    char **argv[3];
+    char *home[3];
+};
+
+static void commands_free(struct commands *c)
 {
-    const struct watch *w = user;
-    return job_cancelled(w->sides->job);
+    for (size_t i = 0; i < 3; i++) {
+        str_list_free(c->argv[i]);
+        mem_free(c->home[i]);
+    }
 }
 
-static int compare_command(const struct compare_sides *s, const json_t *subject, const struct ab_options *options,
-                           struct ab_result **ret, struct err *err)
+static int find_commands(const struct compare_sides *s, const json_t *subject, struct commands *ret,
+                         struct session *session, struct err *err)
 {
     const json_t *programs[3] = {s->a, s->b, s->copy};
-    char **argv[3] = {NULL, NULL, NULL};
+    for (size_t i = 0; i < 3 && programs[i]; i++) {
+        int r = subject_argv(subject, programs[i], &ret->argv[i], err);
+        if (r < 0)
+            return r;
+        ret->home[i] = str_printf("%s/criterion-%zu", s->scratch, i);
+        session->command[i] = (const char *const *)ret->argv[i];
+        session->home[i] = ret->home[i];
+    }
+    return 0;
+}
+
+static int compare_subject(const struct compare_sides *s, const json_t *subject, struct ab_result **ret,
+                           struct err *err)
+{
+    AUTO(commands_free) struct commands commands = {0};
     AUTO_FREE char *cwd = below_root(s->root, subject, "cwd");
     AUTO_FREE char *input = below_root(s->root, subject, "stdin");
     char **env = compare_environment(s->scratch, cwd);
-    struct ab_subject side[3];
-    int r = 0;
-    for (size_t i = 0; i < 3 && r == 0; i++) {
-        if (programs[i])
-            r = subject_argv(subject, programs[i], &argv[i], err);
-        side[i] = (struct ab_subject){.name = i == 1 ? "after" : "before",
-                                      .argv = (const char *const *)argv[i],
-                                      .cwd = cwd,
-                                      .env = (const char *const *)env,
-                                      .stdin_path = input};
-    }
-    struct ab_command_options command = {.common = *options, .ignore_output = json_flag(subject, "ignore_output", false)};
+    const char **reach = subject_reach(subject);
+    struct watch w = {.sides = s, .subject = json_str(subject, "name", "?")};
+    struct session session = {.kind = measured_kind(subject),
+                              .id = json_str(subject, "id", NULL),
+                              .cwd = cwd ? cwd : s->root,
+                              .stdin_path = input,
+                              .env = (const char *const *)env,
+                              .ignore_output = json_flag(subject, "ignore_output", false),
+                              .warm_up_s = CRITERION_WARM_UP_S,
+                              .measurement_s = CRITERION_MEASUREMENT_S,
+                              .max_wall_ns = s->wall_ns / (int64_t)json_array_size(s->subjects),
+                              .theta = json_num(s->floors, w.subject, 0)};
+    const struct measured m = {.job = s->job,
+                               .session = &session,
+                               .scratch = s->scratch,
+                               .reach = reach,
+                               .on_progress = on_progress,
+                               .user = &w};
+    int r = find_commands(s, subject, &commands, &session, err);
     if (r == 0)
-        r = ab_compare_commands(&side[0], &side[1], s->copy ? &side[2] : NULL, &command, ret, err);
-    for (size_t i = 0; i < 3; i++)
-        str_list_free(argv[i]);
+        r = measured_compare(&m, ret, err);
     str_list_free(env);
+    mem_free((void *)(uintptr_t)reach);
     return r;
-}
-
-static int compare_criterion(const struct compare_sides *s, const json_t *subject, const struct ab_options *options,
-                             struct ab_result **ret, struct err *err)
-{
-    const json_t *programs[3] = {s->a, s->b, s->copy};
-    char **argv[3] = {NULL, NULL, NULL};
-    AUTO_FREE char *cwd = below_root(s->root, subject, "cwd");
-    char **env = compare_environment(s->scratch, cwd);
-    struct criterion_run run[3];
-    char *homes[3] = {NULL, NULL, NULL};
-    int r = 0;
-    for (size_t i = 0; i < 3 && r == 0; i++) {
-        homes[i] = str_printf("%s/criterion-%zu", s->scratch, i);
-        if (programs[i])
-            r = subject_argv(subject, programs[i], &argv[i], err);
-        run[i] = (struct criterion_run){.binary = argv[i] ? argv[i][0] : NULL,
-                                        .cwd = cwd,
-                                        .env = (const char *const *)env,
-                                        .home = homes[i]};
-    }
-    struct criterion_settings settings = {
-        .id = json_str(subject, "id", ""), .warm_up_s = CRITERION_WARM_UP_S, .measurement_s = CRITERION_MEASUREMENT_S};
-    if (r == 0)
-        r = criterion_compare(&run[0], &run[1], s->copy ? &run[2] : NULL, &settings, options, ret, err);
-    for (size_t i = 0; i < 3; i++) {
-        str_list_free(argv[i]);
-        mem_free(homes[i]);
-    }
-    str_list_free(env);
-    return r;
-}
-
-static int compare_printed(const struct compare_sides *s, const json_t *subject, const struct ab_options *options,
-                           struct ab_result **ret, struct err *err)
-{
-    const json_t *programs[3] = {s->a, s->b, s->copy};
-    char **argv[3] = {NULL, NULL, NULL};
-    AUTO_FREE char *cwd = below_root(s->root, subject, "cwd");
-    char **env = compare_environment(s->scratch, cwd);
-    struct printed_run run[3];
-    int r = 0;
-    for (size_t i = 0; i < 3 && r == 0; i++) {
-        if (programs[i])
-            r = subject_argv(subject, programs[i], &argv[i], err);
-        run[i] = (struct printed_run){
-            .binary = argv[i] ? argv[i][0] : NULL, .cwd = cwd, .env = (const char *const *)env};
-    }
-    struct printed_settings settings = {.id = json_str(subject, "id", "")};
-    if (r == 0)
-        r = printed_compare(&run[0], &run[1], s->copy ? &run[2] : NULL, &settings, options, ret, err);
-    for (size_t i = 0; i < 3; i++)
-        str_list_free(argv[i]);
-    str_list_free(env);
-    return r;
-}
-
-static int compare_subject(const struct compare_sides *s, const json_t *subject, const struct ab_options *options,
-                           struct ab_result **ret, struct err *err)
-{
-    const char *kind = json_str(subject, "kind", "");
-    if (str_eq(kind, "criterion"))
-        return compare_criterion(s, subject, options, ret, err);
-    return str_eq(kind, "printed") ? compare_printed(s, subject, options, ret, err)
-                                   : compare_command(s, subject, options, ret, err);
 }
 
 static void take(const struct compare_sides *s, const json_t *subject, const struct ab_result *result,
@@ -259,20 +222,13 @@ static void take(const struct compare_sides *s, const json_t *subject, const str
 int compare_builds(const struct compare_sides *sides, struct compare_verdict *ret, struct err *err)
 {
     *ret = (struct compare_verdict){.comparisons = json_array(), .samples = json_object()};
-    size_t i, n = json_array_size(sides->subjects);
+    size_t i;
     json_t *subject;
     int r = 0;
     file_make_dirs(sides->scratch, NULL);
     json_array_foreach (sides->subjects, i, subject) {
-        struct watch w = {.sides = sides, .subject = json_str(subject, "name", "?")};
-        struct ab_options options = {.max_wall_ns = sides->wall_ns / (int64_t)n,
-                                     .theta = json_num(sides->floors, w.subject, 0),
-                                     .calibrate = sides->copy != NULL,
-                                     .on_progress = on_progress,
-                                     .cancelled = is_cancelled,
-                                     .user = &w};
         struct ab_result *result = NULL;
-        r = compare_subject(sides, subject, &options, &result, err);
+        r = compare_subject(sides, subject, &result, err);
         if (r < 0)
             break;
         take(sides, subject, result, ret);

@@ -3,6 +3,7 @@
 
 #include "capture.h"
 #include "environment.h"
+#include "program.h"
 #include "receipt.h"
 #include "spawn.h"
 
@@ -95,6 +96,17 @@ static char **all_checkouts(const struct exec_context *ctx)
     return all.items;
 }
 
+// The program of ours that starts the commands of the call; NULL: none does.
+static char *ours(const struct exec_context *ctx, const struct exec_call *call)
+{
+    if (!call->by)
+        return NULL;
+    AUTO_FREE char *dir = path_dir(ctx->helper);
+    AUTO_FREE char *path = path_join(dir, call->by);
+    char *real = path_real(path, NULL); // the box shows no ".." through folders that it does not have
+    return real ? real : str_dup(path);
+}
+
 // The limit of processes and threads is one more than what the tool may have: the init is a member, too.
 static void give_group(struct exec_context *ctx, struct plan *plan)
 {
@@ -129,6 +141,9 @@ static int make_box(struct exec_context *ctx, const struct exec_call *call, cons
     plan.processes = (uint64_t)ctx->processes;
     if (r == 0)
         give_group(ctx, &plan);
+    AUTO_FREE char *by = ours(ctx, call);
+    if (r == 0 && by)
+        program_give(&plan, ctx->pins, environment, by);
     if (r == 0 && !str_starts(ret_profile, "git"))
         places_steering(&places, what.cwd, &ctx->steering, &plan);
     if (r == 0)
@@ -150,6 +165,8 @@ static int run(struct exec_context *ctx, const struct exec_call *call, const str
         places_sweep(&ctx->steering);
         return box_fd;
     }
+    AUTO_FREE char *by = ours(ctx, call);
+    const char *const alone[] = {call->by, NULL};
     size_t max = call->output_max ? call->output_max : OUTPUT_MAX_DEFAULT;
     max = max > OUTPUT_MAX ? OUTPUT_MAX : max < 2 ? 2 : max;
     struct capture out, errs;
@@ -157,8 +174,10 @@ static int run(struct exec_context *ctx, const struct exec_call *call, const str
     capture_init(&errs, max, call->on_line, call->user);
     const struct spawn s = {
         .helper = ctx->helper,
-        .program = found->program,
-        .argv = found->argv ? found->argv : call->argv,
+        .program = by ? by : found->program,
+        .argv = by            ? alone
+                : found->argv ? found->argv
+                              : call->argv,
         .environment = environment,
         .cwd = call_cwd(ctx, call),
         .stdin_path = call->stdin_path,

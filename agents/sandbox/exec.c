@@ -227,6 +227,8 @@ int exec_run(struct exec_context *ctx, const struct exec_call *call, struct exec
         return r;
     struct decision decision;
     r = decide(ctx, call->argv, call_cwd(ctx, call), call->reach, &decision, err);
+    for (size_t i = 0; r == 0 && call->also && call->also[i]; i++)
+        r = decide(ctx, call->also[i], call_cwd(ctx, call), call->reach, &decision, err);
     if (r == 0)
         fetch_dependencies(ctx, call);
     json_t *receipt = receipt_new(call, call_cwd(ctx, call), &decision);

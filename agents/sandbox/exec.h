@@ -48,6 +48,11 @@ struct exec_call {
     const char *const *env;  // extra "KEY=value" for the constructed environment, NULL-terminated; may be NULL
     const char *const
         *reach; // files outside the workspace that the user named for this call, NULL-terminated; may be NULL
+    // A program of ours, found beside baton-exec, that starts argv itself inside its box, as often as its standard
+    // input tells it; NULL: argv is started. `also`: what it starts besides argv, NULL-terminated; may be NULL. Every
+    // one of these commands must be allowed, and the box is that of argv.
+    const char *by;
+    const char *const *const *also;
     const char *stdin_path;                        // NULL: /dev/null
     const char *stdout_path;                       // NULL: captured in memory; else written to this file (not capped)
     const char *stderr_path;                       // likewise

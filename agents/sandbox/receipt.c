@@ -42,6 +42,13 @@ json_t *receipt_new(const struct exec_call *call, const char *cwd, const struct 
     json_put_flag(receipt, "timed_out", false);
     json_put_str(receipt, "started", started);
     json_put(receipt, "decision", decision_to_json_new(decision));
+    if (call->by) {
+        json_t *also = json_array();
+        for (size_t i = 0; call->also && call->also[i]; i++)
+            json_array_append_new(also, texts_json(call->also[i]));
+        json_put_str(receipt, "by", call->by);
+        json_put(receipt, "also", also);
+    }
     return receipt;
 }
 

@@ -87,6 +87,12 @@ static void add_commands(json_t *commands, const json_t *stage)
         copy(row, receipt, "exit", NULL);
         copy(row, receipt, "signal", NULL);
         copy(row, receipt, "timed_out", NULL);
+        if (json_obj(receipt, "box")) // not when it was refused
+            copy(row, receipt, "box", NULL);
+        if (json_list(receipt, "also")) { // started by a program of ours, many times
+            copy(row, receipt, "by", NULL);
+            copy(row, receipt, "also", NULL);
+        }
         json_put_int(row, "wall_ms", json_int(receipt, "wall_ns", 0) / NS_PER_MS);
         json_put_str(row, "decision", json_str(decision, "decision", NULL));
         json_put_str(row, "rule", json_str(decision, "rule", NULL));

@@ -12,7 +12,7 @@ import sys
 import tempfile
 
 FILES = {
-    "bin/baton", "libexec/baton/baton-exec", "libexec/baton/baton-agent-reviewer", "libexec/baton/baton-agent-performance",
+    "bin/baton", "libexec/baton/baton-exec", "libexec/baton/baton-measure", "libexec/baton/baton-agent-reviewer", "libexec/baton/baton-agent-performance",
     "libexec/baton/baton-agent-developer", "libexec/baton/baton-agent-echo", "share/baton/workflows/relay.lua",
     "share/baton/agents/rust-developer.md", "share/baton/lua/baton.d.lua", "share/man/man1/baton.1",
     "lib/systemd/user/baton.service", "lib/systemd/user/baton.socket",

@@ -8,3 +8,10 @@ baton_test(measure_runner unit SOURCES test_measure_runner.c LINK measure base j
 target_compile_definitions(test_unit_measure_runner PRIVATE MEASURE_BUSY="$<TARGET_FILE:measure_busy>")
 add_dependencies(test_unit_measure_runner measure_busy)
 baton_test(measure_formats unit SOURCES test_measure_formats.c LINK measure base json m)
+add_executable(measure_attack measure_attack.c)
+target_compile_definitions(measure_attack PRIVATE _GNU_SOURCE)
+set_target_properties(measure_attack PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
+baton_test(measure_box unit SOURCES test_measure_box.c LINK measure sandbox policy base json m)
+target_compile_definitions(test_unit_measure_box PRIVATE
+  MEASURE_BUSY="$<TARGET_FILE:measure_busy>" MEASURE_ATTACK="$<TARGET_FILE:measure_attack>")
+add_dependencies(test_unit_measure_box measure_busy measure_attack baton-exec baton-measure)

@@ -46,6 +46,7 @@ struct ab_options {
     bool calibrate;              // side 2 can be sampled: A/A first
     unsigned calibration_pairs;  // 0: AB_CALIBRATION_PAIRS
     bool stop_at_detection;      // see sequence.h
+    bool alone;                  // as in struct runner_call
     void (*on_progress)(void *user, const struct ab_progress *p);
     bool (*cancelled)(void *user);
     void *user;

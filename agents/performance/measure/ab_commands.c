@@ -29,6 +29,7 @@ static struct runner_call call_of(const struct commands *c, enum ab_side side, u
                                 .padding = 1 + noise % PADDING_SPREAD + c->fill[side],
                                 .keep_output = !c->o->ignore_output,
                                 .timeout_ns = c->o->run_timeout_ns,
+                                .alone = c->o->common.alone,
                                 .cancelled = c->o->common.cancelled,
                                 .user = c->o->common.user};
 }

@@ -78,6 +78,7 @@ static int run_binary(const struct sampler *c, const struct criterion_run *run, 
                                .env = env.items,
                                .padding = padding,
                                .timeout_ns = s.timeout_ns,
+                               .alone = c->options->alone,
                                .cancelled = c->options->cancelled,
                                .user = c->options->user};
     struct runner_result r;

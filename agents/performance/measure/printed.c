@@ -34,6 +34,7 @@ int printed_sample(const struct printed_run *run, const struct printed_settings 
                                .keep_output = true,
                                .output = &text,
                                .timeout_ns = settings->timeout_ns,
+                               .alone = options->alone,
                                .cancelled = options->cancelled,
                                .user = options->user};
     struct runner_result r;

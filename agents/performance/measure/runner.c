@@ -5,11 +5,13 @@
 #include "base/mem.h"
 #include "base/str.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -22,6 +24,7 @@
 #define POLL_MS            50
 #define DEFAULT_TIMEOUT_NS (600 * NS_PER_SEC)
 #define ERROR_MAX          ((off_t)64 * 1024 * 1024)
+#define LEFTOVER_NS        (5 * NS_PER_SEC)
 #define PADDING_NAME       "BATON_PADDING="
 
 extern char **environ; // NOLINT: declared by POSIX for the program to use
@@ -251,6 +254,39 @@ static void read_error_tail(int fd, struct runner_result *r)
     r->error_tail[n > 0 ? n : 0] = '\0';
 }
 
+static bool is_child(const char *pid)
+{
+    char path[300], text[512];
+    snprintf(path, sizeof(path), "/proc/%s/stat", pid);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t n = fd >= 0 ? read(fd, text, sizeof(text) - 1) : -1;
+    if (fd >= 0)
+        close(fd);
+    text[n > 0 ? n : 0] = '\0';
+    const char *p = strrchr(text, ')'); // the name before it is the process's to choose
+    return p && strlen(p) > 4 && strtol(p + 4, NULL, 10) == (long)getpid();
+}
+
+// Every process below us becomes our child in the end, because its parents are killed.
+static int end_leftovers(const char *name, struct err *err)
+{
+    int64_t give_up = clock_mono_ns() + LEFTOVER_NS;
+    while (waitpid(-1, NULL, WNOHANG) >= 0 || errno == EINTR) {
+        DIR *proc = opendir("/proc");
+        struct dirent *entry;
+        while (proc && (entry = readdir(proc)) != NULL) {
+            if (entry->d_name[0] >= '1' && entry->d_name[0] <= '9' && is_child(entry->d_name))
+                kill((pid_t)strtol(entry->d_name, NULL, 10), SIGKILL);
+        }
+        if (proc)
+            closedir(proc);
+        poll(NULL, 0, 1);
+        if (clock_mono_ns() > give_up)
+            return err_set(err, ERR_TIMEOUT, "\"%s\" leaves processes behind that cannot be ended", name);
+    }
+    return 0;
+}
+
 int runner_run(const struct runner_call *call, struct runner_result *ret, struct err *err)
 {
     AUTO(launch_free) struct launch l = {.cwd = call->cwd, .in = -1, .out = -1, .error = -1};
@@ -275,10 +311,13 @@ int runner_run(const struct runner_call *call, struct runner_result *ret, struct
     do
         reaped = wait4(pid, &status, 0, &usage);
     while (reaped < 0 && errno == EINTR);
+    int saved = errno;
+    if (call->alone && rc >= 0)
+        rc = end_leftovers(call->argv[0], err);
     if (rc < 0)
         return rc;
     if (reaped < 0) // somebody set SIGCHLD to ignored: the kernel threw the result away
-        return err_sys(err, errno, "cannot read how \"%s\" ended", call->argv[0]);
+        return err_sys(err, saved, "cannot read how \"%s\" ended", call->argv[0]);
     fill_result(&r, status, &usage);
     if (call->keep_output)
         rc = hash_stream(l.out, call->output, &r, err);

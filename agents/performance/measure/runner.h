@@ -31,7 +31,9 @@ struct runner_call {
     bool keep_output;               // standard output goes to memory and is hashed; else to /dev/null
     struct buf *output;             // with keep_output: standard output is added here, too; may be NULL
     int64_t timeout_ns;             // 0: 10 minutes
-    bool (*cancelled)(void *user);  // asked at least every 50 ms; may be NULL
+    bool alone; // the caller is a subreaper without other children: what a command leaves behind is ended, too, before
+                // the call returns
+    bool (*cancelled)(void *user); // asked at least every 50 ms; may be NULL
     void *user;
 };
 
