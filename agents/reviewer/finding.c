@@ -26,11 +26,6 @@ static const struct {
     {"clippy::same_item_push", "baton::vec_growth"},
 };
 
-const char *check_lint(enum check check)
-{
-    return CHECKS[check].lint;
-}
-
 void findings_init(struct findings *f)
 {
     *f = (struct findings){.list = json_array()};

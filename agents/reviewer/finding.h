@@ -17,8 +17,6 @@ enum check {
     CHECK_COUNT_
 };
 
-const char *check_lint(enum check check);
-
 struct findings {
     json_t *list;
     size_t left_out;

@@ -40,16 +40,6 @@ void manifest_free(struct manifest *m)
     *m = (struct manifest){0};
 }
 
-bool manifest_is_workspace(const struct manifest *m)
-{
-    return json_obj(m->root, "workspace") != NULL;
-}
-
-bool manifest_is_package(const struct manifest *m)
-{
-    return json_obj(m->root, "package") != NULL;
-}
-
 int manifest_line(const struct manifest *m, const char *toml_path)
 {
     int line = toml_line_near(m->text, m->len, toml_path);

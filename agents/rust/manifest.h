@@ -20,8 +20,6 @@ int manifest_read(const char *path, struct manifest *ret, struct err *err);
 int manifest_parse(const char *text, size_t len, const char *path, struct manifest *ret, struct err *err);
 void manifest_free(struct manifest *m);
 
-bool manifest_is_workspace(const struct manifest *m); // has [workspace]
-bool manifest_is_package(const struct manifest *m);
 int manifest_line(const struct manifest *m, const char *toml_path); // of the nearest table that exists; at least 1
 
 // The release profile as cargo builds it: defaults, what [profile.release] says, what it inherits from. `set` fields

@@ -585,9 +585,3 @@ int bus_result_refuse(struct bus *bus, uint64_t peer, uint64_t lease, const char
     send_refusal(bus, NULL, p, lease, ERR_CONFLICT, why);
     return 0;
 }
-
-int bus_dismiss(struct bus *bus, uint64_t peer, const char *why, struct err *err)
-{
-    struct peer *p = need_peer(bus, peer, err);
-    return p ? send_peer(bus, p, WIRE_BYE, 0, reason_body("reason", why), err) : -ERR_NOT_FOUND;
-}

@@ -93,5 +93,3 @@ int bus_result_done(struct bus *bus, uint64_t peer, uint64_t lease, struct err *
 void bus_flush(struct bus *bus);
 // The result is not wanted (the lease is over, the run is cancelled): the worker may forget it.
 int bus_result_refuse(struct bus *bus, uint64_t peer, uint64_t lease, const char *why, struct err *err);
-// Asks an idle or busy peer to end; it says bye, then peer_lost follows.
-int bus_dismiss(struct bus *bus, uint64_t peer, const char *why, struct err *err);

@@ -1,7 +1,8 @@
-// Child processes. on_exit waits for two facts: the process was reaped, and its output was read to the end. A grandchild may
-// hold the output open for ever, so after the exit the second is waited for EXIT_GRACE_MS only.
+// Child processes. on_exit waits for two facts: the process was reaped, and its output was read to the end. A
+// grandchild may hold the output open for ever, so after the exit the second is waited for EXIT_GRACE_MS only.
 //
-// A closed handle of a running child stays with libuv until the killed process was reaped; otherwise it would be a zombie.
+// A closed handle of a running child stays with libuv until the killed process was reaped; otherwise it would be a
+// zombie.
 #include "internal.h"
 
 #include "base/file.h"
@@ -245,7 +246,8 @@ static int start(struct loop *loop, struct loop_child *child, const struct loop_
     return r;
 }
 
-int loop_child_new(struct loop *loop, const struct loop_child_options *options, struct loop_child **ret, struct err *err)
+int loop_child_new(struct loop *loop, const struct loop_child_options *options, struct loop_child **ret,
+                   struct err *err)
 {
     struct loop_child *child = mem_alloc(sizeof(*child));
     child->any.close = child_close;
@@ -281,11 +283,6 @@ int loop_child_new(struct loop *loop, const struct loop_child_options *options, 
 pid_t loop_child_pid(const struct loop_child *child)
 {
     return child->process.pid;
-}
-
-bool loop_child_running(const struct loop_child *child)
-{
-    return child->running;
 }
 
 void loop_child_kill(struct loop_child *child, int signal)

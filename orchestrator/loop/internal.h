@@ -18,11 +18,8 @@ struct loop_calls { // first in, first out
 struct loop {
     uv_loop_t uv;
     uv_idle_t deferred_turn; // runs while `deferred` holds something, so that the loop does not sleep
-    uv_async_t posted_wake;
-    uv_mutex_t posted_lock;
-    struct loop_calls deferred; // loop thread
-    struct loop_calls posted;   // any thread, under posted_lock
-    bool freeing;               // loop_free has begun: no callback reaches the user any more
+    struct loop_calls deferred;
+    bool freeing; // loop_free has begun: no callback reaches the user any more
 };
 
 // libuv's negative code as our error: "<text>: <reason>".

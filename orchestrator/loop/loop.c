@@ -1,10 +1,10 @@
-// The loop itself: turns, deferred and posted calls, helper threads, and the end of everything in loop_free.
+// The loop itself: turns, deferred calls, and the end of everything in loop_free.
 #include "internal.h"
 
 #include "base/mem.h"
 
-#include <stdarg.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdio.h>
 
 int loop_uv_err(struct err *err, int uv_code, const char *fmt, ...)
@@ -84,66 +84,10 @@ static void run_deferred(uv_idle_t *idle)
     calls_run(first, true);
 }
 
-static void run_posted(uv_async_t *async)
-{
-    struct loop *loop = async->data;
-    uv_mutex_lock(&loop->posted_lock);
-    struct loop_call *first = calls_take(&loop->posted);
-    uv_mutex_unlock(&loop->posted_lock);
-    calls_run(first, true);
-}
-
 void loop_defer(struct loop *loop, loop_fn fn, void *user)
 {
     calls_add(&loop->deferred, fn, user);
     uv_idle_start(&loop->deferred_turn, run_deferred);
-}
-
-void loop_post(struct loop *loop, loop_fn fn, void *user)
-{
-    uv_mutex_lock(&loop->posted_lock);
-    calls_add(&loop->posted, fn, user);
-    uv_mutex_unlock(&loop->posted_lock);
-    uv_async_send(&loop->posted_wake);
-}
-
-// --- helper threads ---
-
-struct work {
-    uv_work_t uv;
-    loop_fn work, done;
-    void *user;
-};
-
-static void work_run(uv_work_t *uv)
-{
-    struct work *w = uv->data;
-    w->work(w->user);
-}
-
-static void work_done(uv_work_t *uv, int status)
-{
-    (void)status; // never cancelled
-    struct work *w = uv->data;
-    struct loop *loop = uv->loop->data;
-    if (!loop->freeing)
-        w->done(w->user);
-    mem_free(w);
-}
-
-int loop_work(struct loop *loop, loop_fn work, loop_fn done, void *user, struct err *err)
-{
-    struct work *w = mem_alloc(sizeof(*w));
-    w->work = work;
-    w->done = done;
-    w->user = user;
-    w->uv.data = w;
-    int r = uv_queue_work(&loop->uv, &w->uv, work_run, work_done);
-    if (r < 0) {
-        mem_free(w);
-        return loop_uv_err(err, r, "cannot start work on a helper thread");
-    }
-    return 0;
 }
 
 // --- the loop ---
@@ -158,17 +102,8 @@ int loop_new(struct loop **ret, struct err *err)
     }
     loop->uv.data = loop;
     signal(SIGPIPE, SIG_IGN); // a reader that went away is an error of the write, not the end of the process
-    must(uv_mutex_init(&loop->posted_lock) == 0);
-    r = uv_async_init(&loop->uv, &loop->posted_wake, run_posted);
-    if (r < 0) {
-        uv_mutex_destroy(&loop->posted_lock);
-        uv_loop_close(&loop->uv);
-        mem_free(loop);
-        return loop_uv_err(err, r, "cannot create an event loop");
-    }
-    uv_unref((uv_handle_t *)&loop->posted_wake);
     uv_idle_init(&loop->uv, &loop->deferred_turn);
-    loop->posted_wake.data = loop->deferred_turn.data = loop;
+    loop->deferred_turn.data = loop;
     *ret = loop;
     return 0;
 }
@@ -178,7 +113,7 @@ static void close_left(uv_handle_t *handle, void *loop_pointer)
     struct loop *loop = loop_pointer;
     if (uv_is_closing(handle))
         return;
-    if (handle == (uv_handle_t *)&loop->posted_wake || handle == (uv_handle_t *)&loop->deferred_turn) {
+    if (handle == (uv_handle_t *)&loop->deferred_turn) {
         uv_close(handle, NULL);
         return;
     }
@@ -196,10 +131,8 @@ struct loop *loop_free(struct loop *loop)
     do {
         uv_walk(&loop->uv, close_left, loop);
     } while (uv_run(&loop->uv, UV_RUN_ONCE) != 0);
-    calls_run(calls_take(&loop->posted), false);
     calls_run(calls_take(&loop->deferred), false);
     must(uv_loop_close(&loop->uv) == 0);
-    uv_mutex_destroy(&loop->posted_lock);
     mem_free(loop);
     return NULL;
 }

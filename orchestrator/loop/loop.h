@@ -1,11 +1,11 @@
 // The event loop of the orchestrator: the only folder that sees libuv. Timers, child processes, signals, descriptors,
-// deferred and cross-thread calls, helper threads, ZeroMQ sockets, unix stream sockets with lines.
+// deferred calls, ZeroMQ sockets, unix stream sockets with lines.
 //
-// Threads: everything belongs to the thread that runs the loop; only loop_post may be called from elsewhere.
+// Threads: everything belongs to the thread that runs the loop.
 // Lifetime: x_new gives a handle; x_close ends it: the callback is never called again and the pointer is dead for the
-// caller at once (the memory goes in the loop's next turn, from the close callback). x_close takes NULL. A handle may be
-// closed inside its own callback. All callbacks are called from loop_run / loop_run_once, never from inside another call
-// of this header. loop_new makes the process ignore SIGPIPE. loop_free closes what is left, without callbacks (done() of loop_work included).
+// caller at once (the memory goes in the loop's next turn, from the close callback). x_close takes NULL. A handle may
+// be closed inside its own callback. All callbacks are called from loop_run / loop_run_once, never from inside another
+// call of this header. loop_new makes the process ignore SIGPIPE. loop_free closes what is left, without callbacks.
 #pragma once
 
 #include "base/err.h"
@@ -18,8 +18,8 @@
 struct loop;
 
 int loop_new(struct loop **ret, struct err *err);
-struct loop *loop_free(struct loop *loop); // NULL allowed; returns NULL. Waits for loop_work calls that are under way.
-void loop_run(struct loop *loop);      // until loop_stop, or until nothing is left to wait for
+struct loop *loop_free(struct loop *loop); // NULL allowed; returns NULL
+void loop_run(struct loop *loop);          // until loop_stop, or until nothing is left to wait for
 bool loop_run_once(struct loop *loop); // one turn, waits for at least one event; false when nothing is left to wait for
 void loop_stop(struct loop *loop);     // loop_run returns after the present turn
 
@@ -27,14 +27,12 @@ typedef void (*loop_fn)(void *user);
 
 // --- calls ---
 void loop_defer(struct loop *loop, loop_fn fn, void *user); // once, in the next turn, in order
-void loop_post(struct loop *loop, loop_fn fn, void *user);  // the same from any thread; does not keep loop_run alive
-// work() on a helper thread, then done() on the loop. Not cancellable; user must live until done.
-int loop_work(struct loop *loop, loop_fn work, loop_fn done, void *user, struct err *err);
 
 // --- timers ---
 struct loop_timer;
 struct loop_timer *loop_timer_new(struct loop *loop, loop_fn fn, void *user); // not started
-// First after delay_ns, then every repeat_ns (0: once). Restarts a running one. Resolution is a millisecond, rounded up.
+// First after delay_ns, then every repeat_ns (0: once). Restarts a running one. Resolution is a millisecond, rounded
+// up.
 void loop_timer_start(struct loop_timer *timer, int64_t delay_ns, int64_t repeat_ns);
 void loop_timer_stop(struct loop_timer *timer);
 void loop_timer_close(struct loop_timer *timer);
@@ -80,9 +78,9 @@ struct loop_child_options {
     void *user;
 };
 
-int loop_child_new(struct loop *loop, const struct loop_child_options *options, struct loop_child **ret, struct err *err);
+int loop_child_new(struct loop *loop, const struct loop_child_options *options, struct loop_child **ret,
+                   struct err *err);
 pid_t loop_child_pid(const struct loop_child *child);
-bool loop_child_running(const struct loop_child *child);
 void loop_child_kill(struct loop_child *child, int signal); // the whole process group; nothing when it has ended
 void loop_child_close(struct loop_child *child);            // a running child is killed (SIGKILL, group) and reaped
 
@@ -92,30 +90,31 @@ struct loop_stream;
 
 struct loop_stream_events {
     void (*on_line)(void *user, struct loop_stream *stream, char *line, size_t len); // without the line end, NUL behind
-    // Called once, when the other side is gone, a limit was passed, or all was sent after loop_stream_finish; not called
-    // for loop_stream_close. `why` is NULL for an ordinary end. The stream is dead afterwards: do not close it.
+    // Called once, when the other side is gone, a limit was passed, or all was sent after loop_stream_finish; not
+    // called for loop_stream_close. `why` is NULL for an ordinary end. The stream is dead afterwards: do not close it.
     void (*on_end)(void *user, struct loop_stream *stream, const struct err *why);
 };
 
-// Removes a stale socket file nobody listens on; ERR_CONFLICT when somebody does. Mode 0600. accept: give the new stream its
-// events with loop_stream_watch, or close it.
+// Removes a stale socket file nobody listens on; ERR_CONFLICT when somebody does. Mode 0600. accept: give the new
+// stream its events with loop_stream_watch, or close it.
 int loop_listen_unix(struct loop *loop, const char *path, void (*accept)(void *user, struct loop_stream *stream),
                      void *user, struct loop_listener **ret, struct err *err);
-// The same in place of whoever listens there: connections come here from now on, none is refused; the other one keeps those it has.
+// The same in place of whoever listens there: connections come here from now on, none is refused; the other one keeps
+// those it has.
 int loop_listen_unix_over(struct loop *loop, const char *path, void (*accept)(void *user, struct loop_stream *stream),
                           void *user, struct loop_listener **ret, struct err *err);
 // On a socket that somebody else has bound and keeps (a service manager). The descriptor is consumed, the file stays.
-int loop_listen_fd(struct loop *loop, int fd_consumed, void (*accept)(void *user, struct loop_stream *stream), void *user,
-                   struct loop_listener **ret, struct err *err);
-void loop_listener_close(struct loop_listener *listener); // also removes the socket file, unless another one is in its place
+int loop_listen_fd(struct loop *loop, int fd_consumed, void (*accept)(void *user, struct loop_stream *stream),
+                   void *user, struct loop_listener **ret, struct err *err);
+void loop_listener_close(
+    struct loop_listener *listener); // also removes the socket file, unless another one is in its place
 int loop_connect_unix(struct loop *loop, const char *path, struct loop_stream **ret, struct err *err);
 
 // Lines longer than line_max end the stream with ERR_LIMIT; more than queue_max unsent bytes likewise (slow reader).
 void loop_stream_watch(struct loop_stream *stream, const struct loop_stream_events *events, void *user, size_t line_max,
                        size_t queue_max);
 void loop_stream_write(struct loop_stream *stream, const void *data, size_t len); // copied
-size_t loop_stream_queued(const struct loop_stream *stream);                      // bytes not yet taken by the system
-void loop_stream_finish(struct loop_stream *stream); // no more reading; ends when all is sent
-void loop_stream_close(struct loop_stream *stream);  // at once
+void loop_stream_finish(struct loop_stream *stream);          // no more reading; ends when all is sent
+void loop_stream_close(struct loop_stream *stream);           // at once
 pid_t loop_stream_peer_pid(const struct loop_stream *stream); // of the process at the other end; -1 unknown
 uid_t loop_stream_peer_uid(const struct loop_stream *stream); // (uid_t)-1 unknown

@@ -1,6 +1,6 @@
-// Unix stream sockets with lines. A stream ends in its close callback only: whoever ends it (a limit, the other side, finish)
-// leaves the reason in the struct, and on_end is called when libuv has let go of it. So on_end never comes from inside
-// loop_stream_write, and nothing touches a stream after it.
+// Unix stream sockets with lines. A stream ends in its close callback only: whoever ends it (a limit, the other side,
+// finish) leaves the reason in the struct, and on_end is called when libuv has let go of it. So on_end never comes from
+// inside loop_stream_write, and nothing touches a stream after it.
 #include "internal.h"
 
 #include "base/buf.h"
@@ -174,11 +174,17 @@ static void write_done(uv_write_t *request, int status)
         end_when_sent(stream);
 }
 
+// Bytes not yet taken by the system.
+static size_t queued(const struct loop_stream *stream)
+{
+    return uv_stream_get_write_queue_size((const uv_stream_t *)&stream->uv);
+}
+
 void loop_stream_write(struct loop_stream *stream, const void *data, size_t len)
 {
     if (is_ending(stream) || stream->finishing || len == 0)
         return;
-    if (loop_stream_queued(stream) + len > stream->queue_max) {
+    if (queued(stream) + len > stream->queue_max) {
         end_with(stream, ERR_LIMIT, "the other side does not read what it is sent");
         return;
     }
@@ -191,11 +197,6 @@ void loop_stream_write(struct loop_stream *stream, const void *data, size_t len)
         mem_free(w);
         end_with(stream, ERR_IO, uv_strerror(r));
     }
-}
-
-size_t loop_stream_queued(const struct loop_stream *stream)
-{
-    return uv_stream_get_write_queue_size((const uv_stream_t *)&stream->uv);
 }
 
 void loop_stream_finish(struct loop_stream *stream)
@@ -219,7 +220,8 @@ static struct ucred peer_of(const struct loop_stream *stream)
     socklen_t len = sizeof(cred);
     uv_os_fd_t fd;
     struct ucred got;
-    if (uv_fileno((const uv_handle_t *)&stream->uv, &fd) == 0 && getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &got, &len) == 0)
+    if (uv_fileno((const uv_handle_t *)&stream->uv, &fd) == 0 &&
+        getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &got, &len) == 0)
         cred = got;
     return cred;
 }
@@ -298,7 +300,8 @@ static void listener_close(struct loop_any *any)
 {
     struct loop_listener *listener = (struct loop_listener *)any;
     struct stat st;
-    bool ours = listener->path && lstat(listener->path, &st) == 0 && st.st_dev == listener->device && st.st_ino == listener->inode;
+    bool ours = listener->path && lstat(listener->path, &st) == 0 && st.st_dev == listener->device &&
+                st.st_ino == listener->inode;
     if (!uv_is_closing((uv_handle_t *)&listener->uv) && ours)
         unlink(listener->path);
     loop_any_drop((uv_handle_t *)&listener->uv);
@@ -351,7 +354,8 @@ static int bound_socket(const char *path, struct err *err)
 }
 
 // Listens on a socket that is bound to `bound`, then gives it the name `path`. The descriptor is consumed.
-static int listen_at(struct loop_listener *listener, int fd_consumed, const char *bound, const char *path, struct err *err)
+static int listen_at(struct loop_listener *listener, int fd_consumed, const char *bound, const char *path,
+                     struct err *err)
 {
     struct stat st;
     int r = uv_pipe_open(&listener->uv, fd_consumed);
@@ -401,8 +405,8 @@ static int listener_new(struct loop *loop, const char *bound, const char *path,
     return 0;
 }
 
-int loop_listen_fd(struct loop *loop, int fd_consumed, void (*accept)(void *user, struct loop_stream *stream), void *user,
-                   struct loop_listener **ret, struct err *err)
+int loop_listen_fd(struct loop *loop, int fd_consumed, void (*accept)(void *user, struct loop_stream *stream),
+                   void *user, struct loop_listener **ret, struct err *err)
 {
     struct loop_listener *listener = listener_alloc(loop, NULL, accept, user);
     int r = uv_pipe_open(&listener->uv, fd_consumed);
@@ -430,7 +434,7 @@ int loop_listen_unix_over(struct loop *loop, const char *path, void (*accept)(vo
 {
     AUTO_FREE char *dir = path_dir(path);
     AUTO_FREE char *bound = str_printf("%s/.s%ld", dir, (long)getpid()); // no longer than the name it gets
-    unlink(bound); // of a process that had this number before
+    unlink(bound);                                                       // of a process that had this number before
     return listener_new(loop, bound, path, accept, user, ret, err);
 }
 

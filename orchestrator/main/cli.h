@@ -18,13 +18,13 @@ struct cli_option {
 };
 
 struct cli_command {
-    const char *name;                 // one or two words: "run", "agent lint"
-    const char *arguments;            // "WORKFLOW", "FILE|DIR...", NULL: none
-    size_t least, most;               // number of arguments; most 0 with arguments: any number
-    const char *about;                // one line
-    const char *text;                 // more, may be NULL
-    const struct cli_option *options; // ends with an empty name; may be NULL
-    const char *const *examples;      // NULL-terminated
+    const char *name;                  // one or two words: "run", "agent lint"
+    const char *arguments;             // "WORKFLOW", "FILE|DIR...", NULL: none
+    size_t least, most;                // number of arguments; most 0 with arguments: any number
+    const char *about;                 // one line
+    const char *text;                  // more, may be NULL
+    const struct cli_option *options;  // ends with an empty name; may be NULL
+    const char *const *examples;       // NULL-terminated
     int (*run)(const struct cli *cli); // exit status
 };
 
@@ -45,4 +45,3 @@ int cli_fail(const struct err *err);
 
 void cli_write_help(FILE *out, const struct cli_command *command); // NULL: all commands
 bool cli_write_group(FILE *out, const char *first); // commands whose first of two words this is; false: there are none
-void cli_write_man(FILE *out);

@@ -7,13 +7,15 @@
 
 static const char ABOUT[] = "baton coordinates agents that make software faster";
 
-static const char TEXT[] =
-    "A run takes a project through a chain of stages (reviewer -> performance engineer -> developer -> performance engineer -> "
-    "reviewer). Each stage is done by a native worker under the tools its agent file allows. What measures better becomes a "
-    "branch; nothing else of the project is touched.";
+static const char TEXT[] = "A run takes a project through a chain of stages (reviewer -> performance engineer -> "
+                           "developer -> performance engineer -> "
+                           "reviewer). Each stage is done by a native worker under the tools its agent file allows. "
+                           "What measures better becomes a "
+                           "branch; nothing else of the project is touched.";
 
 static const char EXIT_STATUS[] =
-    "0 improved or already optimal, 1 rejected by the evidence, 2 wrong usage or input, 3 needs discussion, 4 nothing measurable, "
+    "0 improved or already optimal, 1 rejected by the evidence, 2 wrong usage or input, 3 needs discussion, 4 nothing "
+    "measurable, "
     "5 failed, 6 denied by the policy, 7 timed out, 8 cancelled, 70 a bug in baton, 130 interrupted (can be resumed).";
 
 static void write_wrapped(FILE *out, const char *text, unsigned indent, unsigned width)
@@ -85,10 +87,13 @@ void cli_write_help(FILE *out, const struct cli_command *command)
     fputs("\nbegin here:\n  baton tune DIR             make the Rust project in DIR faster\n"
           "  baton COMMAND --help       options and examples of a command\n"
           "\nenvironment:\n"
-          "  BATON_STATE                folder of journal and artifacts (default: $XDG_STATE_HOME/baton or ~/.local/state/baton)\n"
-          "  BATON_DATA                 folder of workflows and agent files that ship (default: found from where the program lies)\n"
+          "  BATON_STATE                folder of journal and artifacts (default: $XDG_STATE_HOME/baton or "
+          "~/.local/state/baton)\n"
+          "  BATON_DATA                 folder of workflows and agent files that ship (default: found from where the "
+          "program lies)\n"
           "  BATON_LOG                  error, warn, info or debug on standard error (default: warn)\n"
-          "  CURL_CA_BUNDLE             certificates of authorities, for notifications over https (default: those of the machine)\n"
+          "  CURL_CA_BUNDLE             certificates of authorities, for notifications over https (default: those of "
+          "the machine)\n"
           "\nexit status:\n",
           out);
     write_wrapped(out, EXIT_STATUS, 2, 100);
@@ -142,7 +147,7 @@ static void man_command(FILE *out, const struct cli_command *c)
     }
 }
 
-void cli_write_man(FILE *out)
+static void write_man(FILE *out)
 {
     fprintf(out, ".TH BATON 1 \"\" \"baton %s\"\n.SH NAME\nbaton \\- ", BATON_VERSION);
     roff(out, ABOUT + strlen("baton "));
@@ -157,7 +162,7 @@ void cli_write_man(FILE *out)
 int cmd_help(const struct cli *cli)
 {
     if (cli_flag(cli, "man")) {
-        cli_write_man(stdout);
+        write_man(stdout);
         return 0;
     }
     const char *first = cli_arg(cli, 0), *second = cli_arg(cli, 1);

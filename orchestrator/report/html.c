@@ -32,7 +32,7 @@ static const char *tone_of(const char *verdict)
     return "bad";
 }
 
-void html_number(struct buf *out, const char *text)
+static void add_number(struct buf *out, const char *text)
 {
     for (; *text; text++) {
         if (*text == '-')
@@ -51,7 +51,7 @@ static void add_big(const json_t *m, struct buf *out)
     text_percent(json_num(best, "change_pct", 0), change);
     html_put(out, "<div class=\"big\"><strong class=\"%s\">",
              str_eq(json_str(m, "verdict", ""), "improved") ? "good" : "warn");
-    html_number(out, change);
+    add_number(out, change);
     html_put(out, "&#8202;%%</strong><span>%s of %s", text_metric(json_str(best, "metric", NULL)),
              json_str(best, "subject", "?"));
     if (json_is_number(json_object_get(best, "low_pct")) && json_is_number(json_object_get(best, "high_pct"))) {
@@ -59,7 +59,7 @@ static void add_big(const json_t *m, struct buf *out)
         text_percent(json_num(best, "high_pct", 0), high);
         snprintf(interval, sizeof(interval), "%s to %s", low, high);
         buf_str_add(out, "<br>");
-        html_number(out, interval);
+        add_number(out, interval);
         double level = json_num(best, "level", 0);
         if (level > 0)
             html_put(out, " %% with %.0f %% confidence", 100 * level);
@@ -196,9 +196,9 @@ static void add_metric_row(const json_t *row, struct buf *out)
     AUTO_FREE char *number =
         str_ndup(buf_str(&change), interval ? (size_t)(interval - buf_str(&change)) - 1 : change.len);
     buf_str_add(out, "<b>");
-    html_number(out, number);
+    add_number(out, number);
     buf_str_add(out, "</b><br><small>");
-    html_number(out, interval ? interval : "");
+    add_number(out, interval ? interval : "");
     html_put(out, "</small></td><td class=\"one %s\">%s<br><small>%lld pairs, outputs %s</small></td></tr>",
              str_eq(verdict, "faster")   ? "good"
              : str_eq(verdict, "slower") ? "bad"
@@ -216,7 +216,7 @@ static void add_plot(const json_t *m, const json_t *row, struct buf *out)
     if (plot.len) {
         text_change(row, &change);
         html_put(out, "<figure><figcaption><b>%s</b><span>", json_str(row, "subject", "?"));
-        html_number(out, buf_str(&change));
+        add_number(out, buf_str(&change));
         buf_str_add(out, "</span></figcaption>");
         buf_str_add(out, buf_str(&plot));
         buf_str_add(out, "</figure>");
@@ -268,7 +268,7 @@ static double widest(const json_t *m)
     return isfinite(max) && max < 100 ? max : 100;
 }
 
-void html_comparisons(struct buf *out, const json_t *comparisons, double max_pct)
+static void add_comparisons(struct buf *out, const json_t *comparisons, double max_pct)
 {
     size_t i;
     json_t *c;
@@ -278,7 +278,7 @@ void html_comparisons(struct buf *out, const json_t *comparisons, double max_pct
         text_change(c, &change);
         html_put(out, "<div class=\"cmp\"><span class=\"who\">%s</span><span class=\"num\">",
                  json_str(c, "subject", "?"));
-        html_number(out, buf_str(&change));
+        add_number(out, buf_str(&change));
         buf_str_add(out, "</span>");
         if (json_array_size(interval) == 2)
             html_plot_interval(out, json_number_value(json_array_get(interval, 0)), json_num(c, "change_pct", 0),
@@ -305,7 +305,7 @@ static void add_changes(const json_t *m, struct buf *out)
         json_array_foreach (json_list(row, "files"), k, file)
             html_put(out, "%s<code>%s</code>", k ? ", " : "in ", json_string_value(file));
         buf_str_add(out, "</p>");
-        html_comparisons(out, json_list(row, "comparisons"), widest(m));
+        add_comparisons(out, json_list(row, "comparisons"), widest(m));
         buf_str_add(out, "</li>");
     }
     if (i > 0)
@@ -324,7 +324,7 @@ static void add_tried(const json_t *m, struct buf *out)
         buf_str_add(out, i ? "" : "<ul class=\"tried\">");
         html_put(out, "<li><span class=\"id\">%s</span><b>%s</b><p>%s</p>", json_str(row, "id", ""),
                  json_str(row, "title", ""), json_str(row, "reason", "does not measure better"));
-        html_comparisons(out, json_list(row, "comparisons"), widest(m));
+        add_comparisons(out, json_list(row, "comparisons"), widest(m));
         buf_str_add(out, "</li>");
     }
     buf_str_add(out, json_array_size(dropped) ? "</ul>" : "");

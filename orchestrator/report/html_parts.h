@@ -7,11 +7,6 @@
 #define HTML_FINDINGS_SHOWN 400
 #define HTML_COMMANDS_SHOWN 500
 
-// A number or an interval with real minus signs.
-void html_number(struct buf *out, const char *text);
-// A list of comparisons: subject, change, small picture, verdict.
-void html_comparisons(struct buf *out, const json_t *comparisons, double max_pct);
-
 void html_baseline(const json_t *m, struct buf *out); // only where nothing was compared
 void html_hot_paths(const json_t *m, const char *flame, struct buf *out);
 void html_findings(const json_t *m, struct buf *out);

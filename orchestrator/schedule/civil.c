@@ -17,11 +17,6 @@ int64_t civil_days(int64_t year, int month, int day)
     return era * ERA_DAYS + of_era * 365 + of_era / 4 - of_era / 100 + of_year - EPOCH;
 }
 
-int64_t civil_seconds(const struct civil *c)
-{
-    return civil_days(c->year, c->month, c->day) * DAY_S + c->hour * 3600 + c->minute * 60 + c->second;
-}
-
 void civil_of(int64_t seconds, struct civil *ret)
 {
     int64_t days = civil_floor_div(seconds, DAY_S), left = seconds - days * DAY_S, shifted = days + EPOCH;

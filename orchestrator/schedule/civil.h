@@ -13,6 +13,5 @@ struct civil {
 };
 
 int64_t civil_days(int64_t year, int month, int day); // since 1970-01-01
-int64_t civil_seconds(const struct civil *c);         // as if it were UTC
 void civil_of(int64_t seconds, struct civil *ret);
 int64_t civil_floor_div(int64_t a, int64_t b); // rounds down, b > 0

@@ -90,17 +90,6 @@ const char *event_kind_name(enum event_kind kind)
     return (unsigned)kind < EVENT_KIND_COUNT_ ? EVENTS[kind].name : "unknown";
 }
 
-bool event_kind_from_name(const char *name, enum event_kind *ret)
-{
-    for (unsigned i = 0; i < EVENT_KIND_COUNT_; i++) {
-        if (name && str_eq(name, EVENTS[i].name)) {
-            *ret = (enum event_kind)i;
-            return true;
-        }
-    }
-    return false;
-}
-
 enum log_level event_kind_level(enum event_kind kind)
 {
     return (unsigned)kind < EVENT_KIND_COUNT_ ? EVENTS[kind].level : LOG_DEBUG;

@@ -35,5 +35,4 @@ bool stage_state_from_name(const char *name, enum stage_state *ret);
 bool stage_state_final(enum stage_state state);
 
 const char *event_kind_name(enum event_kind kind);
-bool event_kind_from_name(const char *name, enum event_kind *ret);
 enum log_level event_kind_level(enum event_kind kind);

@@ -14,12 +14,12 @@ enum unit { COUNT, TIME, MONEY };
 enum how { SUM, CEILING, CLOCK };
 
 static const struct {
-    const char *name, *meaning;
+    const char *name;
     enum unit unit;
     enum how how;
     int64_t limit;
 } KINDS[BUDGET_KIND_COUNT_] = {
-#define X(code, name, unit, how, limit, meaning) [BUDGET_##code] = {name, meaning, unit, how, limit},
+#define X(code, name, unit, how, limit, meaning) [BUDGET_##code] = {name, unit, how, limit},
 #include "tbl/budgets.def"
 };
 
@@ -42,11 +42,6 @@ static const char *const EXPECTED[] = {
 const char *budget_name(enum budget_kind kind)
 {
     return KINDS[kind].name;
-}
-
-const char *budget_meaning(enum budget_kind kind)
-{
-    return KINDS[kind].meaning;
 }
 
 int64_t budget_default(enum budget_kind kind)

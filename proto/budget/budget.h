@@ -28,7 +28,6 @@ struct budget { // an account
 
 const char *budget_name(enum budget_kind kind);
 bool budget_kind_from_name(const char *name, enum budget_kind *ret);
-const char *budget_meaning(enum budget_kind kind);
 int64_t budget_default(enum budget_kind kind);  // of every run; 0: none
 bool budget_is_sum(enum budget_kind kind);      // reserved and settled
 bool budget_is_of_stage(enum budget_kind kind); // a stage can have a limit of it, not runs alone

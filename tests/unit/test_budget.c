@@ -205,14 +205,13 @@ static void test_what_was_used(void **state)
     assert_int_equal(budget_used(&demand, true, NULL).of[BUDGET_STAGES], 1);
 }
 
-static void test_every_kind_has_its_words(void **state)
+static void test_every_kind_has_its_name(void **state)
 {
     (void)state;
     for (int i = 0; i < BUDGET_KIND_COUNT_; i++) {
         enum budget_kind kind;
         assert_true(budget_kind_from_name(budget_name((enum budget_kind)i), &kind));
         assert_int_equal(kind, i);
-        assert_true(*budget_meaning(kind));
     }
     assert_false(budget_kind_from_name("nothing", &(enum budget_kind){0}));
     assert_int_equal(budget_default(BUDGET_STAGES), 10000);
@@ -231,7 +230,7 @@ int main(void)
         cmocka_unit_test(test_what_is_a_fix_round),
         cmocka_unit_test(test_a_wall_has_words),
         cmocka_unit_test(test_what_was_used),
-        cmocka_unit_test(test_every_kind_has_its_words),
+        cmocka_unit_test(test_every_kind_has_its_name),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,4 +1,5 @@
-// orchestrator/loop: calls, timers, descriptors, children, ZeroMQ watches, line streams. Callbacks only record; the tests assert.
+// orchestrator/loop: calls, timers, descriptors, children, ZeroMQ watches, line streams. Callbacks only record; the
+// tests assert.
 #include "support/support.h"
 
 #include "base/buf.h"
@@ -10,10 +11,9 @@
 #include "loop/loop.h"
 
 #include <errno.h>
-#include <pthread.h>
 #include <signal.h>
-#include <string.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -85,49 +85,9 @@ static void test_loop_deferred_calls_keep_order(void **state)
     finish(&f);
 }
 
-static void stop_now(void *user)
-{
-    loop_stop(((struct fixture *)user)->loop);
-}
-
-static void *post_from_thread(void *user)
-{
-    struct fixture *f = user;
-    for (int i = 0; i < 100; i++)
-        loop_post(f->loop, note_a, f);
-    loop_post(f->loop, stop_now, f);
-    return NULL;
-}
-
-static void test_loop_post_from_another_thread(void **state)
-{
-    (void)state;
-    struct fixture f;
-    begin(&f);
-    pthread_t thread;
-    assert_int_equal(pthread_create(&thread, NULL, post_from_thread, &f), 0);
-    loop_run(f.loop);
-    pthread_join(thread, NULL);
-    assert_int_equal(f.seen.len, 100);
-    finish(&f);
-}
-
 static void add_one(void *user)
 {
     ((struct fixture *)user)->count++;
-}
-
-static void test_loop_work_comes_back_on_the_loop(void **state)
-{
-    (void)state;
-    struct err err;
-    struct fixture f;
-    begin(&f);
-    assert_ok(loop_work(f.loop, add_one, stop_now, &f, &err), &err);
-    loop_run(f.loop);
-    assert_int_equal(f.count, 1);
-    assert_int_equal(f.seen.len, 0);
-    finish(&f);
 }
 
 static void tick(void *user)
@@ -577,8 +537,6 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_loop_deferred_calls_keep_order),
-        cmocka_unit_test(test_loop_post_from_another_thread),
-        cmocka_unit_test(test_loop_work_comes_back_on_the_loop),
         cmocka_unit_test(test_loop_timer_repeats_and_closes_itself),
         cmocka_unit_test(test_loop_signal),
         cmocka_unit_test(test_loop_fd),
