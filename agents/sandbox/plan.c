@@ -18,6 +18,18 @@ void plan_free(struct plan *p)
     vec_free(&p->items);
 }
 
+void plan_copy(const struct plan *from, struct plan *ret)
+{
+    *ret = *from;
+    memset(&ret->items, 0, sizeof(ret->items));
+    for (size_t i = 0; i < from->items.len; i++) {
+        struct plan_item item = from->items.items[i];
+        item.path = str_dup(item.path);
+        item.source = str_dup(item.source);
+        vec_push(&ret->items, item);
+    }
+}
+
 static struct plan_item *find(struct plan *p, enum box_item_kind kind, const char *path)
 {
     for (size_t i = 0; i < p->items.len; i++)

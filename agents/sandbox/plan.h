@@ -25,6 +25,7 @@ struct plan {
 };
 
 void plan_free(struct plan *p);
+void plan_copy(const struct plan *from, struct plan *ret);
 // A path twice: its rights add up. Sources that do not exist are left out.
 void plan_mount(struct plan *p, unsigned mode, const char *path, const char *source);
 // One file, which must still be that one when it is mounted.

@@ -14,7 +14,7 @@
 #include <sys/sysinfo.h>
 #include <unistd.h>
 
-enum { ENTRIES_MAX = 2000, LOCK_MAX = 8 << 20 };
+enum { ENTRIES_MAX = 2000, LOCK_MAX = 8 << 20, BASES_MAX = 100 };
 
 static const uint64_t FILE_MAX_BYTES = (uint64_t)64 << 30;
 
@@ -23,8 +23,20 @@ struct entry {
     bool replaced;
 };
 
+struct gifts { // of a profile and those it includes
+    bool target, temporary, workspace, cargo, git, inner;
+};
+
+struct base { // what a profile means on this host, whatever the call
+    char *profile, *path;
+    struct plan plan;
+    struct gifts gifts;
+    char **included; // profiles
+};
+
 struct profiles {
     VEC(struct entry) list;
+    VEC(struct base) bases;
 };
 
 static const struct {
@@ -130,6 +142,13 @@ void profiles_free(struct profiles *p)
         mem_free(p->list.items[i].words);
     }
     vec_free(&p->list);
+    for (size_t i = 0; i < p->bases.len; i++) {
+        mem_free(p->bases.items[i].profile);
+        mem_free(p->bases.items[i].path);
+        plan_free(&p->bases.items[i].plan);
+        str_list_free(p->bases.items[i].included);
+    }
+    vec_free(&p->bases);
     mem_free(p);
 }
 
@@ -271,7 +290,7 @@ struct applying {
     const struct box_call *call;
     struct plan *plan;
     VEC(char *) done; // profiles
-    bool target, temporary, workspace, cargo, git, inner;
+    struct gifts gifts;
 };
 
 static int apply(struct applying *a, const char *profile, int depth, struct err *err);
@@ -281,9 +300,13 @@ static int take_gift(struct applying *a, const char *word, struct err *err)
     const struct {
         const char *name;
         bool *flag;
-    } FLAGS[] = {
-        {"target", &a->target}, {"temporary", &a->temporary}, {"workspace", &a->workspace}, {"cargo", &a->cargo},
-        {"git", &a->git},       {"perf", &a->plan->perf},     {"inner", &a->inner}};
+    } FLAGS[] = {{"target", &a->gifts.target},
+                 {"temporary", &a->gifts.temporary},
+                 {"workspace", &a->gifts.workspace},
+                 {"cargo", &a->gifts.cargo},
+                 {"git", &a->gifts.git},
+                 {"perf", &a->plan->perf},
+                 {"inner", &a->gifts.inner}};
     for (size_t i = 0; i < ARRAY_LEN(FLAGS); i++) {
         if (str_eq(word, FLAGS[i].name)) {
             *FLAGS[i].flag = true;
@@ -393,7 +416,6 @@ static int apply(struct applying *a, const char *profile, int depth, struct err 
 static int apply_inner(struct applying *a, struct err *err)
 {
     const char *const *argv = a->call->argv;
-    a->inner = false;
     for (size_t i = 1; argv[i]; i++) {
         const char *profile = argv[i][0] == '-' ? NULL : choose(a->profiles, a->call, argv + i);
         if (argv[i][0] == '-' || argv[i][0] == '\0')
@@ -436,14 +458,49 @@ static uint64_t memory_limit(void)
 static int give_places(struct applying *a, struct err *err)
 {
     const struct box_call *c = a->call;
-    places_private(c->places, a->temporary, a->plan);
-    places_give(c->places, c->cwd, c->environment, a->target, a->workspace, a->plan);
-    places_git(c->places, c->cwd, a->git, a->plan);
-    return a->cargo ? places_cargo(c->places, c->pins, c->environment, c->fetching, a->plan, err) : 0;
+    places_private(c->places, a->gifts.temporary, a->plan);
+    places_give(c->places, c->cwd, c->environment, a->gifts.target, a->gifts.workspace, a->plan);
+    places_git(c->places, c->cwd, a->gifts.git, a->plan);
+    return a->gifts.cargo ? places_cargo(c->places, c->pins, c->environment, c->fetching, a->plan, err) : 0;
 }
 
-int profile_plan(const struct profiles *p, const struct box_call *call, struct plan *plan,
-                 char ret_name[PROFILE_NAME_MAX], struct err *err)
+static const struct base *find_base(const struct profiles *p, const char *profile, const char *path)
+{
+    for (size_t i = 0; i < p->bases.len; i++)
+        if (str_eq(p->bases.items[i].profile, profile) && str_eq(p->bases.items[i].path, path))
+            return &p->bases.items[i];
+    return NULL;
+}
+
+// The plan of the profile without anything of the call, remembered.
+static int apply_base(struct applying *a, struct profiles *p, const char *profile, struct err *err)
+{
+    const char *path = environment_get(a->call->environment, "PATH");
+    const struct base *known = find_base(p, profile, path ? path : "");
+    if (known) {
+        plan_copy(&known->plan, a->plan);
+        a->gifts = known->gifts;
+        for (char **name = known->included; *name; name++)
+            vec_push(&a->done, str_dup(*name));
+        return 0;
+    }
+    give_roots(a->plan);
+    int r = apply(a, profile, 0, err);
+    if (r < 0 || p->bases.len == BASES_MAX)
+        return r;
+    struct base base = {.profile = str_dup(profile), .path = str_dup(path ? path : ""), .gifts = a->gifts};
+    VEC(char *) included = {0};
+    for (size_t i = 0; i < a->done.len; i++)
+        vec_push(&included, str_dup(a->done.items[i]));
+    vec_push(&included, NULL);
+    base.included = included.items;
+    plan_copy(a->plan, &base.plan);
+    vec_push(&p->bases, base);
+    return 0;
+}
+
+int profile_plan(struct profiles *p, const struct box_call *call, struct plan *plan, char ret_name[PROFILE_NAME_MAX],
+                 struct err *err)
 {
     struct applying a = {.profiles = p, .call = call, .plan = plan};
     const char *name = choose(p, call, call->argv);
@@ -453,9 +510,8 @@ int profile_plan(const struct profiles *p, const struct box_call *call, struct p
         name = is_built(call) ? "built" : "generic";
     *plan = (struct plan){
         .net = BOX_NET_LO, .require = BOX_REQUIRE_LANDLOCK, .memory_max = memory_limit(), .file_max = FILE_MAX_BYTES};
-    give_roots(plan);
-    int r = apply(&a, name, 0, err);
-    if (r == 0 && a.inner)
+    int r = apply_base(&a, p, name, err);
+    if (r == 0 && a.gifts.inner)
         r = apply_inner(&a, err);
     if (r == 0)
         r = give_places(&a, err);

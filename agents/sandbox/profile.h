@@ -36,6 +36,7 @@ struct box_call {
     bool fetching; // the worker's own step: dependencies are brought with network and the real CARGO_HOME
 };
 
-// Fills the plan. ret_name: the profile that was chosen.
-int profile_plan(const struct profiles *p, const struct box_call *call, struct plan *plan,
-                 char ret_name[PROFILE_NAME_MAX], struct err *err);
+// Fills the plan. ret_name: the profile that was chosen. What the system has installed is looked up once for each
+// profile and PATH: a stage goes on with what it began with, and a call does not pay for it.
+int profile_plan(struct profiles *p, const struct box_call *call, struct plan *plan, char ret_name[PROFILE_NAME_MAX],
+                 struct err *err);
