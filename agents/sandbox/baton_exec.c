@@ -82,16 +82,16 @@ static pid_t start_tool(const struct start *s)
 // Process 1 of the namespace. Its end is the end of everything in it.
 static void be_init(struct start *s, int release_fd) // does not return
 {
-    const char *what = "";
+    struct view_failure failure;
     confine_wait(release_fd);
     int e = confine_join(s->box); // the host's tree is still there
     if (e) {
         send_note(s->notes, NOTE_START_FAILED, e, "its control group");
         _exit(0);
     }
-    e = confine_enter(s->box, &what);
-    if (e) {
-        send_note(s->notes, NOTE_NOT_CONFINED, e, what);
+    e = confine_enter(s->box, &failure);
+    if (e) { // never less of a box because of what lies in the folders of the call
+        send_note(s->notes, failure.of_call ? NOTE_START_FAILED : NOTE_NOT_CONFINED, e, failure.what);
         _exit(0);
     }
     s->entered = true;

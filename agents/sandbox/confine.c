@@ -143,11 +143,11 @@ static int raise_loopback(void)
     return e;
 }
 
-int confine_enter(const struct box *b, const char **ret_what)
+int confine_enter(const struct box *b, struct view_failure *ret)
 {
-    int e = view_enter(b, ret_what);
+    int e = view_enter(b, ret);
     if (e == 0 && b->net == BOX_NET_LO) {
-        *ret_what = "the loopback device";
+        ret->what = "the loopback device";
         e = raise_loopback();
     }
     prctl(PR_SET_DUMPABLE, 0); // the tool has our user: it shall not look into the init

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "box.h"
+#include "view.h"
 
 #include <stdbool.h>
 #include <sys/types.h>
@@ -16,7 +17,7 @@ int confine_join(const struct box *box);           // child: the control groups;
 
 // Child, then: the view of files and the loopback device. 0 or an errno value; *ret_what (static or into the box) names
 // what failed.
-int confine_enter(const struct box *box, const char **ret_what);
+int confine_enter(const struct box *box, struct view_failure *ret);
 
 // The last steps before exec, in the process that becomes the tool. entered: confine_enter has succeeded. *ret_layers:
 // those put on (enum exec_layer). 0 or an errno value and what failed.

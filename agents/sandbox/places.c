@@ -264,11 +264,29 @@ static const char *const STEERING_FILES[] = {"rust-toolchain", "rust-toolchain.t
                                              ".gitmodules",    "baton.toml",          ".gitconfig", ".cursor",
                                              ".gemini",        ".devcontainer",       "CLAUDE.md",  "AGENTS.md"};
 
+// A mount cannot lie on a link: what it leads to is sealed, and it is looked after.
+static bool protect_link(const char *dir, char *path, struct steering *ret, struct plan *plan)
+{
+    char target[4096];
+    ssize_t n = readlink(path, target, sizeof(target) - 1);
+    if (n < 0)
+        return false;
+    AUTO_FREE char *real = path_real(path, NULL);
+    if (real && path_below(real, dir) && !str_eq(real, dir))
+        plan_seal(plan, real, real);
+    target[n] = '\0';
+    vec_push(&ret->links, path);
+    vec_push(&ret->links, str_dup(target));
+    return true;
+}
+
 static void protect(const char *dir, struct steering *ret, struct plan *plan)
 {
     for (size_t i = 0; i < ARRAY_LEN(STEERING_DIRS); i++) {
         char *path = path_join(dir, STEERING_DIRS[i]);
         bool made = mkdir(path, 0777) == 0;
+        if (!made && protect_link(dir, path, ret, plan))
+            continue;
         plan_seal(plan, path, path);
         if (made)
             vec_push(&ret->made, path);
@@ -278,9 +296,10 @@ static void protect(const char *dir, struct steering *ret, struct plan *plan)
     for (size_t i = 0; i < ARRAY_LEN(STEERING_FILES); i++) {
         char *path = path_join(dir, STEERING_FILES[i]);
         struct stat st;
+        if (protect_link(dir, path, ret, plan))
+            continue;
         if (lstat(path, &st) == 0) {
-            if (!S_ISLNK(st.st_mode))
-                plan_seal(plan, path, path);
+            plan_seal(plan, path, path);
             mem_free(path);
         } else {
             vec_push(&ret->missing, path);
@@ -304,6 +323,17 @@ void places_steering(const struct places *s, const char *cwd, struct steering *r
     }
 }
 
+static void restore_link(const char *path, const char *target)
+{
+    char now[4096];
+    ssize_t n = readlink(path, now, sizeof(now) - 1);
+    now[n > 0 ? n : 0] = '\0';
+    if (n > 0 && str_eq(now, target))
+        return;
+    file_remove_tree(path, NULL);
+    (void)!symlink(target, path); // not possible: it is not there, which steers nobody
+}
+
 void places_sweep(struct steering *s)
 {
     for (size_t i = 0; i < s->missing.len; i++) {
@@ -313,6 +343,12 @@ void places_sweep(struct steering *s)
         mem_free(s->missing.items[i]);
     }
     vec_free(&s->missing);
+    for (size_t i = 0; i + 1 < s->links.len; i += 2) {
+        restore_link(s->links.items[i], s->links.items[i + 1]);
+        mem_free(s->links.items[i]);
+        mem_free(s->links.items[i + 1]);
+    }
+    vec_free(&s->links);
 }
 
 void places_unmake(struct steering *s)

@@ -24,10 +24,12 @@ int places_cargo(const struct places *places, struct pins *pins, char *const *en
 void places_private(const struct places *places, bool start_temporary, struct plan *plan);
 // Existing files and folders that steer tools are read-only; folders that are missing are made empty, so that they
 // cannot be made by the call. They stay until places_unmake, at the end of the stage: making and removing them for each
-// call costs more than all mounts of a box. places_sweep, after each call, removes every such file that it has made.
+// call costs more than all mounts of a box. places_sweep, after each call, removes every such file that it has made,
+// and makes links again that it has replaced.
 struct steering {
     VEC(char *) made;    // folders
     VEC(char *) missing; // files; of one call
+    VEC(char *) links;   // what they are and what they lead to, in turns; of one call
 };
 void places_steering(const struct places *places, const char *cwd, struct steering *ret, struct plan *plan);
 void places_sweep(struct steering *steering);

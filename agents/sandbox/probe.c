@@ -62,9 +62,9 @@ static int try_spaces(const struct box *b, bool *ret_user, bool *ret_forked)
     if (pid < 0)
         return errno;
     if (pid == 0) {
-        const char *what = "";
+        struct view_failure failure;
         confine_wait(release_fd);
-        int e = confine_enter(b, &what);
+        int e = confine_enter(b, &failure);
         _exit(e < 255 ? e : 255);
     }
     confine_release(pid, release_fd);

@@ -217,12 +217,12 @@ static int new_root(void)
     return errno;
 }
 
-static int make_view(const struct box *b, const char **ret_what)
+static int make_view(const struct box *b, struct view_failure *ret)
 {
-    *ret_what = "private mounts";
+    ret->what = "private mounts";
     if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
         return errno;
-    *ret_what = "a root of its own";
+    ret->what = "a root of its own";
     int e = new_root();
     if (e)
         return e;
@@ -231,29 +231,32 @@ static int make_view(const struct box *b, const char **ret_what)
     int old_root = open(OLD, O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (old_root < 0)
         return errno;
-    e = fill(b, old_root, ret_what);
+    ret->of_call = true;
+    e = fill(b, old_root, &ret->what);
     if (e == 0) {
-        *ret_what = "/dev";
+        ret->of_call = false;
+        ret->what = "/dev";
         e = make_dev(old_root);
     }
     if (e == 0) {
-        *ret_what = "/proc";
+        ret->what = "/proc";
         if (mkdir("/proc", 0755) < 0 || mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) < 0)
             e = errno;
     }
     close(old_root);
     if (e)
         return e;
-    *ret_what = "leaving the host's tree";
+    ret->what = "leaving the host's tree";
     if (umount2(OLD, MNT_DETACH) < 0 || rmdir(OLD) < 0)
         return errno;
     return set_attributes(-1, "/", false, ATTR_RDONLY | ATTR_NOSUID | ATTR_NODEV);
 }
 
-int view_enter(const struct box *b, const char **ret_what)
+int view_enter(const struct box *b, struct view_failure *ret)
 {
     mode_t mask = umask(022);
-    int e = make_view(b, ret_what);
+    *ret = (struct view_failure){.what = ""};
+    int e = make_view(b, ret);
     umask(mask);
     return e;
 }

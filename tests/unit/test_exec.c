@@ -483,6 +483,76 @@ static void test_exec_nothing_outlives_a_killed_worker(void **state)
     finish(&f);
 }
 
+// --- folders that somebody has prepared ---
+
+static char *layers_of(const struct fixture *f, const struct exec_result *r)
+{
+    const json_t *box = json_obj(json_array_get(exec_receipts(f->ctx), r->receipt), "box");
+    return json_dumps(json_object_get(box, "layers"), JSON_COMPACT);
+}
+
+// A repository with links where files that steer tools are looked for gets the same box as one without, and keeps them.
+static void test_exec_links_do_not_weaken_the_box(void **state)
+{
+    (void)state;
+    struct fixture f;
+    struct exec_result r;
+    struct err err;
+    begin(&f, SHELL);
+    AUTO_FREE char *src = path_join(f.workspace, "src");
+    AUTO_FREE char *cargo = path_join(f.workspace, ".cargo");
+    AUTO_FREE char *notes = path_join(f.workspace, "AGENTS.md");
+    AUTO_FREE char *planted = path_join(src, "config.toml");
+    assert_ok(file_make_dirs(src, &err), &err);
+    assert_int_equal(symlink("src", cargo), 0);
+    assert_int_equal(symlink("notes", notes), 0);
+    assert_ok(run_sh(&f, "echo x > .cargo/config.toml", 0, 0, &r, &err), &err);
+    char *with = layers_of(&f, &r);
+    exec_result_free(&r);
+    assert_false(file_exists(planted));
+    assert_ok(run_sh(&f, "rm .cargo AGENTS.md; mkdir .cargo; echo x > .cargo/config.toml; echo x > AGENTS.md", 0, 0, &r,
+                     &err),
+              &err);
+    exec_result_free(&r);
+    char now[100] = {0};
+    assert_int_equal(readlink(cargo, now, sizeof(now) - 1), 3);
+    assert_string_equal(now, "src");
+    assert_int_equal(readlink(notes, now, sizeof(now) - 1), 5);
+    assert_int_equal(unlink(cargo) + unlink(notes), 0);
+    assert_ok(run_sh(&f, "true", 0, 0, &r, &err), &err);
+    char *without = layers_of(&f, &r);
+    exec_result_free(&r);
+    assert_string_equal(with, without);
+    free(with);
+    free(without);
+    finish(&f);
+}
+
+// What cannot be shown is no reason to show more.
+static void test_exec_refuses_what_the_box_cannot_show(void **state)
+{
+    (void)state;
+    struct fixture f;
+    struct exec_result r;
+    struct err err;
+    begin(&f, SHELL);
+    assert_ok(run_sh(&f, "true", 0, 0, &r, &err), &err);
+    char *layers = layers_of(&f, &r);
+    bool shown = strstr(layers, "files") != NULL;
+    free(layers);
+    exec_result_free(&r);
+    if (shown) {
+        AUTO_FREE char *git = path_join(f.workspace, ".git");
+        AUTO_FREE char *hooks = path_join(git, "hooks");
+        assert_ok(file_make_dirs(git, &err), &err);
+        assert_int_equal(symlink("..", hooks), 0);
+        assert_int_equal(run_sh(&f, "true", 0, 0, &r, &err), -ERR_DENIED);
+        assert_non_null(strstr(err.text, "its box cannot be made"));
+        exec_result_free(&r);
+    }
+    finish(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -500,6 +570,8 @@ int main(void)
         cmocka_unit_test(test_exec_check_tells_the_last_lines),
         cmocka_unit_test(test_exec_cancel_from_another_thread),
         cmocka_unit_test(test_exec_nothing_outlives_a_killed_worker),
+        cmocka_unit_test(test_exec_links_do_not_weaken_the_box),
+        cmocka_unit_test(test_exec_refuses_what_the_box_cannot_show),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
