@@ -21,7 +21,10 @@ struct exec_context {
     struct profiles *profiles;
     struct pins *pins;   // programs as they were when the stage asked for them first
     struct trust *trust; // which folders of PATH count
-    VEC(char *) fetched; // folders whose dependencies were brought
+    VEC(char *) fetched; // projects whose dependencies were brought
+    char *not_fetched;   // why they could not be brought, NULL: they could
+    void (*on_step)(void *user, const char *text);
+    void *step_user;
     struct steering steering;
     struct group group;
     bool prepared;     // places made and resolved: done by the first call, a stage without calls costs nothing

@@ -136,6 +136,7 @@ void exec_context_free(struct exec_context *ctx)
     for (size_t i = 0; i < ctx->fetched.len; i++)
         mem_free(ctx->fetched.items[i]);
     vec_free(&ctx->fetched);
+    mem_free(ctx->not_fetched);
     mem_free(ctx->workspace);
     mem_free(ctx->home);
     mem_free(ctx->helper);
@@ -160,6 +161,12 @@ const json_t *exec_receipts(const struct exec_context *ctx)
 void exec_limit_processes(struct exec_context *ctx, int64_t most)
 {
     ctx->processes = most > 0 ? most : 0;
+}
+
+void exec_on_step(struct exec_context *ctx, void (*on_step)(void *user, const char *text), void *user)
+{
+    ctx->on_step = on_step;
+    ctx->step_user = user;
 }
 
 // --- deciding ---
@@ -259,7 +266,9 @@ int exec_check(struct exec_context *ctx, const struct exec_call *call, struct ex
     AUTO_FREE char *tail = str_dup(words_last_lines(&ret->err));
     if (ret->signal)
         return err_set(err, ERR_TOOL, "'%s' was ended by signal %d: %s", command, ret->signal, str_trim(tail));
-    return err_set(err, ERR_TOOL, "'%s' failed with exit status %d: %s", command, ret->exit_code, str_trim(tail));
+    bool missing = ctx->not_fetched && words_need_dependencies(call->argv);
+    return err_set(err, ERR_TOOL, "'%s' failed with exit status %d: %s%s%s", command, ret->exit_code, str_trim(tail),
+                   missing ? "; its dependencies could not be fetched before: " : "", missing ? ctx->not_fetched : "");
 }
 
 bool exec_possible(struct exec_context *ctx, const char *const *argv, struct err *why)

@@ -3,8 +3,8 @@
 // outlives the call) and leaves a receipt, also when it was refused. There is no way around the box: what it cannot be
 // given is an error.
 //
-// Tools have no network. Dependencies are brought before the first cargo call in a folder by a step of its own, `cargo
-// fetch`, which runs no code of the project; it has a receipt, too.
+// Tools have no network. Dependencies are brought before the first cargo call in a project by a step of its own, `cargo
+// fetch`, which runs no code of the project; it has a receipt, too (fetch.h).
 //
 // Thread rule: an exec_context may be used from one thread at a time; exec_cancel from any thread.
 #pragma once
@@ -39,6 +39,8 @@ void exec_cancel(struct exec_context *ctx);
 // How many processes and threads one call may have at the same time, kept by the kernel; 0: no limit. Where it cannot
 // be kept, calls are refused with ERR_UNSUPPORTED. Not while a call runs.
 void exec_limit_processes(struct exec_context *ctx, int64_t most);
+// Called before a step of the worker's own that may take long ("fetching dependencies"). Not while a call runs.
+void exec_on_step(struct exec_context *ctx, void (*on_step)(void *user, const char *text), void *user);
 // Receipts so far: array of receipt objects (proto/README.md); borrowed.
 const json_t *exec_receipts(const struct exec_context *ctx);
 

@@ -11,6 +11,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -209,10 +210,53 @@ static void give_plain_toolchain(struct pins *pins, char *const *environment, st
         plan_give(plan, BOX_READ | BOX_EXEC, root, root);
 }
 
+// Of the user's CARGO_HOME a fetch writes what it brings, and holds the locks of other cargos. Everything else there is
+// empty and forgotten: earlier calls could have left configuration in the private one.
+static int give_real_cargo(const char *home, struct plan *plan, struct err *err)
+{
+    static const char *const FOLDERS[] = {"registry", "git"}, *const LOCKS[] = {".package-cache",
+                                                                                ".package-cache-mutate"};
+    plan_tmpfs(plan, BOX_READ | BOX_WRITE, home);
+    for (size_t i = 0; i < ARRAY_LEN(FOLDERS); i++) {
+        AUTO_FREE char *path = path_join(home, FOLDERS[i]);
+        int r = file_make_dirs(path, err);
+        if (r < 0)
+            return err_wrap(err, "dependencies have no place");
+        plan_give(plan, BOX_READ | BOX_WRITE, path, path);
+    }
+    for (size_t i = 0; i < ARRAY_LEN(LOCKS); i++) {
+        AUTO_FREE char *path = path_join(home, LOCKS[i]);
+        int fd = open(path, O_CREAT | O_WRONLY | O_CLOEXEC | O_NOFOLLOW, 0666);
+        if (fd >= 0)
+            close(fd);
+        plan_give(plan, BOX_READ | BOX_WRITE, path, path);
+    }
+    return 0;
+}
+
+// Calls have a CARGO_HOME of their own with what was brought, read-only.
+static int give_private_cargo(const struct places *s, const char *home, struct plan *plan, struct err *err)
+{
+    static const char *const FOLDERS[] = {"registry", "git", "bin"};
+    AUTO_FREE char *private = path_join(s->home, "cargo");
+    int r = file_make_dirs(private, err);
+    if (r < 0)
+        return err_wrap(err, "tools have no CARGO_HOME");
+    plan_give(plan, BOX_READ | BOX_WRITE, home, private);
+    for (size_t i = 0; i < ARRAY_LEN(FOLDERS); i++) {
+        AUTO_FREE char *path = path_join(home, FOLDERS[i]);
+        AUTO_FREE char *point = path_join(private, FOLDERS[i]);
+        if (file_is_dir(path))
+            file_make_dirs(point, NULL);
+        plan_mount(plan, BOX_READ | (i == 2 ? BOX_EXEC : BOX_MAP), path, path);
+    }
+    return 0;
+}
+
 int places_cargo(const struct places *s, struct pins *pins, char *const *environment, bool real, struct plan *plan,
                  struct err *err)
 {
-    static const char *const SHOWN[] = {"registry", "git", "bin", "config.toml", "config"};
+    static const char *const CONFIG[] = {"config.toml", "config"};
     const char *home = environment_get(environment, "CARGO_HOME"),
                *rustup = environment_get(environment, "RUSTUP_HOME");
     if (rustup)
@@ -220,25 +264,19 @@ int places_cargo(const struct places *s, struct pins *pins, char *const *environ
     give_plain_toolchain(pins, environment, plan);
     if (!home)
         return 0;
-    AUTO_FREE char *private = path_join(s->home, "cargo");
-    int r = file_make_dirs(private, err);
-    if (r == 0)
-        r = file_make_dirs(home, err);
+    int r = file_make_dirs(home, err);
     if (r < 0)
         return err_wrap(err, "tools have no CARGO_HOME");
-    plan_give(plan, BOX_READ | BOX_WRITE, home, real ? home : private);
-    for (size_t i = 0; i < ARRAY_LEN(SHOWN); i++) {
-        AUTO_FREE char *path = path_join(home, SHOWN[i]);
-        AUTO_FREE char *point = path_join(private, SHOWN[i]);
-        if (real && i < 2)
-            continue;
-        if (i < 3 && file_is_dir(path))
-            file_make_dirs(point, NULL);
-        else if (i >= 3 && file_exists(path) && !file_exists(point))
+    r = real ? give_real_cargo(home, plan, err) : give_private_cargo(s, home, plan, err);
+    for (size_t i = 0; i < ARRAY_LEN(CONFIG) && r == 0; i++) {
+        AUTO_FREE char *path = path_join(home, CONFIG[i]);
+        AUTO_FREE char *private = path_join(s->home, "cargo");
+        AUTO_FREE char *point = path_join(private, CONFIG[i]);
+        if (!real && file_exists(path) && !file_exists(point))
             file_write(point, "", 0, false, NULL);
-        plan_mount(plan, BOX_READ | (i == 2 ? BOX_EXEC : BOX_MAP), path, path);
+        plan_mount(plan, BOX_READ, path, path);
     }
-    return 0;
+    return r;
 }
 
 // --- private ---

@@ -47,8 +47,8 @@ static const struct {
 #undef BOX
 };
 
-static const char *const KEYS[] = {"match", "include", "program", "exec",    "read",     "write",
-                                   "give",  "network", "pids",    "require", "toolchain"};
+static const char *const KEYS[] = {"match",   "include", "program", "exec",      "read",  "write", "give",
+                                   "network", "pids",    "require", "toolchain", "hosts", "config"};
 
 // --- the table and the sites' files ---
 
@@ -75,7 +75,7 @@ static int take_line(struct profiles *p, char *line, const char *file, int numbe
         (!words[1] || !words[2] || !words[first] || !known_key(words[1]) || strlen(words[0]) >= PROFILE_NAME_MAX))
         r = err_set(err, ERR_PARSE,
                     "%s:%d: expected 'PROFILE KEY WORDS' or 'PROFILE KEY = WORDS' with a key of match, include, "
-                    "program, exec, read, write, give, network, pids, require, toolchain",
+                    "program, exec, read, write, give, network, pids, require, toolchain, hosts, config",
                     file, number);
     else if (words[0] && p->list.len >= ENTRIES_MAX)
         r = err_set(err, ERR_LIMIT, "%s:%d: more than %d entries", file, number, ENTRIES_MAX);
@@ -503,7 +503,7 @@ int profile_plan(struct profiles *p, const struct box_call *call, struct plan *p
                  struct err *err)
 {
     struct applying a = {.profiles = p, .call = call, .plan = plan};
-    const char *name = choose(p, call, call->argv);
+    const char *name = call->fetching ? "fetch" : choose(p, call, call->argv);
     if (!name && !is_built(call))
         name = of_script(p, call->program);
     if (!name)
@@ -517,8 +517,6 @@ int profile_plan(struct profiles *p, const struct box_call *call, struct plan *p
         r = give_places(&a, err);
     if (r == 0)
         program_give(plan, call->pins, call->environment, call->program);
-    if (call->fetching)
-        plan->net = BOX_NET_HOST;
     if (plan->net == BOX_NET_HOST)
         give_paths(&a, "/etc/resolv.conf", BOX_READ);
     for (size_t i = 0; i < a.done.len; i++)

@@ -11,29 +11,34 @@ bool words_need_dependencies(const char *const *argv)
     static const char *const WORDS[] = {"build", "check", "test",    "bench", "run",      "clippy",
                                         "doc",   "rustc", "rustdoc", "fix",   "metadata", "tree",
                                         "b",     "c",     "t",       "r",     "d",        "nextest"};
-    if (!str_eq(path_base(argv[0]), "cargo"))
+    size_t at = 0; // behind launchers: `perf record cargo bench`
+    while (argv[at] && !str_eq(path_base(argv[at]), "cargo"))
+        at++;
+    if (!argv[at])
         return false;
-    for (size_t i = 1; argv[i] && !str_eq(argv[i], "--"); i++)
+    for (size_t i = at + 1; argv[i] && !str_eq(argv[i], "--"); i++)
         for (size_t k = 0; k < ARRAY_LEN(WORDS); k++)
             if (str_eq(argv[i], WORDS[k]))
                 return true;
     return false;
 }
 
-bool words_file_above(const char *dir, const char *name)
+char *words_folder_above(const char *dir, const char *name)
 {
     char *at = str_dup(dir);
-    bool found = false, end = false;
-    while (!found && !end) {
+    for (;;) {
         AUTO_FREE char *path = path_join(at, name);
-        found = file_exists(path);
+        if (file_exists(path))
+            return at;
         char *up = path_dir(at);
-        end = str_eq(up, at) || str_eq(up, ".");
+        bool end = str_eq(up, at) || str_eq(up, ".");
         mem_free(at);
         at = up;
+        if (end)
+            break;
     }
     mem_free(at);
-    return found;
+    return NULL;
 }
 
 char *words_command(const char *const *argv)

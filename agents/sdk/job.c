@@ -272,6 +272,11 @@ static const char *first_dir(const struct job *job, const char *otherwise)
     return otherwise;
 }
 
+static void tell_step(void *user, const char *text)
+{
+    job_progress(user, -1, "%s", text);
+}
+
 // The tools' home lies in the spool. A stage without one (echo) gets a temporary folder, if any tool is allowed at all.
 static int open_exec(struct job *job, const struct policy *policy, struct err *err)
 {
@@ -299,6 +304,7 @@ static int open_exec(struct job *job, const struct policy *policy, struct err *e
     int r = exec_context_new(policy, &places, &exec, err);
     if (r < 0)
         return r;
+    exec_on_step(exec, tell_step, job);
     exec_limit_processes(exec, json_int(json_obj(job->assignment, "limits"), "processes", 0));
     pthread_mutex_lock(&job->lock);
     job->exec = exec;

@@ -18,3 +18,5 @@ if(NOT BATON_SANITIZE) # the sanitizers' runtime looks for places that a box doe
 endif()
 add_test(NAME scenario.box_work COMMAND ${Python3_EXECUTABLE} ${CMAKE_CURRENT_LIST_DIR}/sandbox/work.py $<TARGET_FILE:box_run>)
 set_tests_properties(scenario.box_work PROPERTIES LABELS scenario TIMEOUT 900 SKIP_RETURN_CODE 77)
+add_test(NAME scenario.box_fetch COMMAND ${Python3_EXECUTABLE} ${CMAKE_CURRENT_LIST_DIR}/sandbox/fetch.py $<TARGET_FILE:box_run>)
+set_tests_properties(scenario.box_fetch PROPERTIES LABELS scenario TIMEOUT 300 SKIP_RETURN_CODE 77)
