@@ -20,16 +20,14 @@ struct search {
 
 char *fetch_hosts_of(const char *source)
 {
-    static const char *const CRATES_IO[] = {"github.com/rust-lang/crates.io-index", "index.crates.io",
-                                            "static.crates.io"};
+    static const char INDEX[] = "github.com/rust-lang/crates.io-index"; // how a lock file names the default registry
     const char *at = strstr(source, "://");
     bool url = at != NULL;
     at = url ? at + 3 : source;
     if (url && str_starts(source, "file:"))
         return str_dup("");
-    for (size_t i = 0; url && i < ARRAY_LEN(CRATES_IO); i++)
-        if (str_starts(at, CRATES_IO[i]) && strchr("/?#", at[strlen(CRATES_IO[i])]))
-            return str_dup("crates.io");
+    if (url && str_starts(at, INDEX) && strchr("/?#", at[sizeof(INDEX) - 1]))
+        return str_dup("default");
     size_t end = strcspn(at, "/?#");
     for (size_t i = 0; i < end; i++)
         if (at[i] == '@') {
@@ -47,7 +45,7 @@ char *fetch_hosts_of(const char *source)
 static int check_source(const struct search *s, const char *file, const char *source, struct err *err)
 {
     AUTO_FREE char *host = fetch_hosts_of(source);
-    if (!*host)
+    if (!*host || str_eq(host, "default"))
         return 0;
     for (char *const *p = s->hosts; *p; p++)
         if (fnmatch(*p, host, FNM_CASEFOLD) == 0)

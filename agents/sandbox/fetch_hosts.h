@@ -5,7 +5,8 @@
 #include "base/err.h"
 
 // Manifests and Cargo.lock below root (no target folders, hidden folders or links). hosts: patterns (* and ?),
-// NULL-terminated; crates.io stands for its index and downloads. ERR_DENIED: another host is named, or what is named
+// NULL-terminated; `default` is the registry that cargo uses when none is
+// named, which needs no entry. ERR_DENIED: another host is named, or what is named
 // cannot be told; the text says which file names what.
 int fetch_hosts_check(const char *root, char *const *hosts, struct err *err);
 

@@ -7,6 +7,7 @@
 #include "base/str.h"
 #include "policy/policy.h"
 #include "sandbox/exec.h"
+#include "sandbox/fetch_hosts.h"
 #include "sandbox/hashes.h"
 
 #include <fcntl.h>
@@ -425,6 +426,60 @@ static void test_exec_pins_keep_hashes(void **state)
     finish(&p);
 }
 
+// --- where dependencies come from ---
+
+static void test_exec_pins_name_the_hosts_of_a_fetch(void **state)
+{
+    (void)state;
+    static const char *const SOURCES[][2] = {
+        {"registry+https://github.com/rust-lang/crates.io-index", "default"},
+        {"registry+https://github.com/rust-lang/crates.io-index-2", "github.com"},
+        {"git+https://github.com/a/b?rev=1#2", "github.com"},
+        {"git+ssh://git@host.example:22/a", "host.example"},
+        {"https://good.example@evil.example/a", "evil.example"},
+        {"https://a@b@evil.example", "evil.example"},
+        {"https://evil.example?good.example/", "evil.example"},
+        {"git@host.example:a/b", "host.example"},
+        {"http://[::1]:8080/x", "[::1]"},
+        {"sparse+https://host.example/index/", "host.example"},
+        {"file:///srv/x", ""},
+        {"../x", ""},
+        {"", ""},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(SOURCES); i++) {
+        AUTO_FREE char *host = fetch_hosts_of(SOURCES[i][0]);
+        assert_string_equal(host, SOURCES[i][1]);
+    }
+}
+
+static void test_exec_pins_hold_a_fetch_to_listed_hosts(void **state)
+{
+    (void)state;
+    struct place p;
+    struct err err;
+    char listed[] = "*.good.example", other[] = "one.example", any[] = "*";
+    char *const some[] = {listed, other, NULL}, *const all[] = {any, NULL}, *const none[] = {NULL};
+    begin(&p);
+    put(&p, "work/Cargo.toml",
+        "[package]\nname = \"x\"\nrepository = \"https://evil.example/x\"\n[dependencies]\na = \"1\"\n", 0644);
+    assert_ok(fetch_hosts_check(p.workspace, none, &err), &err); // what it says about itself is not asked
+    put(&p, "work/a/Cargo.toml", "[target.'cfg(unix)'.dependencies]\nb = { git = \"https://GIT.good.example/b\" }\n",
+        0644);
+    assert_ok(fetch_hosts_check(p.workspace, some, &err), &err);
+    assert_int_equal(fetch_hosts_check(p.workspace, none, &err), -ERR_DENIED);
+    put(&p, "work/Cargo.lock", "version = 4\n[[package]]\nname = \"c\"\nsource = \"git+https://evil.example/c#1\"\n",
+        0644);
+    assert_int_equal(fetch_hosts_check(p.workspace, some, &err), -ERR_DENIED);
+    assert_non_null(strstr(err.text, "evil.example/c"));
+    assert_ok(fetch_hosts_check(p.workspace, all, &err), &err);
+    put(&p, "work/Cargo.lock", "version = 4\n", 0644);
+    put(&p, "work/target/x/Cargo.toml", "[dependencies]\nb = { git = \"https://evil.example/b\" }\n", 0644);
+    assert_ok(fetch_hosts_check(p.workspace, some, &err), &err);
+    put(&p, "work/b/Cargo.toml", "not toml", 0644);
+    assert_int_equal(fetch_hosts_check(p.workspace, some, &err), -ERR_DENIED);
+    finish(&p);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -439,6 +494,8 @@ int main(void)
         cmocka_unit_test(test_exec_pins_refuse_toolchains_of_the_project),
         cmocka_unit_test(test_exec_pins_site_limits_toolchains),
         cmocka_unit_test(test_exec_pins_keep_hashes),
+        cmocka_unit_test(test_exec_pins_name_the_hosts_of_a_fetch),
+        cmocka_unit_test(test_exec_pins_hold_a_fetch_to_listed_hosts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

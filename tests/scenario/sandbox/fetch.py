@@ -4,7 +4,7 @@ nor show credentials, nor ask a server that the site does not list. fetch.py BOX
 
 Every attack works with a bare `cargo fetch` first. The registry is a small server of this test. Exit status 77: no cargo
 or no box here."""
-import hashlib, http.server, io, json, os, shutil, subprocess, sys, tarfile, tempfile, threading
+import functools, hashlib, http.server, io, json, os, shutil, subprocess, sys, tarfile, tempfile, threading
 
 BOX_RUN = os.path.abspath(sys.argv[1])
 SECRET = "token-of-the-user"
@@ -12,6 +12,7 @@ EVIL = "#!/bin/sh\necho $0 >> %s\nexit 1\n"
 RUSTUP = os.environ.get("RUSTUP_HOME", os.path.expanduser("~/.rustup"))
 
 
+@functools.lru_cache(maxsize=None)  # the archive has a time in it
 def crate(name):
     out = io.BytesIO()
     with tarfile.open(fileobj=out, mode="w:gz") as tar:
@@ -131,7 +132,7 @@ def members_of_a_workspace(p):
     p.write("ws/a/Cargo.toml", '[package]\nname = "a"\nversion = "0.1.0"\nedition = "2021"\n[dependencies]\ndep = "0.1"\n')
     p.write("ws/a/src/main.rs", 'fn main() { println!("{}", dep::one()); }\n')
     r = p.boxed("run", "-q", cwd=p.ws + "/a")
-    expect(r.returncode == 0 and r.stdout == "1\n", r.stderr)
+    expect(r.returncode == 0 and r.stdout == "1\n", "%s %s" % (r.stderr, p.fetches()))
     expect(os.path.exists(p.ws + "/Cargo.lock"), "the lock file belongs beside the workspace's manifest")
 
 
@@ -226,13 +227,13 @@ def source_of_the_project(p):
 
 
 def host_that_is_not_listed(p):
-    p.write("config/baton/sandbox.profiles", "fetch hosts = crates.io\n")
+    p.write("config/baton/sandbox.profiles", "fetch hosts = git.example\n")
     p.project('dep = { git = "%ssecret-name" }\n' % p.url("git"))
     return lambda _: any("secret-name" in a for a in Registry.asked)
 
 
 def index_that_is_not_listed(p):
-    p.write("config/baton/sandbox.profiles", "fetch hosts = crates.io\n")
+    p.write("config/baton/sandbox.profiles", "fetch hosts = git.example\n")
     p.project('dep = "0.1"\n')
     p.write("ws/sub/Cargo.toml", '[package]\nname = "sub"\nversion = "0.1.0"\n[dependencies]\nx = { git = "%ssecret-name" }\n' % p.url("git"))
     p.write("ws/sub/src/lib.rs", "")
