@@ -320,6 +320,12 @@ static bool protect_link(const char *dir, char *path, struct steering *ret, stru
 
 static void protect(const char *dir, struct steering *ret, struct plan *plan)
 {
+    // A folder, or the file of a checkout that says where the repository is: git on the host would follow another one
+    // to settings that start programs. A missing one is not swept: it would be somebody's new repository.
+    AUTO_FREE char *git = path_join(dir, ".git");
+    struct stat is;
+    if (lstat(git, &is) == 0 && !S_ISLNK(is.st_mode)) // a box cannot be made around a link
+        plan_seal(plan, git, git);
     for (size_t i = 0; i < ARRAY_LEN(STEERING_DIRS); i++) {
         char *path = path_join(dir, STEERING_DIRS[i]);
         bool made = mkdir(path, 0777) == 0;

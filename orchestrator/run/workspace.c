@@ -22,6 +22,7 @@
 #define LOCK_STEP_NS       (10 * INT64_C(1000000))
 #define LOCK_WAIT_NS       (120 * INT64_C(1000000000)) // then on without it: better a git that complains than no run
 #define GIT_ARGS_MAX       32
+#define GIT_FILE_MAX       ((size_t)8192)
 #define BUILD_FOLDER_DEPTH 8
 #define OUTPUT_MAX         ((size_t)64 * 1024)
 #define STEP_TIMEOUT_NS    (600 * INT64_C(1000000000))
@@ -224,6 +225,20 @@ static void mended_work(struct workspace *w, int exit_code)
         remake_work(w);
 }
 
+// A checkout's .git is a file that names its folder in the repository. Tools that worked there cannot change it
+// (agents/sandbox/places.c); should it lead elsewhere all the same, git here must not follow it to settings that start
+// programs.
+static bool is_ours(const struct workspace *w, const char *checkout)
+{
+    AUTO_FREE char *mark = path_join(checkout, ".git");
+    AUTO_FREE char *expected = str_printf("gitdir: %s/worktrees/", w->common_dir);
+    AUTO_FREE char *text = NULL;
+    if (file_read(mark, GIT_FILE_MAX, &text, NULL, NULL) < 0 || !str_starts(text, expected))
+        return false;
+    const char *name = text + strlen(expected);
+    return name[0] != '.' && !name[strcspn(name, "/")] && strcspn(name, "\n") + 1 == strlen(name);
+}
+
 static void add_work(struct workspace *w, int exit_code)
 {
     if (exit_code != 0) {
@@ -231,8 +246,7 @@ static void add_work(struct workspace *w, int exit_code)
         return;
     }
     AUTO_FREE char *work = workspace_work_dir(w);
-    AUTO_FREE char *mark = path_join(work, ".git");
-    if (file_exists(mark))
+    if (is_ours(w, work))
         STEP(w, work, mended_work, "reset", "-q", "--hard");
     else
         remake_work(w);
@@ -263,8 +277,7 @@ static void mended_base(struct workspace *w, int exit_code)
 static void add_base(struct workspace *w)
 {
     AUTO_FREE char *base = workspace_base_dir(w);
-    AUTO_FREE char *mark = path_join(base, ".git");
-    if (file_exists(mark))
+    if (is_ours(w, base))
         STEP(w, base, mended_base, "reset", "-q", "--hard", w->facts.base);
     else
         remake_base(w);

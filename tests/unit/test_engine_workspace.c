@@ -4,8 +4,8 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/str.h"
-#include "run/workspace.h"
 #include "loop/loop.h"
+#include "run/workspace.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -163,6 +163,28 @@ static void test_half_made_checkouts_are_completed(void **state)
     assert_content(p->run_dir, "work/top", "two\n");
 }
 
+// A checkout whose .git leads to other settings is not entered by git: it is made again.
+static void test_checkout_that_leads_elsewhere_starts_nothing(void **state)
+{
+    struct place *p = *state;
+    shell(p->project, "git init -q -b main && git add -A && git commit -qm one");
+    prepare(p, p->project, NULL);
+    AUTO_FREE char *base = str_dup(p->facts->base);
+    shell(p->run_dir, "cd work && echo two >top && git commit -qam two");
+    shell(p->root, "cp -r project evil && cd evil && echo '* filter=evil' >.git/info/attributes && "
+                   "git config filter.evil.smudge \"sh -c 'touch $PWD/../started; cat'\" && "
+                   "git config filter.evil.clean \"sh -c 'touch $PWD/../started; cat'\"");
+    shell(p->root, "cd evil && rm top && git checkout -q -f top; test -e ../started && rm ../started"); // it would
+    shell(p->run_dir, "rm work/top base/top && for i in work base; do rm $i/.git; "
+                      "echo \"gitdir: $PWD/../evil/.git\" >$i/.git; done");
+    prepare(p, p->project, base);
+    shell(p->root, "! test -e started");
+    assert_content(p->run_dir, "base/top", "top\n");
+    assert_content(p->run_dir, "work/top", "two\n");
+    remove_checkouts(p, true);
+    shell(p->root, "! test -e started");
+}
+
 static void test_project_without_repository_is_copied(void **state)
 {
     struct place *p = *state;
@@ -223,10 +245,15 @@ int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        T(test_checkouts_of_a_subdirectory),          T(test_branch_with_commits_is_kept_when_wanted),
-        T(test_resumed_with_the_base_it_began_with),  T(test_half_made_checkouts_are_completed),
-        T(test_project_without_repository_is_copied), T(test_untracked_lock_file_comes_along),
-        T(test_dirty_tree_is_seen_and_left),          T(test_failure_says_what_git_said),
+        T(test_checkouts_of_a_subdirectory),
+        T(test_branch_with_commits_is_kept_when_wanted),
+        T(test_resumed_with_the_base_it_began_with),
+        T(test_half_made_checkouts_are_completed),
+        T(test_checkout_that_leads_elsewhere_starts_nothing),
+        T(test_project_without_repository_is_copied),
+        T(test_untracked_lock_file_comes_along),
+        T(test_dirty_tree_is_seen_and_left),
+        T(test_failure_says_what_git_said),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
