@@ -18,6 +18,17 @@ static void reserve(struct buf *b, size_t more)
     b->cap = cap;
 }
 
+char *buf_room(struct buf *b, size_t len)
+{
+    if (b->cut || (b->max && len > b->max - b->len))
+        return NULL;
+    reserve(b, len);
+    char *room = b->data + b->len;
+    b->len += len;
+    b->data[b->len] = '\0';
+    return room;
+}
+
 void buf_add(struct buf *b, const void *data, size_t len)
 {
     if (b->cut)
@@ -40,6 +51,11 @@ void buf_str_add(struct buf *b, const char *s)
 
 void buf_char(struct buf *b, char c)
 {
+    if (!b->max && b->len + 1 < b->cap) {
+        b->data[b->len++] = c;
+        b->data[b->len] = '\0';
+        return;
+    }
     buf_add(b, &c, 1);
 }
 

@@ -17,6 +17,8 @@ struct buf {
 #define BUF_INIT ((struct buf){0})
 #define BUF_MAX(n) ((struct buf){.max = (n)})
 
+// Place for `len` bytes that the caller fills at once; they belong to b. NULL: that would pass the maximum, nothing changed.
+char *buf_room(struct buf *b, size_t len);
 void buf_add(struct buf *b, const void *data, size_t len);
 void buf_str_add(struct buf *b, const char *s);
 void buf_char(struct buf *b, char c);

@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/mem.h"
+#include "base/sha256.h"
 
 #include <sodium.h>
 #include <stdio.h>
@@ -49,36 +50,39 @@ void id_short(char out[ID_SHORT_TEXT])
 }
 
 struct hash {
-    crypto_hash_sha256_state state;
+    struct sha256 state;
 };
 
-static void finish(crypto_hash_sha256_state *state, char out[HASH_TEXT])
+static void finish(struct sha256 *state, char out[HASH_TEXT])
 {
-    unsigned char digest[crypto_hash_sha256_BYTES];
-    crypto_hash_sha256_final(state, digest);
-    sodium_bin2hex(out, HASH_TEXT, digest, sizeof(digest));
+    static const char DIGITS[] = "0123456789abcdef";
+    unsigned char digest[SHA256_BYTES];
+    sha256_finish(state, digest);
+    for (size_t i = 0; i < SHA256_BYTES; i++) {
+        out[2 * i] = DIGITS[digest[i] >> 4];
+        out[2 * i + 1] = DIGITS[digest[i] & 15];
+    }
+    out[HASH_TEXT - 1] = '\0';
 }
 
 void hash_bytes(const void *data, size_t len, char out[HASH_TEXT])
 {
-    crypto_hash_sha256_state state;
-    ready();
-    crypto_hash_sha256_init(&state);
-    crypto_hash_sha256_update(&state, data, len);
+    struct sha256 state;
+    sha256_init(&state);
+    sha256_add(&state, data, len);
     finish(&state, out);
 }
 
 struct hash *hash_new(void)
 {
-    ready();
     struct hash *h = mem_alloc(sizeof(*h));
-    crypto_hash_sha256_init(&h->state);
+    sha256_init(&h->state);
     return h;
 }
 
 void hash_add(struct hash *h, const void *data, size_t len)
 {
-    crypto_hash_sha256_update(&h->state, data, len);
+    sha256_add(&h->state, data, len);
 }
 
 void hash_finish(struct hash *h, char out[HASH_TEXT])

@@ -1,4 +1,4 @@
-// Randomness, identifiers and hashes. The only place that asks for randomness. Hash: SHA-256 (libsodium).
+// Randomness, identifiers and hashes. The only place that asks for randomness. Hash: SHA-256.
 #pragma once
 
 #include <stddef.h>

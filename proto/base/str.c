@@ -126,10 +126,41 @@ static size_t utf8_char(const unsigned char *s, size_t len)
     return n;
 }
 
+// Eight bytes at a time. A byte below n has its high bit set in `eight - EACH(n)` unless a lower one borrowed, which then
+// was such a byte itself; so no high bit means none.
+#define EACH(byte) (UINT64_C(0x0101010101010101) * (byte))
+
+static uint64_t load_eight(const char *s)
+{
+    uint64_t eight;
+    memcpy(&eight, s, sizeof(eight));
+    return eight;
+}
+
+size_t str_plain(const char *s, size_t len)
+{
+    size_t i = 0;
+    for (; len - i >= 8; i += 8) {
+        uint64_t eight = load_eight(s + i), quote = eight ^ EACH('"'), slash = eight ^ EACH('\\');
+        if ((eight | (eight - EACH(0x20)) | (quote - EACH(1)) | (slash - EACH(1))) & EACH(0x80))
+            break;
+    }
+    while (i < len && (unsigned char)s[i] >= 0x20 && (unsigned char)s[i] < 0x80 && s[i] != '"' && s[i] != '\\')
+        i++;
+    return i;
+}
+
 bool str_utf8_valid(const char *s, size_t len)
 {
     size_t i = 0;
     while (i < len) {
+        for (; len - i >= 8; i += 8) {
+            uint64_t eight = load_eight(s + i);
+            if ((eight | (eight - EACH(1))) & EACH(0x80))
+                break;
+        }
+        if (i == len)
+            break;
         size_t n = utf8_char((const unsigned char *)s + i, len - i);
         if (n == 0)
             return false;

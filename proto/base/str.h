@@ -26,6 +26,7 @@ char **str_split(const char *s, const char *separators, bool skip_empty, size_t 
 void str_list_free(char **list);
 
 bool str_utf8_valid(const char *s, size_t len);        // strict: no surrogates, no overlong forms, no NUL
+size_t str_plain(const char *s, size_t len);           // how many ASCII characters stand first that JSON writes as they are
 size_t str_utf8_cut(const char *s, size_t max_bytes);  // largest length <= max_bytes that ends on a character
 
 // Whole-string decimal; false on anything else or out of range.

@@ -1,5 +1,6 @@
 #include "json/json.h"
 
+#include "json/read.h"
 #include "json/write.h"
 
 #include "base/buf.h"
@@ -18,8 +19,8 @@ json_t *json_parse_new(const char *text, size_t len, const char *what, struct er
         return NULL;
     }
     json_error_t e;
-    json_t *v = json_loadb(text, len, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &e);
-    if (!v)
+    json_t *v = json_read_plain_new(text, len);
+    if (!v && !(v = json_loadb(text, len, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &e)))
         err_set(err, ERR_PARSE, "%s is not JSON: line %d, column %d: %s", what, e.line, e.column, e.text);
     return v;
 }
@@ -119,7 +120,8 @@ int json_need_str(const json_t *object, const char *key, const char *what, const
 
 void json_put(json_t *object, const char *key, json_t *value_consumed)
 {
-    must(json_object_set_new(object, key, value_consumed) == 0);
+    size_t len = strlen(key);
+    must(str_utf8_valid(key, len) && json_object_setn_new_nocheck(object, key, len, value_consumed) == 0);
 }
 
 void json_put_str(json_t *object, const char *key, const char *s)
@@ -150,7 +152,7 @@ void json_add_str(json_t *array, const char *s)
 json_t *json_text_new(const char *s, size_t len)
 {
     if (str_utf8_valid(s, len))
-        return json_stringn(s, len);
+        return json_stringn_nocheck(s, len);
     struct buf b = BUF_INIT;
     for (size_t i = 0; i < len;) {
         size_t n = 1;

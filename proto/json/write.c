@@ -1,12 +1,13 @@
-// Values as text. Jansson's writer goes through a callback for each piece and looks at every character; most of what we write are
-// long plain texts. The text is the same to the byte (the property test holds both against each other): hashes depend on it.
+// Values as text. Jansson's writer goes through a callback for each piece and looks at every character; most of what we
+// write are long plain texts. The text is the same to the byte (the property test holds both against each other):
+// hashes depend on it.
 #include "json/json.h"
 
 #include "json/write.h"
 
 #include "base/mem.h"
+#include "base/str.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,7 +16,8 @@
 
 static void put_escaped(struct buf *b, unsigned char c)
 {
-    static const char SHORT[] = {['\b'] = 'b', ['\t'] = 't', ['\n'] = 'n', ['\f'] = 'f', ['\r'] = 'r', ['"'] = '"', ['\\'] = '\\'};
+    static const char SHORT[] = {
+        ['\b'] = 'b', ['\t'] = 't', ['\n'] = 'n', ['\f'] = 'f', ['\r'] = 'r', ['"'] = '"', ['\\'] = '\\'};
     char text[8] = {'\\', c < sizeof(SHORT) ? SHORT[c] : '\0', '\0'};
     if (!text[1])
         snprintf(text, sizeof(text), "\\u%04X", c);
@@ -24,9 +26,16 @@ static void put_escaped(struct buf *b, unsigned char c)
 
 static void put_string(struct buf *b, const char *s, size_t len)
 {
+    size_t plain = str_plain(s, len);
+    char *room = plain == len ? buf_room(b, len + 2) : NULL;
+    if (room) {
+        room[0] = room[len + 1] = '"';
+        memcpy(room + 1, s, len);
+        return;
+    }
     buf_char(b, '"');
     size_t begin = 0;
-    for (size_t i = 0; i < len; i++) {
+    for (size_t i = plain; i < len; i++) {
         unsigned char c = (unsigned char)s[i];
         if (c >= 0x20 && c != '"' && c != '\\')
             continue;
@@ -49,6 +58,22 @@ static int compare(const void *a, const void *b)
     const struct key *x = a, *y = b;
     int r = memcmp(x->text, y->text, x->len < y->len ? x->len : y->len);
     return r ? r : x->len < y->len ? -1 : x->len > y->len;
+}
+
+// Few keys are the rule, and often they are in order already.
+static void sort(struct key *keys, size_t n)
+{
+    if (n > KEYS_ON_STACK) {
+        qsort(keys, n, sizeof(*keys), compare);
+        return;
+    }
+    for (size_t i = 1; i < n; i++) {
+        struct key key = keys[i];
+        size_t at = i;
+        for (; at > 0 && compare(&keys[at - 1], &key) > 0; at--)
+            keys[at] = keys[at - 1];
+        keys[at] = key;
+    }
 }
 
 static void put_member(struct buf *b, const struct key *key, bool sorted, bool first)
@@ -74,8 +99,7 @@ static void put_object(struct buf *b, const json_t *v, bool sorted)
         else
             put_member(b, &key, false, n++ == 0);
     }
-    if (sorted && n > 1)
-        qsort(keys, n, sizeof(*keys), compare);
+    sort(keys, sorted ? n : 0);
     for (size_t i = 0; sorted && i < n; i++)
         put_member(b, &keys[i], true, i == 0);
     buf_char(b, '}');
@@ -96,6 +120,19 @@ static void put_array(struct buf *b, const json_t *v, bool sorted)
     buf_char(b, ']');
 }
 
+static void put_integer(struct buf *b, int64_t v)
+{
+    char text[24], *at = text + sizeof(text);
+    uint64_t left = v < 0 ? 0 - (uint64_t)v : (uint64_t)v;
+    do {
+        *--at = (char)('0' + left % 10);
+        left /= 10;
+    } while (left);
+    if (v < 0)
+        *--at = '-';
+    buf_add(b, at, (size_t)(text + sizeof(text) - at));
+}
+
 static void put_real(struct buf *b, const json_t *v)
 {
     char *text = json_dumps(v, JSON_ENCODE_ANY);
@@ -106,7 +143,6 @@ static void put_real(struct buf *b, const json_t *v)
 
 void json_write(struct buf *b, const json_t *v, bool sorted)
 {
-    char number[32];
     must(v != NULL);
     switch (json_typeof(v)) {
     case JSON_OBJECT:
@@ -119,8 +155,7 @@ void json_write(struct buf *b, const json_t *v, bool sorted)
         put_string(b, json_string_value(v), json_string_length(v));
         break;
     case JSON_INTEGER:
-        snprintf(number, sizeof(number), "%" PRId64, (int64_t)json_integer_value(v));
-        buf_str_add(b, number);
+        put_integer(b, json_integer_value(v));
         break;
     case JSON_REAL:
         put_real(b, v);

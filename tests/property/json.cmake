@@ -1,1 +1,1 @@
-baton_test(json_write property SOURCES ${CMAKE_CURRENT_LIST_DIR}/test_json_write.c LINK json base)
+baton_test(json property SOURCES ${CMAKE_CURRENT_LIST_DIR}/test_json.c LINK json base)

@@ -1,1 +1,1 @@
-baton_test(base unit SOURCES test_base.c LINK base json)
+baton_test(base unit SOURCES test_base.c LINK base json PkgConfig::SODIUM)

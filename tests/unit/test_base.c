@@ -7,9 +7,11 @@
 #include "base/id.h"
 #include "base/map.h"
 #include "base/mem.h"
+#include "base/sha256.h"
 #include "base/str.h"
 #include "json/json.h"
 
+#include <sodium.h>
 #include <string.h>
 
 static void test_buf_limit_keeps_what_fits(void **state)
@@ -124,6 +126,44 @@ static void test_hash_and_ids(void **state)
     assert_int_equal(id[14], '7');
 }
 
+// Both ways of computing it, in pieces of all sizes, against libsodium.
+static void test_sha256_is_sha256(void **state)
+{
+    (void)state;
+    unsigned char data[700], theirs[SHA256_BYTES], mine[SHA256_BYTES];
+    for (size_t i = 0; i < sizeof(data); i++)
+        data[i] = (unsigned char)(i * 131 + i / 7);
+    for (size_t len = 0; len <= sizeof(data); len++) {
+        crypto_hash_sha256(theirs, data, len);
+        for (size_t piece = 1; piece <= 130; piece += 43) {
+            for (int portable = 0; portable < 2; portable++) {
+                struct sha256 h;
+                sha256_init(&h);
+                h.portable = h.portable || portable;
+                for (size_t at = 0; at < len; at += piece)
+                    sha256_add(&h, data + at, len - at < piece ? len - at : piece);
+                sha256_finish(&h, mine);
+                assert_memory_equal(mine, theirs, sizeof(mine));
+            }
+        }
+    }
+}
+
+static void test_str_plain_ends_before_what_json_escapes(void **state)
+{
+    (void)state;
+    static const char SPECIAL[] = "\"\\\n\x1F\x80\xFF";
+    char text[40];
+    for (size_t at = 0; at < sizeof(text); at++) {
+        for (size_t i = 0; i < sizeof(SPECIAL); i++) { // the last one is NUL
+            memset(text, i & 1 ? ' ' : '~', sizeof(text));
+            assert_int_equal(str_plain(text, sizeof(text)), sizeof(text));
+            text[at] = SPECIAL[i];
+            assert_int_equal(str_plain(text, sizeof(text)), at);
+        }
+    }
+}
+
 static void test_clock_left(void **state)
 {
     (void)state;
@@ -182,6 +222,8 @@ int main(void)
         cmocka_unit_test(test_json_canonical_is_order_free),
         cmocka_unit_test(test_json_text_replaces_bad_bytes),
         cmocka_unit_test(test_hash_and_ids),
+        cmocka_unit_test(test_sha256_is_sha256),
+        cmocka_unit_test(test_str_plain_ends_before_what_json_escapes),
         cmocka_unit_test(test_clock_left),
         cmocka_unit_test(test_map_puts_gets_and_removes),
     };
