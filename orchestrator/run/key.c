@@ -2,16 +2,16 @@
 
 #include "base/mem.h"
 #include "base/str.h"
+#include "json/write.h"
 
 #include <string.h>
 
 void key_of_content(const json_t *handoff, char out[HASH_TEXT])
 {
-    static const char *const IDENTITY[] = {"id", "parent", "run", "stage", "attempt", "created"};
-    AUTO_JSON json_t *content = json_copy((json_t *)(uintptr_t)handoff); // shallow, the original is not changed
-    for (size_t i = 0; i < ARRAY_LEN(IDENTITY); i++)
-        json_object_del(content, IDENTITY[i]);
-    json_hash(content, out);
+    static const char *const IDENTITY[] = {"id", "parent", "run", "stage", "attempt", "created", NULL};
+    AUTO_BUF struct buf b = BUF_INIT;
+    json_write_without(&b, handoff, IDENTITY);
+    hash_bytes(buf_str(&b), b.len, out);
 }
 
 void key_of_parent(const char *content, const char *stage_key, char out[HASH_TEXT])
@@ -20,18 +20,34 @@ void key_of_parent(const char *content, const char *stage_key, char out[HASH_TEX
     hash_bytes(both, strlen(both), out);
 }
 
+static void put_value(struct buf *b, const json_t *v, const char *absent)
+{
+    if (v)
+        json_write(b, v, true);
+    else
+        buf_str_add(b, absent);
+}
+
+// The canonical text of one object: its keys stand in order.
 void key_of_stage(const struct key_parts *parts, char out[HASH_TEXT])
 {
-    AUTO_JSON json_t *v = json_object();
-    json_put_int(v, "format", 2); // raise it when the meaning of a part changes
-    json_put_str(v, "agent", parts->agent_hash);
-    json_put_str(v, "worker", parts->worker);
-    json_put_str(v, "mode", parts->mode);
-    json_put_str(v, "task", parts->task);
-    json_put(v, "input", parts->input ? json_incref((json_t *)(uintptr_t)parts->input) : json_object());
-    json_put(v, "parents", parts->parents ? json_incref((json_t *)(uintptr_t)parts->parents) : json_array());
-    json_put_str(v, "project", parts->project);
-    json_put(v, "operator_rules",
-             parts->operator_rules ? json_incref((json_t *)(uintptr_t)parts->operator_rules) : json_array());
-    json_hash(v, out);
+    AUTO_BUF struct buf b = BUF_INIT;
+    buf_str_add(&b, "{\"agent\":");
+    json_write_str(&b, parts->agent_hash);
+    buf_str_add(&b, ",\"format\":2,\"input\":"); // raise it when the meaning of a part changes
+    put_value(&b, parts->input, "{}");
+    buf_str_add(&b, ",\"mode\":");
+    json_write_str(&b, parts->mode);
+    buf_str_add(&b, ",\"operator_rules\":");
+    put_value(&b, parts->operator_rules, "[]");
+    buf_str_add(&b, ",\"parents\":");
+    put_value(&b, parts->parents, "[]");
+    buf_str_add(&b, ",\"project\":");
+    json_write_str(&b, parts->project);
+    buf_str_add(&b, ",\"task\":");
+    json_write_str(&b, parts->task);
+    buf_str_add(&b, ",\"worker\":");
+    json_write_str(&b, parts->worker);
+    buf_char(&b, '}');
+    hash_bytes(buf_str(&b), b.len, out);
 }

@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define KEYS_ON_STACK 16
+
 struct border {
     lua_State *L;
     size_t nodes, bytes;
@@ -203,13 +205,33 @@ static json_t *read_list(struct border *b, int index, size_t n, int depth)
     return list;
 }
 
-static int compare_text(const void *a, const void *b)
+struct key {
+    const char *text;
+    size_t len;
+};
+
+static int compare_keys(const void *a, const void *b)
 {
-    return strcmp(*(const char *const *)a, *(const char *const *)b);
+    return strcmp(((const struct key *)a)->text, ((const struct key *)b)->text);
+}
+
+static void sort_keys(struct key *keys, size_t n)
+{
+    if (n > KEYS_ON_STACK) {
+        qsort(keys, n, sizeof(*keys), compare_keys);
+        return;
+    }
+    for (size_t i = 1; i < n; i++) {
+        struct key key = keys[i];
+        size_t at = i;
+        for (; at > 0 && compare_keys(&keys[at - 1], &key) > 0; at--)
+            keys[at] = keys[at - 1];
+        keys[at] = key;
+    }
 }
 
 // Fills `keys` with the texts of all keys; they live as long as the table.
-static int read_keys(struct border *b, int index, const char **keys)
+static int read_keys(struct border *b, int index, struct key *keys)
 {
     size_t n = 0;
     lua_pushnil(b->L);
@@ -223,31 +245,34 @@ static int read_keys(struct border *b, int index, const char **keys)
             return -ERR_INVALID;
         }
         b->bytes += len;
-        keys[n++] = key;
+        keys[n++] = (struct key){key, len};
     }
-    qsort(keys, n, sizeof(*keys), compare_text);
+    sort_keys(keys, n);
     return 0;
 }
 
 static json_t *read_object(struct border *b, int index, size_t n, int depth)
 {
-    const char **keys = mem_array(n + 1, sizeof(*keys));
+    struct key few[KEYS_ON_STACK], *keys = n > KEYS_ON_STACK ? mem_array(n, sizeof(*keys)) : few;
     json_t *object = json_object();
     size_t path = b->path.len;
     bool ok = read_keys(b, index, keys) == 0;
     for (size_t i = 0; ok && i < n; i++) {
-        buf_printf(&b->path, "%s%s", path ? "." : "", keys[i]);
-        lua_pushstring(b->L, keys[i]);
+        if (path)
+            buf_char(&b->path, '.');
+        buf_add(&b->path, keys[i].text, keys[i].len);
+        lua_pushlstring(b->L, keys[i].text, keys[i].len);
         lua_rawget(b->L, index);
         json_t *member = read_value(b, lua_gettop(b->L), depth + 1);
         lua_pop(b->L, 1);
-        ok = member && json_object_set_new(object, keys[i], member) == 0;
+        ok = member && json_object_setn_new_nocheck(object, keys[i].text, keys[i].len, member) == 0;
         if (ok && b->path.data) {
             b->path.data[path] = '\0';
             b->path.len = path;
         }
     }
-    mem_free(keys);
+    if (keys != few)
+        mem_free(keys);
     if (ok)
         return object;
     json_decref(object);
@@ -290,7 +315,7 @@ static json_t *read_value(struct border *b, int index, int depth)
             return bad(b, ERR_INVALID, "is not a finite number");
         return json_real(lua_tonumber(L, index));
     case LUA_TSTRING:
-        return str_utf8_valid(text, len) ? json_stringn(text, len) : bad(b, ERR_INVALID, "is not UTF-8 text");
+        return str_utf8_valid(text, len) ? json_stringn_nocheck(text, len) : bad(b, ERR_INVALID, "is not UTF-8 text");
     case LUA_TLIGHTUSERDATA:
         return json_null();
     case LUA_TTABLE:

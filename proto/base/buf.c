@@ -11,7 +11,7 @@ static void reserve(struct buf *b, size_t more)
     size_t need = b->len + more + 1;
     if (need <= b->cap)
         return;
-    size_t cap = b->cap ? 2 * b->cap : 64;
+    size_t cap = b->cap ? 2 * b->cap : 240;
     if (cap < need)
         cap = need;
     b->data = mem_resize(b->data, cap, 1);

@@ -138,9 +138,13 @@ static int move_values(json_t *handoff, const struct handoff_store *store, bool 
 static void drop_heads(json_t *handoff)
 {
     json_t *output = json_obj(handoff, "output");
-    for (void *it = json_object_iter(output); it; it = json_object_iter_next(output, it))
-        if (handoff_is_reference(json_object_iter_value(it)))
-            json_put(json_object_iter_value(it), "head", json_array());
+    for (void *it = json_object_iter(output); it; it = json_object_iter_next(output, it)) {
+        if (!handoff_is_reference(json_object_iter_value(it)))
+            continue;
+        json_t *headless = json_copy(json_object_iter_value(it));
+        json_put(headless, "head", json_array());
+        json_object_iter_set_new(output, it, headless);
+    }
 }
 
 // Cuts a text member to `keep` bytes with a pointer to the whole text.

@@ -302,7 +302,8 @@ int handoff_seal(const json_t *draft, const struct handoff_facts *facts, const s
         (r = put_next(h, draft, err)) < 0)
         return r;
     const json_t *output = json_obj(draft, "output");
-    json_put(h, "output", output ? json_deep_copy(output) : json_object());
+    // What is in it stays the draft's: members are replaced, never changed.
+    json_put(h, "output", output ? json_copy((json_t *)(uintptr_t)output) : json_object());
     if ((r = put_sections(h, draft, err)) < 0 || (r = put_blockers(h, draft, err)) < 0 ||
         (r = put_acceptance(h, draft, err)) < 0 || (r = put_artifacts(h, draft, store, err)) < 0)
         return r;

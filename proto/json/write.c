@@ -85,7 +85,15 @@ static void put_member(struct buf *b, const struct key *key, bool sorted, bool f
     json_write(b, key->value, sorted);
 }
 
-static void put_object(struct buf *b, const json_t *v, bool sorted)
+static bool is_one_of(const char *name, const char *const *names)
+{
+    for (; names && *names; names++)
+        if (str_eq(name, *names))
+            return true;
+    return false;
+}
+
+static void put_object(struct buf *b, const json_t *v, bool sorted, const char *const *without)
 {
     json_t *object = (json_t *)(uintptr_t)v; // Jansson iterates without const, and changes nothing
     struct key few[KEYS_ON_STACK];
@@ -94,6 +102,8 @@ static void put_object(struct buf *b, const json_t *v, bool sorted)
     buf_char(b, '{');
     for (void *it = json_object_iter(object); it; it = json_object_iter_next(object, it)) {
         struct key key = {json_object_iter_key(it), json_object_iter_key_len(it), json_object_iter_value(it)};
+        if (is_one_of(key.text, without))
+            continue;
         if (sorted)
             keys[n++] = key;
         else
@@ -146,7 +156,7 @@ void json_write(struct buf *b, const json_t *v, bool sorted)
     must(v != NULL);
     switch (json_typeof(v)) {
     case JSON_OBJECT:
-        put_object(b, v, sorted);
+        put_object(b, v, sorted, NULL);
         break;
     case JSON_ARRAY:
         put_array(b, v, sorted);
@@ -169,5 +179,24 @@ void json_write(struct buf *b, const json_t *v, bool sorted)
     case JSON_NULL:
         buf_str_add(b, "null");
         break;
+    }
+}
+
+void json_write_without(struct buf *b, const json_t *object, const char *const *without)
+{
+    put_object(b, object, true, without);
+}
+
+void json_write_str(struct buf *b, const char *s)
+{
+    size_t len = s ? strlen(s) : 0;
+    if (!s) {
+        buf_str_add(b, "null");
+    } else if (str_utf8_valid(s, len)) {
+        put_string(b, s, len);
+    } else {
+        json_t *text = json_text_new(s, len);
+        json_write(b, text, false);
+        json_decref(text);
     }
 }

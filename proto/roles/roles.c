@@ -47,6 +47,9 @@ const char *role_of_agent(const char *name)
         return NULL;
     const char *bare = without_prefix(role_bare_name(name));
     for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+        if (str_eq(bare, rows[i].role)) // nearly always
+            return rows[i].role;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++)
         if (str_eq_nocase(bare, rows[i].role) || str_eq_nocase(bare, without_prefix(rows[i].agent)) ||
             among(rows[i].others, bare))
             return rows[i].role;
