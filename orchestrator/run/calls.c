@@ -23,12 +23,35 @@ static json_t *answered_before_new(struct run *run, const struct call *c, const 
     return answer;
 }
 
+json_t *call_record_new(struct run *run, const char *task, unsigned n, struct err *err)
+{
+    if (!run->resumed) {
+        err_set(err, ERR_NOT_FOUND, "nothing is journaled of run '%s' before this process", run->id);
+        return NULL;
+    }
+    const struct journaled *j = run_journaled(run, err);
+    const struct journaled_call *of_stage = j ? journaled_call(j, task, n) : NULL;
+    if (!j || !of_stage || !of_stage->in_stage)
+        return j ? store_call_get_new(run->env.store, run->id, task, n, err) : NULL;
+    json_t *record = json_object(), *answer = json_object();
+    json_put_str(record, "task", task);
+    json_put_int(record, "n", n);
+    json_put_str(record, "op", "stage");
+    json_put_str(record, "request_hash", of_stage->key);
+    json_put_str(answer, "key", of_stage->key);
+    json_put_int(answer, "occurrence", of_stage->occurrence);
+    json_put(record, "answer", answer);
+    return record;
+}
+
 json_t *call_journaled_new(struct run *run, const struct call *c, struct err *err)
 {
     char hash[HASH_TEXT];
-    json_hash(c->args, hash);
     err_clear(err);
-    json_t *record = store_call_get_new(run->env.store, run->id, c->task, c->n, err);
+    if (!run->resumed)
+        return NULL;
+    json_hash(c->args, hash);
+    json_t *record = call_record_new(run, c->task, c->n, err);
     if (!record) {
         if (err->code == ERR_NOT_FOUND)
             err_clear(err);

@@ -15,6 +15,9 @@ struct call {
     const json_t *args;
 };
 
+// The record of the call in the journal, {task, n, op, request_hash, answer}; NULL: none, or err. Only a resumed run
+// has any.
+json_t *call_record_new(struct run *run, const char *task, unsigned n, struct err *err);
 // The journaled answer of the same call, or NULL. ERR_CONFLICT in err: another call stands there; else err is clear.
 json_t *call_journaled_new(struct run *run, const struct call *c, struct err *err);
 int call_put(struct run *run, const struct call *c, const json_t *answer, struct err *err);

@@ -6,15 +6,13 @@
 #include "base/str.h"
 #include "run/words.h"
 
-#include <inttypes.h>
-
 // The stage that the journaled call began; NULL: none.
 static json_t *stage_of_new(struct run *run, const json_t *record)
 {
     const json_t *answer = str_eq(json_str(record, "op", ""), "stage") ? json_obj(record, "answer") : NULL;
-    AUTO_JSON json_t *places = answer ? store_stage_places_new(run->env.store, run->id, NULL) : NULL;
-    AUTO_FREE char *place = str_printf("%s/%" PRId64, json_str(answer, "key", ""), json_int(answer, "occurrence", 0));
-    int seq = (int)json_int(places, place, 0);
+    struct err ignored;
+    const struct journaled *j = answer ? run_journaled(run, &ignored) : NULL;
+    int seq = j ? journaled_stage(j, json_str(answer, "key", ""), (int)json_int(answer, "occurrence", 0)) : 0;
     return seq ? store_stage_get_new(run->env.store, run->id, seq, NULL) : NULL;
 }
 
@@ -53,7 +51,7 @@ int call_diverged(struct run *run, const struct call *c, const json_t *record, s
 int stage_diverged(const struct stage *s, struct err *err)
 {
     struct run *run = s->run;
-    AUTO_JSON json_t *record = store_call_get_new(run->env.store, run->id, s->task, s->n, NULL);
+    AUTO_JSON json_t *record = call_record_new(run, s->task, s->n, err);
     const struct call c = {.id = s->call, .task = s->task, .n = s->n, .op = "stage", .args = s->args};
     const struct words_stage now = {.agent = s->agent->name, .mode = s->focus.mode, .request = s->args};
     return record ? say(run, &c, &now, s->key, record, err) : -ERR_CONFLICT;

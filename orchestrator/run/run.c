@@ -495,8 +495,7 @@ struct run *run_free(struct run *run)
     end_notes(run, false);
     vec_free(&run->notes);
     json_decref(run->occurrences);
-    json_decref(run->claims);
-    json_decref(run->places);
+    journaled_free(run->journaled);
     for (size_t i = 0; i < run->replies.len; i++)
         json_decref(run->replies.items[i].answer);
     vec_free(&run->replies);

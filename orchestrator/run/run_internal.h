@@ -4,6 +4,7 @@
 #include "agentfile/agentfile.h"
 #include "base/vec.h"
 #include "run/focus.h"
+#include "run/journaled.h"
 #include "run/loops.h"
 #include "run/run.h"
 #include "run/workspace.h"
@@ -93,8 +94,7 @@ struct run {
     VEC(json_t *) to_write;       // handoffs of this turn that also become files
     VEC(uint64_t) to_acknowledge; // leases whose results are journaled in this turn
     json_t *occurrences;          // key -> how often the script asked for it anew, in this process
-    json_t *claims;               // occurrences of journaled calls; NULL until a resumed run needs it
-    json_t *places;               // "key/occurrence" -> seq of the journaled stages; NULL until a resumed run needs it
+    struct journaled *journaled;  // stages of earlier processes; NULL until a resumed run needs it
     json_t *handoffs;             // id -> handoff object
     json_t *handoff_ids;          // of the journal, when a resumed run needs them
     json_t *keys;                 // handoff id -> what it is worth as a parent of a key
@@ -204,6 +204,8 @@ void children_look(struct run *run);    // at those that another process has
 bool children_gone(struct run *run);    // at its end: tells them that it is over; true: none is at work here any more
 
 // --- stage.c ---
+// Of earlier processes, and of the run that was taken up again. NULL with err when the journal cannot be read.
+const struct journaled *run_journaled(struct run *run, struct err *err);
 int stage_begin(struct run *run, uint64_t call, const char *task, unsigned n, const json_t *args, json_t **ret_answer,
                 struct err *err);
 void stage_prepared(struct run *run);          // in a turn: those that waited for the checkouts go on

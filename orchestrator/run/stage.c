@@ -128,43 +128,30 @@ static void compute_key(struct run *run, struct stage *s, const char *version)
     key_of_stage(&parts, s->input);
 }
 
-// The occurrences that earlier calls of this run have, as "key/occurrence".
-static json_t *claims_new(struct run *run)
+const struct journaled *run_journaled(struct run *run, struct err *err)
 {
-    json_t *claims = json_object();
-    AUTO_JSON json_t *calls = run->resumed ? store_call_list_new(run->env.store, run->id, NULL) : NULL;
-    size_t i;
-    json_t *call;
-    json_array_foreach (calls, i, call) {
-        const json_t *answer = str_eq(json_str(call, "op", ""), "stage") ? json_obj(call, "answer") : NULL;
-        if (!json_str(answer, "key", NULL))
-            continue;
-        AUTO_FREE char *claim =
-            str_printf("%s/%" PRId64, json_str(answer, "key", ""), json_int(answer, "occurrence", 0));
-        json_put_flag(claims, claim, true);
-    }
-    return claims;
+    if (!run->journaled && journaled_new(run->env.store, run->id, &run->journaled, err) < 0)
+        return NULL;
+    return run->journaled;
 }
 
 // Equal stages of parallel tasks must not change places in a replay, where the tasks come by in another order: a call
 // has the occurrence it was journaled with, and a new call one that no journaled call has.
-static void choose_occurrence(struct run *run, struct stage *s)
+static int choose_occurrence(struct run *run, struct stage *s, struct err *err)
 {
-    AUTO_JSON json_t *call = run->resumed ? store_call_get_new(run->env.store, run->id, s->task, s->n, NULL) : NULL;
-    const json_t *answer = json_obj(call, "answer");
-    if (str_eq(json_str(call, "op", ""), "stage") && str_eq(json_str(answer, "key", ""), s->key)) {
-        s->occurrence = (int)json_int(answer, "occurrence", 0);
-        return;
+    const struct journaled *j = run->resumed ? run_journaled(run, err) : NULL;
+    if (run->resumed && !j)
+        return -(int)err->code;
+    const struct journaled_call *call = j ? journaled_call(j, s->task, s->n) : NULL;
+    if (call && str_eq(call->key, s->key)) {
+        s->occurrence = call->occurrence;
+        return 0;
     }
-    if (!run->claims)
-        run->claims = claims_new(run);
     s->occurrence = (int)json_int(run->occurrences, s->key, 0);
-    for (;; s->occurrence++) {
-        AUTO_FREE char *claim = str_printf("%s/%d", s->key, s->occurrence);
-        if (!json_object_get(run->claims, claim))
-            break;
-    }
+    while (j && journaled_is_called(j, s->key, s->occurrence))
+        s->occurrence++;
     json_put_int(run->occurrences, s->key, s->occurrence + 1);
+    return 0;
 }
 
 // A finished stage of the journal answers.
@@ -218,6 +205,8 @@ static int reserve(struct run *run, struct stage *s, struct err *err)
                                       .mode = s->focus.mode,
                                       .lease = lease,
                                       .request = request,
+                                      .asked = run->resumed ? NULL : s->worker, // else the table of calls has it
+                                      .n = s->n,
                                       .reusable = json_flag(s->args, "reuse", false)};
     int r = store_commit_stage(run->env.store, NULL, &reservation, 1, err);
     if (r == 0)
@@ -269,25 +258,49 @@ static int find_record(struct run *run, const struct stage *s, json_t **ret, str
 {
     if (!run->resumed) // what this process reserved has another occurrence
         return 0;
-    if (!run->places && !(run->places = store_stage_places_new(run->env.store, run->id, err)))
-        return -(int)err->code;
-    AUTO_FREE char *place = str_printf("%s/%d", s->key, s->occurrence);
-    int seq = (int)json_int(run->places, place, 0);
-    if (seq && !(*ret = store_stage_answer_new(run->env.store, run->id, seq, err)) && err->code != ERR_NOT_FOUND)
+    const struct journaled *j = run_journaled(run, err);
+    int seq = j ? journaled_stage(j, s->key, s->occurrence) : 0;
+    if (!j ||
+        (seq && !(*ret = store_stage_answer_new(run->env.store, run->id, seq, err)) && err->code != ERR_NOT_FOUND))
         return -(int)err->code;
     return 0;
 }
 
-// What the journal says about the key. The call is recorded first: the same script must ask for the same here again.
-static int place(struct run *run, struct stage *s, struct err *err)
+int stage_put_call(struct stage *s, json_t *stopped, struct err *err)
 {
     AUTO_JSON json_t *answer = json_object();
     json_put_str(answer, "key", s->key);
     json_put_str(answer, "worker", s->worker); // a replay on another machine has no worker to ask
     json_put_int(answer, "occurrence", s->occurrence);
-    int r = store_call_put(run->env.store, run->id, s->task, s->n, "stage", s->key, answer, err);
+    if (stopped)
+        json_put(answer, "stopped", json_incref(stopped));
+    struct err own;
+    int r = store_call_put(s->run->env.store, s->run->id, s->task, s->n, "stage", s->key, answer, &own);
+    if (r < 0 && err)
+        *err = own;
+    return r == -ERR_CONFLICT && err ? stage_diverged(s, err) : r;
+}
+
+// Of a resumed run: the same script must ask for the same here again. In a new run the reservation says what was asked.
+static int check_call(struct run *run, struct stage *s, struct err *err)
+{
+    if (!run->resumed)
+        return 0;
+    const struct journaled *j = run_journaled(run, err);
+    const struct journaled_call *call = j ? journaled_call(j, s->task, s->n) : NULL;
+    if (!j)
+        return -(int)err->code;
+    if (!call)
+        return stage_put_call(s, NULL, err);
+    return str_eq(call->key, s->key) ? 0 : stage_diverged(s, err);
+}
+
+// What the journal says about the key. The call is recorded first: the same script must ask for the same here again.
+static int place(struct run *run, struct stage *s, struct err *err)
+{
+    int r = check_call(run, s, err);
     if (r < 0)
-        return r == -ERR_CONFLICT ? stage_diverged(s, err) : r;
+        return r;
     AUTO_JSON json_t *record = NULL;
     if (find_record(run, s, &record, err) < 0)
         return -(int)err->code;
@@ -308,6 +321,8 @@ static int place(struct run *run, struct stage *s, struct err *err)
     if (!record && !elsewhere && !stage_affords(s))
         return 0;
     r = record ? take_over(run, s, record, err) : reserve(run, s, err);
+    if (r < 0 && !run->resumed) // it was asked for all the same
+        stage_put_call(s, NULL, NULL);
     if (r < 0)
         return r;
     stage_placed(s);
@@ -333,10 +348,10 @@ static void go_on(struct run *run, struct stage *s)
     if (s->ending) // its run ends, or undoes what it did: the timer takes the stage away
         return;
     compute_key(run, s, s->version);
-    choose_occurrence(run, s);
-    if (stage_would_loop(s))
+    int r = choose_occurrence(run, s, &err);
+    if (r == 0 && stage_would_loop(s))
         return;
-    if (place(run, s, &err) == 0)
+    if (r == 0 && place(run, s, &err) == 0)
         return;
     if (err.code == ERR_CONFLICT)
         run_end(run, RUN_DIVERGED, NULL, err.text);

@@ -182,6 +182,15 @@ static int set_aside(struct run *run, const struct budget_amounts *demand, struc
     return r;
 }
 
+// A wall stands there: what was asked for stays in the journal, for a replay. Always false.
+static bool give_up(struct stage *s, int r)
+{
+    if (r == 0 && !s->run->resumed)
+        stage_put_call(s, NULL, NULL);
+    stage_free(s);
+    return false;
+}
+
 bool stage_affords(struct stage *s)
 {
     struct run *run = s->run;
@@ -193,8 +202,7 @@ bool stage_affords(struct stage *s)
                                  .limit = {{[BUDGET_STAGES] = most}},
                                  .used = {{[BUDGET_STAGES] = before}}};
         end_over_budget(run, BUDGET_STAGES, run->id, &b, 1, &(struct asking){0});
-        stage_free(s);
-        return false;
+        return give_up(s, 0);
     }
     if (run->accounts.len == 0)
         return true;
@@ -206,8 +214,7 @@ bool stage_affords(struct stage *s)
         return true;
     if (r < 0)
         run_end(run, RUN_FAILED, NULL, err.text);
-    stage_free(s);
-    return false;
+    return give_up(s, r);
 }
 
 bool run_affords_child(struct run *run, const char *task, unsigned n)

@@ -15,6 +15,10 @@ size_t stage_first_named(const struct stage *s);
 void stage_remember(struct run *run, const json_t *handoff, const char *key);
 void stage_choose_id(const struct stage *s, int64_t now, char id[HANDOFF_ID_MAX]); // one that no handoff of the run has
 
+// The call in the table of calls, where those stand that begin no stage of a new run. stopped: why it was not begun, or
+// NULL.
+int stage_put_call(struct stage *s, json_t *stopped, struct err *err);
+
 // --- stage_loops.c ---
 void stage_placed(struct stage *s); // it has its number
 // Ends the run when this stage would only repeat what was done (tbl/events.def: loop_stopped). True: s is gone.

@@ -1,4 +1,5 @@
 // Loops that go nowhere: what the script hears is told to loops.h, and what it asks for is held against it.
+#include "run/calls.h"
 #include "run/stage_internal.h"
 
 #include "base/str.h"
@@ -25,21 +26,9 @@ void run_hear(struct run *run, const json_t *answer)
 // It was begun once: what is journaled stays as it is.
 static bool is_begun(const struct stage *s)
 {
-    AUTO_JSON json_t *call =
-        s->run->resumed ? store_call_get_new(s->run->env.store, s->run->id, s->task, s->n, NULL) : NULL;
+    struct err ignored;
+    AUTO_JSON json_t *call = call_record_new(s->run, s->task, s->n, &ignored);
     return call && !json_obj(json_obj(call, "answer"), "stopped");
-}
-
-// The call is journaled with what stopped it, so that a replay can decide it again.
-static int journal(struct stage *s, json_t *stopped, struct err *err)
-{
-    AUTO_JSON json_t *answer = json_object();
-    json_put_str(answer, "key", s->key);
-    json_put_str(answer, "worker", s->worker);
-    json_put_int(answer, "occurrence", s->occurrence);
-    json_put(answer, "stopped", json_incref(stopped));
-    int r = store_call_put(s->run->env.store, s->run->id, s->task, s->n, "stage", s->key, answer, err);
-    return r == -ERR_CONFLICT ? stage_diverged(s, err) : r;
 }
 
 bool stage_would_loop(struct stage *s)
@@ -51,7 +40,7 @@ bool stage_would_loop(struct stage *s)
     struct err err;
     if (!loop || is_begun(s))
         return false;
-    if (journal(s, loop, &err) < 0) {
+    if (stage_put_call(s, loop, &err) < 0) { // with what stopped it, so that a replay can decide it again
         run_end(run, err.code == ERR_CONFLICT ? RUN_DIVERGED : RUN_FAILED, NULL, err.text);
     } else {
         AUTO_JSON json_t *result = json_object();

@@ -44,11 +44,11 @@ static bool has_handlers(struct run *run)
 
 static bool answer_stage(struct run *run, const struct call *c, const json_t *journaled)
 {
-    if (!run->places && !(run->places = store_stage_places_new(run->env.store, run->id, NULL)))
+    struct err ignored;
+    const struct journaled *all = run_journaled(run, &ignored);
+    if (!all)
         return false;
-    AUTO_FREE char *place =
-        str_printf("%s/%d", json_str(journaled, "key", ""), (int)json_int(journaled, "occurrence", 0));
-    int seq = (int)json_int(run->places, place, 0);
+    int seq = journaled_stage(all, json_str(journaled, "key", ""), (int)json_int(journaled, "occurrence", 0));
     AUTO_JSON json_t *record = seq ? store_stage_answer_new(run->env.store, run->id, seq, NULL) : NULL;
     enum stage_state state = STAGE_RESERVED;
     int64_t at = json_int(record, "finished_ns", 0);
@@ -76,7 +76,8 @@ static bool raised(struct run *run, const struct call *c)
 
 int undo_settle(struct run *run, const struct call *c, json_t **ret, struct err *err)
 {
-    AUTO_JSON json_t *record = store_call_get_new(run->env.store, run->id, c->task, c->n, NULL);
+    struct err ignored;
+    AUTO_JSON json_t *record = call_record_new(run, c->task, c->n, &ignored);
     const char *op = json_str(record, "op", "");
     json_t *answer = json_object_get(record, "answer");
     if (!record)

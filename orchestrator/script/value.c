@@ -58,8 +58,7 @@ static int measure(struct border *b, const json_t *v, int depth)
     const json_t *item;
     const char *key;
     if (json_is_array(v)) {
-        json_array_foreach(v, i, item)
-        {
+        json_array_foreach (v, i, item) {
             if ((r = measure(b, item, depth + 1)) < 0)
                 return r;
         }
@@ -67,8 +66,7 @@ static int measure(struct border *b, const json_t *v, int depth)
     if (json_is_object(v)) {
         json_t *object = json_incref((json_t *)(uintptr_t)v); // the iteration of Jansson wants it without const
         json_t *member;
-        json_object_foreach(object, key, member)
-        {
+        json_object_foreach (object, key, member) {
             b->bytes += strlen(key);
             if ((r = measure(b, member, depth + 1)) < 0)
                 break;
@@ -86,8 +84,7 @@ static void push_object(struct border *b, const json_t *v)
     lua_createtable(b->L, 0, (int)json_object_size(object));
     const char *key;
     json_t *member;
-    json_object_foreach(object, key, member)
-    {
+    json_object_foreach (object, key, member) {
         if (json_is_null(member) && !b->keep_null)
             continue;
         lua_pushstring(b->L, key);
@@ -120,8 +117,7 @@ static void push(struct border *b, const json_t *v)
         break;
     case JSON_ARRAY:
         lua_createtable(b->L, (int)json_array_size(v), 0);
-        json_array_foreach(v, i, item)
-        {
+        json_array_foreach (v, i, item) {
             push(b, item);
             lua_rawseti(b->L, -2, (lua_Integer)i + 1);
         }

@@ -5,8 +5,9 @@
 #include "base/mem.h"
 #include "base/str.h"
 
+#include <string.h>
+
 static const struct row_form CALL_FORM = {"call", "task n:i op request_hash answer:j", "task"};
-static const struct row_form HANDOFF_FORM = {"handoff", "id seq:i handoff:j", "id"};
 
 // 1: the same call is there. Conflict when another one is.
 static int compare_call(struct store *s, const char *run, int64_t number, const char *task, unsigned n, const char *op,
@@ -62,17 +63,50 @@ json_t *store_call_get_new(struct store *s, const char *run, const char *task, u
         &CALL_FORM, "a call of task", task, err);
 }
 
+json_t *store_call_of_stages_new(struct store *s, const char *run, struct err *err)
+{
+    static const struct row_form FORM = {"call", "task n:i answer:j", "task"};
+    int64_t number = store_number(s, run, err);
+    if (number < 0)
+        return NULL;
+    return sql_rows_new(s,
+                        sql_bind(s, err, "read",
+                                 "SELECT id, task, n, answer, ?1 AS run FROM call WHERE run = ?2 AND op = 'stage'",
+                                 "si", run, number),
+                        &FORM, err);
+}
+
+static bool comes_first(const json_t *a, const json_t *b)
+{
+    int order = strcmp(json_str(a, "task", ""), json_str(b, "task", ""));
+    return order < 0 || (order == 0 && json_int(a, "n", 0) <= json_int(b, "n", 0));
+}
+
 json_t *store_call_list_new(struct store *s, const char *run, struct err *err)
 {
     int64_t number = store_number(s, run, err);
     if (number < 0)
         return number == -ERR_NOT_FOUND ? json_array() : NULL;
-    return sql_rows_new(s,
-                        sql_bind(s, err, "read",
-                                 "SELECT id, task, n, op, request_hash, answer, ?1 AS run FROM call WHERE run = ?2"
-                                 " ORDER BY task, n",
-                                 "si", run, number),
-                        &CALL_FORM, err);
+    AUTO_JSON json_t *own =
+        sql_rows_new(s,
+                     sql_bind(s, err, "read",
+                              "SELECT id, task, n, op, request_hash, answer, ?1 AS run FROM call WHERE run = ?2"
+                              " ORDER BY task, n",
+                              "si", run, number),
+                     &CALL_FORM, err);
+    AUTO_JSON json_t *stages = own ? store_stage_calls_new(s, run, err) : NULL;
+    if (!stages)
+        return NULL;
+    json_t *list = json_array();
+    size_t i = 0, k = 0, n_own = json_array_size(own), n_stages = json_array_size(stages);
+    while (i < n_own || k < n_stages) {
+        json_t *a = json_array_get(own, i), *b = json_array_get(stages, k);
+        bool first = !b || (a && comes_first(a, b));
+        json_array_append(list, first ? a : b);
+        i += first;
+        k += !first;
+    }
+    return list;
 }
 
 int64_t store_call_latest_ns(struct store *s, const char *run)
@@ -90,20 +124,4 @@ int64_t store_call_latest_ns(struct store *s, const char *run)
         latest = sqlite3_column_int64(stmt, 0);
     sql_done(stmt);
     return latest;
-}
-
-// --- handoffs ---
-
-json_t *store_handoff_list_new(struct store *s, const char *run, struct err *err)
-{
-    int64_t first = store_row_id(s, run, 0, err);
-    if (first < 0)
-        return first == -ERR_NOT_FOUND ? json_array() : NULL;
-    return sql_rows_new(
-        s,
-        sql_bind(s, err, "read",
-                 "SELECT id, name, id % 1048576, body, ?1 AS run FROM handoff WHERE id BETWEEN ?2 AND ?3"
-                 " ORDER BY id",
-                 "sii", run, first, first + STORE_SEQ_SPAN - 1),
-        &HANDOFF_FORM, err);
 }

@@ -109,6 +109,22 @@ static const char *const STEPS[] = {
      "CREATE INDEX outbox_waiting ON outbox (kind, next) WHERE state = 'waiting';"),
     // 7: what became of the last time of a schedule
     "ALTER TABLE schedules ADD COLUMN outcome TEXT",
+    // 8: a stage is one row, with its handoff and, when `asked` is there, its call: number n of its task, asked of that
+    // worker program. So a commit touches few pages.
+    ("ALTER TABLE stage ADD COLUMN n INTEGER;"
+     "ALTER TABLE stage ADD COLUMN asked TEXT;"
+     "ALTER TABLE stage ADD COLUMN body TEXT;"
+     "UPDATE stage SET body = h.body FROM handoff h WHERE h.id = stage.id AND h.name = stage.handoff_id;"
+     "DROP VIEW handoffs; DROP TABLE handoff;"
+     "CREATE VIEW handoffs AS SELECT r.id AS run, s.handoff_id AS id, s.id % 1048576 AS seq, s.body, s.finished AS "
+     "created"
+     " FROM stage s JOIN runs r ON r.n = s.id / 1048576 WHERE s.body IS NOT NULL;"
+     "DROP VIEW calls;"
+     "CREATE VIEW calls AS SELECT r.id AS run, c.task, c.n, c.op, c.request_hash, c.answer, c.at"
+     " FROM call c JOIN runs r ON r.n = c.run UNION ALL"
+     " SELECT r.id, s.task, s.n, 'stage', s.key,"
+     " json_object('key', s.key, 'worker', s.asked, 'occurrence', s.occurrence), s.created"
+     " FROM stage s JOIN runs r ON r.n = s.id / 1048576 WHERE s.asked IS NOT NULL;"),
 };
 
 static int pragma_int(struct store *s, const char *sql, int64_t *ret, struct err *err)

@@ -44,10 +44,13 @@ static int stock_calls(struct store *s, int64_t n, const json_t *again, struct e
             r = sql_run(s, err, "write to", "DELETE FROM call WHERE run = ? AND task = ? AND n = ?", "isi", n,
                         json_str(call, "task", ""), json_int(call, "n", -1));
     if (r >= 0)
-        r = sql_run(
-            s, err, "write to",
-            "DELETE FROM call WHERE run = ? AND task <> 'engine' AND (op IN ('stage', 'gate', 'on_failure') OR task LIKE '%~')", "i",
-            n);
+        r = sql_run(s, err, "write to",
+                    "DELETE FROM call WHERE run = ? AND task <> 'engine' AND (op IN ('stage', 'gate', 'on_failure') OR "
+                    "task LIKE '%~')",
+                    "i", n);
+    if (r >= 0) // the script asks for its stages anew
+        r = sql_run(s, err, "write to", "UPDATE stage SET asked = NULL WHERE id BETWEEN ? AND ? AND asked IS NOT NULL",
+                    "ii", n * STORE_SEQ_SPAN, (n + 1) * STORE_SEQ_SPAN - 1);
     if (r >= 0)
         r = sql_run(s, err, "write to", "UPDATE call SET task = '" OLD "' || task WHERE run = ? AND task <> 'engine'",
                     "i", n);

@@ -51,7 +51,7 @@ struct lost_row {
     char *reason, *text, *ref, *run;
 };
 
-// A run stays visible with its texts emptied; records of other tables leave their table.
+// A run stays visible with its texts emptied, a stage without its handoff; records of other tables leave their table.
 static void move_lost(struct store *s, const struct lost_row *lost)
 {
     struct err err;
@@ -62,7 +62,9 @@ static void move_lost(struct store *s, const struct lost_row *lost)
         is_run ? str_printf("UPDATE runs SET params='{}', agents='{}', options=NULL, result=NULL, state='lost',"
                             " finished=%lld WHERE rowid=%lld",
                             (long long)clock_wall_ns(), (long long)lost->rowid)
-               : str_printf("DELETE FROM %s WHERE rowid=%lld", lost->table, (long long)lost->rowid);
+        : str_eq(lost->table, "handoff")
+            ? str_printf("UPDATE stage SET body=NULL WHERE rowid=%lld", (long long)lost->rowid)
+            : str_printf("DELETE FROM %s WHERE rowid=%lld", lost->table, (long long)lost->rowid);
     // Its event comes first: the id of a lost event is not given once more.
     store_lost(s, EVENT_RECORD_LOST, is_run ? lost->ref : lost->run, lost->table, lost->ref, lost->reason, lost->text);
     int r = sql_text(s, sql, "clean", &err);
@@ -134,7 +136,7 @@ static char *column_copy(sqlite3_stmt *stmt, const char *name)
     return NULL;
 }
 
-// Of a stage that is read with its handoff, only the one that is damaged goes: they have the same row id.
+// Of a stage that is read with its handoff, only the handoff goes when that is what is damaged.
 static struct lost_row note_lost(sqlite3_stmt *stmt, const struct row_form *form, int bad, struct buf *reason)
 {
     struct lost_row lost = {

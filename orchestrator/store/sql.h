@@ -28,8 +28,8 @@ struct store {
     } cache[STORE_STATEMENTS_MAX];
     size_t n_cache;
     int64_t losses; // records that this process could not read
-    bool batch; // opened by store_begin
-    int depth;  // transactions inside it
+    bool batch;     // opened by store_begin
+    int depth;      // transactions inside it
     int64_t data_version;
     json_t *durable; // artifacts this process has synced, hash -> true
     struct store_number numbers[STORE_NUMBERS_MAX];
@@ -78,6 +78,9 @@ int64_t store_number(struct store *s, const char *id, struct err *err);
 void store_number_known(struct store *s, const char *id, int64_t n);
 void store_numbers_forget(struct store *s);
 int64_t store_row_id(struct store *s, const char *run, int seq, struct err *err);
+
+// The calls that stand in the rows of their stages, as store_call_list_new() gives them.
+json_t *store_stage_calls_new(struct store *s, const char *run, struct err *err);
 
 // Drops the ownership of all runs; for store_close.
 void store_owner_free(struct store *s);

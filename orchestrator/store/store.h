@@ -136,6 +136,8 @@ struct store_stage { // a reservation
     const char *lease;        // fencing token of attempt 1
     const json_t *request;    // what is dispatched
     bool reusable;            // other runs may take its result
+    const char *asked;        // worker program the call was made for: the row is the journal of the call, too; or NULL
+    unsigned n;               // number of the call in its task
 };
 struct store_result {
     const char *run;
@@ -152,7 +154,7 @@ struct store_result {
 // One transaction: the result of a stage (NULL: none) and the reservations of the next ones (n_next may be 0).
 // ERR_STATE: the stage has a result, or the run is finished. ERR_CONFLICT: the lease ended. ERR_EXISTS: (run, seq) is
 // reserved. ERR_NOT_FOUND: no such run or stage. That (run, key, occurrence) is reserved once is up to the engine, see
-// store_stage_places_new.
+// store_stage_places.
 int store_commit_stage(struct store *s, const struct store_result *result, const struct store_stage *next,
                        size_t n_next, struct err *err);
 // Ends the present lease and begins attempt + 1 (lost worker, retry, recovery). old_lease NULL: whatever it is (only
@@ -165,8 +167,17 @@ int store_stage_lease(struct store *s, const char *run, int seq, const char *old
 json_t *store_stage_get_new(struct store *s, const char *run, int seq, struct err *err);
 // What a replay needs of it, which is much cheaper: {run, seq, key, attempt, state, finished_ns, handoff}.
 json_t *store_stage_answer_new(struct store *s, const char *run, int seq, struct err *err);
-// Where the stages of a run are: {"key/occurrence": seq}.
-json_t *store_stage_places_new(struct store *s, const char *run, struct err *err);
+// Where the stages of a run are, each told once.
+struct store_place {
+    int seq;
+    const char *key;
+    int64_t occurrence;
+    bool called; // the row is the journal of call n of the task, too
+    const char *task;
+    int64_t n;
+};
+typedef void (*store_place_fn)(void *user, const struct store_place *place);
+int store_stage_places(struct store *s, const char *run, store_place_fn fn, void *user, struct err *err);
 // Newest completed stage with this key in any run but `not_in_run`, of those that were reserved as reusable.
 json_t *store_stage_reusable_new(struct store *s, const char *key, const char *not_in_run, struct err *err);
 int store_stage_last(struct store *s, const char *run); // highest seq of the run, 0 when it has no stage
@@ -187,8 +198,12 @@ int store_call_put(struct store *s, const char *run, const char *task, unsigned 
                    const char *request_hash, const json_t *answer, struct err *err);
 // The latest time at which the journal says that a call of the run was answered; 0: none.
 int64_t store_call_latest_ns(struct store *s, const char *run);
+// Calls of stages may stand in the rows of the stages instead (store_stage.asked); this one does not look there.
 json_t *store_call_get_new(struct store *s, const char *run, const char *task, unsigned n, struct err *err);
-json_t *store_call_list_new(struct store *s, const char *run, struct err *err); // [{task, n, op, request_hash, answer}]
+json_t *store_call_of_stages_new(struct store *s, const char *run,
+                                 struct err *err); // those it has of stages: [{task, n, answer}]
+// All: [{task, n, op, request_hash, answer}] by task and n.
+json_t *store_call_list_new(struct store *s, const char *run, struct err *err);
 
 // What the script published, name -> {value, at_ns}; the newest value of each name.
 json_t *store_published_new(struct store *s, const char *run, struct err *err);

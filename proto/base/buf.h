@@ -14,10 +14,11 @@ struct buf {
     bool cut;
 };
 
-#define BUF_INIT ((struct buf){0})
+#define BUF_INIT   ((struct buf){0})
 #define BUF_MAX(n) ((struct buf){.max = (n)})
 
-// Place for `len` bytes that the caller fills at once; they belong to b. NULL: that would pass the maximum, nothing changed.
+// Place for `len` bytes that the caller fills at once; they belong to b. NULL: that would pass the maximum, nothing
+// changed.
 char *buf_room(struct buf *b, size_t len);
 void buf_add(struct buf *b, const void *data, size_t len);
 void buf_str_add(struct buf *b, const char *s);

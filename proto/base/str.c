@@ -126,8 +126,8 @@ static size_t utf8_char(const unsigned char *s, size_t len)
     return n;
 }
 
-// Eight bytes at a time. A byte below n has its high bit set in `eight - EACH(n)` unless a lower one borrowed, which then
-// was such a byte itself; so no high bit means none.
+// Eight bytes at a time. A byte below n has its high bit set in `eight - EACH(n)` unless a lower one borrowed, which
+// then was such a byte itself; so no high bit means none.
 #define EACH(byte) (UINT64_C(0x0101010101010101) * (byte))
 
 static uint64_t load_eight(const char *s)

@@ -21,8 +21,8 @@ workflow "chain" {
 """
 BAD = "CAST(X'7B22FF' AS TEXT)"
 DAMAGES = {  # what -> (statement, what the reason names, stages that are executed again)
-    "handoff": (f"UPDATE handoff SET body = {BAD} WHERE id % 1048576 = 1", "record of handoff 'stage 1'", 2),
-    "absent handoff": ("DELETE FROM handoff WHERE id % 1048576 = 2", "the handoff of stage 2", 2),
+    "handoff": (f"UPDATE stage SET body = {BAD} WHERE id % 1048576 = 1", "record of handoff 'stage 1'", 2),
+    "absent handoff": ("UPDATE stage SET body = NULL WHERE id % 1048576 = 2", "the handoff of stage 2", 2),
     "stage": (f"UPDATE stage SET key = {BAD} WHERE id % 1048576 = 2", "record of stage", 2),
     "call": (f"UPDATE call SET answer = {BAD} WHERE op = 'random'", "record of call '0'", 3),
 }

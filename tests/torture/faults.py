@@ -166,7 +166,7 @@ def damaged_records(place):
     soak, p, run = begin(place)
     go_on(place, soak, run, p)
     lost = 0
-    for table, column, where in (("stage", "request", "id % 1048576 = 3"), ("handoff", "body", "id % 1048576 = 4"), ("call", "answer", "n = 2"),
+    for table, column, where in (("stage", "request", "id % 1048576 = 3"), ("stage", "body", "id % 1048576 = 4"), ("call", "answer", "n = 2"),
                                  ("event", "body", "kind = 'stage_finished'"), ("runs", "params", "1")):
         with sqlite3.connect(place.state / "baton.db") as db:
             db.execute(f"UPDATE {table} SET {column} = CAST(X'7B22FF' AS TEXT) WHERE rowid = (SELECT min(rowid) FROM {table} WHERE {where})")

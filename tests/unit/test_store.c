@@ -292,6 +292,60 @@ static void test_store_stale_lease_is_refused(void **state)
     assert_ok(store_commit_stage(f->s, &late, NULL, 0, &f->err), &f->err);
 }
 
+static void note_place(void *user, const struct store_place *place)
+{
+    assert_false(place->called);
+    json_put_int(user, place->key, place->seq);
+}
+
+static void count_called(void *user, const struct store_place *place)
+{
+    unsigned *n = user;
+    assert_true(place->called);
+    assert_string_equal(place->task, "0.1");
+    assert_int_equal(place->n, 3);
+    ++*n;
+}
+
+// The row of a stage is its call, too, until the run is taken up again.
+static void test_store_stage_is_its_call(void **state)
+{
+    struct fixture *f = *state;
+    new_run(f, "r");
+    AUTO_JSON json_t *request = json_object(), *none = json_object();
+    struct store_stage stage = {.run = "r",
+                                .seq = 1,
+                                .key = "k",
+                                .occurrence = 2,
+                                .task = "0.1",
+                                .n = 3,
+                                .asked = "echo/1",
+                                .agent = "echo",
+                                .lease = "l",
+                                .request = request};
+    assert_ok(store_commit_stage(f->s, NULL, &stage, 1, &f->err), &f->err);
+    assert_ok(store_call_put(f->s, "r", "0.1", 4, "now", "h", none, &f->err), &f->err);
+    assert_ok(store_call_put(f->s, "r", "0", 9, "now", "h", none, &f->err), &f->err);
+    AUTO_JSON json_t *calls = store_call_list_new(f->s, "r", &f->err);
+    assert_int_equal(json_array_size(calls), 3);
+    const json_t *call = json_array_get(calls, 1), *answer = json_obj(call, "answer");
+    assert_string_equal(json_str(call, "task", ""), "0.1");
+    assert_int_equal(json_int(call, "n", 0), 3);
+    assert_string_equal(json_str(call, "op", ""), "stage");
+    assert_string_equal(json_str(call, "request_hash", ""), "k");
+    assert_string_equal(json_str(answer, "worker", ""), "echo/1");
+    assert_int_equal(json_int(answer, "occurrence", 0), 2);
+    assert_null(store_call_get_new(f->s, "r", "0.1", 3, &f->err));
+    unsigned n = 0;
+    assert_ok(store_stage_places(f->s, "r", count_called, &n, &f->err), &f->err);
+    assert_int_equal(n, 1);
+    assert_ok(store_run_set_state(f->s, "r", RUN_RUNNING, NULL, &f->err), &f->err);
+    assert_ok(store_run_reopen(f->s, "r", &(struct store_reopen){0}, &f->err), &f->err);
+    AUTO_JSON json_t *after = store_call_list_new(f->s, "r", &f->err);
+    assert_int_equal(json_array_size(after), 2);
+    assert_string_equal(json_str(json_array_get(after, 0), "task", ""), "@old 0");
+}
+
 static void test_store_stages_are_found_by_key_and_reusable(void **state)
 {
     struct fixture *f = *state;
@@ -299,9 +353,10 @@ static void test_store_stages_are_found_by_key_and_reusable(void **state)
     new_run(f, "s");
     assert_ok(reserve(f, NULL, "r", 1, "k", "l"), &f->err);
     assert_ok(reserve(f, NULL, "r", 2, "other", "l"), &f->err);
-    AUTO_JSON json_t *places = store_stage_places_new(f->s, "r", &f->err);
-    assert_int_equal(json_int(places, "k/0", 0), 1);
-    assert_int_equal(json_int(places, "other/0", 0), 2);
+    AUTO_JSON json_t *places = json_object();
+    assert_ok(store_stage_places(f->s, "r", note_place, places, &f->err), &f->err);
+    assert_int_equal(json_int(places, "k", 0), 1);
+    assert_int_equal(json_int(places, "other", 0), 2);
     assert_int_equal(json_object_size(places), 2);
     assert_null(store_stage_reusable_new(f->s, "k", "s", &f->err));
     struct store_result result = {.run = "r", .seq = 1, .lease = "l", .state = STAGE_COMPLETED};
@@ -525,6 +580,7 @@ int main(void)
         T(test_store_result_and_next_are_one_commit),
         T(test_store_finished_results_are_immutable),
         T(test_store_stale_lease_is_refused),
+        T(test_store_stage_is_its_call),
         T(test_store_stages_are_found_by_key_and_reusable),
         T(test_store_script_call_is_journaled_once),
         T(test_store_events_since),
