@@ -20,3 +20,7 @@ add_test(NAME scenario.box_work COMMAND ${Python3_EXECUTABLE} ${CMAKE_CURRENT_LI
 set_tests_properties(scenario.box_work PROPERTIES LABELS scenario TIMEOUT 900 SKIP_RETURN_CODE 77)
 add_test(NAME scenario.box_fetch COMMAND ${Python3_EXECUTABLE} ${CMAKE_CURRENT_LIST_DIR}/sandbox/fetch.py $<TARGET_FILE:box_run>)
 set_tests_properties(scenario.box_fetch PROPERTIES LABELS scenario TIMEOUT 300 SKIP_RETURN_CODE 77)
+# Whether the bench of the box still measures; no figure is judged here.
+add_test(NAME scenario.box_bench COMMAND ${CMAKE_COMMAND} -E env BATON_BUILD=${CMAKE_BINARY_DIR}
+  ${Python3_EXECUTABLE} ${CMAKE_CURRENT_LIST_DIR}/sandbox/bench.py ${CMAKE_SOURCE_DIR}/tests/bench/sandbox)
+set_tests_properties(scenario.box_bench PROPERTIES LABELS scenario TIMEOUT 300)
