@@ -107,20 +107,12 @@ static int take_file(struct profiles *p, const char *file, struct err *err)
     return r;
 }
 
-static char *user_file(void)
-{
-    const char *config = getenv("XDG_CONFIG_HOME"), *home = getenv("HOME");
-    if (config && config[0] == '/')
-        return path_join(config, "baton/sandbox.profiles");
-    return home && home[0] == '/' ? path_join(home, ".config/baton/sandbox.profiles") : NULL;
-}
-
 int profiles_load(struct profiles **ret, struct err *err)
 {
     struct profiles *p = mem_alloc(sizeof(*p));
     for (size_t i = 0; i < ARRAY_LEN(SHIPPED); i++)
         add(p, SHIPPED[i].profile, SHIPPED[i].key, SHIPPED[i].words);
-    AUTO_FREE char *own = user_file();
+    AUTO_FREE char *own = path_user_config("baton/sandbox.profiles");
     int r = take_file(p, "/etc/baton/sandbox.profiles", err);
     if (r == 0 && own)
         r = take_file(p, own, err);

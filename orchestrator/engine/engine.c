@@ -484,16 +484,14 @@ static int gather(struct engine *e, const struct engine_request *q, struct parts
     if (r < 0)
         return r;
     r = parts_script(&e->starting, q->workflow, q->params, q->params_from_text, p, &declaration, err);
-    if (r == 0)
-        r = agents_gather(e->agents, q->agent_dirs, json_list(declaration, "agents"), p->name, &p->agents, err);
     p->options = json_object();
+    if (r == 0)
+        r = parts_rights(p, q->operator_rules, err);
+    if (r == 0)
+        r = agents_gather(e->agents, q->agent_dirs, json_list(declaration, "agents"), p->name, p->options, &p->agents, err);
     if (r == 0)
         r = parts_limits(p, declaration, q->limits, q->wall_ms, err);
     json_decref(declaration);
-    json_t *rules = json_array();
-    for (const char *const *rule = q->operator_rules; rule && *rule; rule++)
-        json_add_str(rules, *rule);
-    json_put(p->options, "operator_rules", rules);
     json_t *notify = json_array();
     for (const char *const *url = q->notify; url && *url && r == 0; url++) {
         r = loop_http_check_url(*url, err);

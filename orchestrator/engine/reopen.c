@@ -75,7 +75,8 @@ static int load_agents(const struct starting *s, const struct engine_reopen *how
                        struct reopening *r, struct err *err)
 {
     bool named = how->agent_dirs && *how->agent_dirs;
-    int status = agents_gather(s->agents, how->agent_dirs, json_list(declaration, "agents"), r->name, &r->agents, err);
+    int status = agents_gather(s->agents, how->agent_dirs, json_list(declaration, "agents"), r->name,
+                               json_obj(r->record, "options"), &r->agents, err);
     if (status < 0)
         return status;
     if (named)

@@ -115,7 +115,8 @@ static int check_request(const struct engine_request *q, struct err *err)
                                   .limits = q->limits,
                                   .from_text = q->params_from_text,
                                   .wall_ms = q->wall_ms,
-                                  .agent_dirs = q->agent_dirs};
+                                  .agent_dirs = q->agent_dirs,
+                                  .operator_rules = q->operator_rules};
     r = parts_check(places.data, &wanted, err);
     places_free(&places);
     return r;

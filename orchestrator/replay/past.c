@@ -4,6 +4,7 @@
 #include "base/str.h"
 #include "pool/pool.h"
 #include "roles/roles.h"
+#include "run/bounds.h"
 #include "run/key.h"
 
 #include <stdio.h>
@@ -24,6 +25,7 @@ void past_clear(struct past *p)
     json_decref(p->handoffs);
     json_decref(p->keys);
     json_decref(p->contents);
+    json_decref(p->handed_on);
 }
 
 int past_add_agent(struct past *p, const char *name, const char *hash, const char *text, size_t len, struct err *err)
@@ -49,7 +51,7 @@ const struct past_agent *past_find_agent(const struct past *p, const char *name)
     return NULL;
 }
 
-void past_remember(struct past *p, const json_t *handoff, const char *stage_key)
+void past_remember(struct past *p, const json_t *handoff, const char *stage_key, const json_t *bounds)
 {
     char content[HASH_TEXT], parent[HASH_TEXT];
     const char *id = json_str(handoff, "id", NULL);
@@ -60,6 +62,9 @@ void past_remember(struct past *p, const json_t *handoff, const char *stage_key)
     json_put(p->handoffs, id, json_deep_copy(handoff));
     json_put_str(p->keys, id, parent);
     json_put_str(p->contents, id, content);
+    const struct past_agent *agent = past_find_agent(p, json_str(handoff, "agent_name", ""));
+    if (agent)
+        bounds_hand_on(&p->handed_on, id, agent->file, json_obj(p->run, "options"), bounds);
 }
 
 bool past_asks(const struct past *p, const json_t *args, const char *worker, struct asked *asked)
@@ -86,6 +91,7 @@ bool past_asks(const struct past *p, const json_t *args, const char *worker, str
     }
     const json_t *last = json_array_get(parents, json_array_size(parents) ? json_array_size(parents) - 1 : 0);
     focus_choose(agent->file, role, json_str(last, "agent_name", NULL), parents, json_str(args, "mode", NULL), focus);
+    asked->bounds = bounds_new(json_obj(p->run, "options"), p->handed_on, json_list(args, "after"));
     struct key_parts parts = {.agent_hash = agent->hash,
                               .worker = worker,
                               .mode = focus->mode,
@@ -93,7 +99,8 @@ bool past_asks(const struct past *p, const json_t *args, const char *worker, str
                               .input = json_object_get(args, "input"),
                               .parents = hashes,
                               .project = pool_role_needs_project(role) ? p->base : NULL,
-                              .operator_rules = json_list(json_obj(p->run, "options"), "operator_rules")};
+                              .operator_rules = json_list(json_obj(p->run, "options"), "operator_rules"),
+                              .bounds = asked->bounds};
     key_of_stage(&parts, asked->key);
     parts.parents = contents;
     key_of_stage(&parts, asked->input);

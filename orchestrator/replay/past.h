@@ -20,6 +20,7 @@ struct past {
     json_t *handoffs;  // id -> handoff
     json_t *keys;      // handoff id -> what it is worth as a parent of a key
     json_t *contents;  // handoff id -> hash of what it says
+    json_t *handed_on; // handoff id -> what bounds those that work with it (run/bounds.h)
     VEC(struct past_agent) agents;
 };
 
@@ -27,6 +28,7 @@ struct asked { // what a stage asks
     char key[HASH_TEXT], input[HASH_TEXT];
     const char *agent, *role;
     json_t *parents; // handoffs; the caller's
+    json_t *bounds;  // of its rights, NULL when there are none; the caller's
     struct focus focus;
 };
 
@@ -35,6 +37,8 @@ void past_clear(struct past *past);
 int past_add_agent(struct past *past, const char *name, const char *hash, const char *text, size_t len,
                    struct err *err);
 const struct past_agent *past_find_agent(const struct past *past, const char *name);
-void past_remember(struct past *past, const json_t *handoff, const char *stage_key);
-// False when an agent or parent is not of the run; ret->parents is to be freed all the same.
+// bounds: of the stage that left it; NULL when there are none.
+void past_remember(struct past *past, const json_t *handoff, const char *stage_key, const json_t *bounds);
+// False when an agent or parent is not of the run; ret->parents and ->bounds are to be freed all
+// the same.
 bool past_asks(const struct past *past, const json_t *args, const char *worker, struct asked *ret);

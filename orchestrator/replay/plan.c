@@ -113,7 +113,7 @@ static void ask_stage(struct plan *p, uint64_t call, const json_t *args, json_t 
     const char *role = agent ? role_of_agent(agent->name) : NULL,
                *worker = json_str(p->workers, role ? role : "", NULL);
     bool known = worker && past_asks(p->of->past, args, worker, &asked);
-    AUTO_JSON json_t *parents = asked.parents;
+    AUTO_JSON json_t *parents = asked.parents, *bounds = asked.bounds;
     (void)parents; // only to be let go of
     if (!known || (pool_role_needs_project(role) && !p->of->past->base)) {
         begins(p, call, args, &asked, NULL,
@@ -135,7 +135,7 @@ static void ask_stage(struct plan *p, uint64_t call, const json_t *args, json_t 
     AUTO_FREE char *number = str_printf("%" PRId64, json_int(stage, "seq", 0));
     json_put_flag(p->used, number, true);
     json_array_append_new(json_list(p->out, "reuses"), stage_row_new(stage));
-    past_remember(p->of->past, handoff, asked.key);
+    past_remember(p->of->past, handoff, asked.key, bounds);
     *ret = answer_of_stage_new(handoff, state, (int)json_int(stage, "seq", 0), asked.key);
 }
 

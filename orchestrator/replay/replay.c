@@ -173,7 +173,7 @@ static int answer_stage(struct replay *r, const char *task, unsigned n, const js
     const char *before = json_str(journaled, "key", "");
     struct asked asked = {0};
     bool known = past_asks(&r->past, args, json_str(journaled, "worker", ""), &asked);
-    AUTO_JSON json_t *parents = asked.parents; // dropped at the end
+    AUTO_JSON json_t *parents = asked.parents, *bounds = asked.bounds; // dropped at the end
     (void)parents;
     if (!known || !str_eq(asked.key, before))
         differ_key(r, task, n, args, call, &asked, known);
@@ -189,7 +189,7 @@ static int answer_stage(struct replay *r, const char *task, unsigned n, const js
         return 0; // the run ended before it did
     const json_t *handoff = json_obj(stage, "handoff");
     int seq = (int)json_int(stage, "seq", 0);
-    past_remember(&r->past, handoff, json_str(stage, "key", NULL));
+    past_remember(&r->past, handoff, json_str(stage, "key", NULL), bounds);
     if (known)
         loops_placed(r->loops, seq, task, asked.agent, asked.focus.mode, asked.input);
     *ret = answer_of_stage_new(handoff, state, seq, json_str(stage, "key", NULL));

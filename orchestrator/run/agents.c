@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "base/vec.h"
+#include "rights/rights.h"
 #include "roles/roles.h"
 #include "run/catalog.h"
 
@@ -28,6 +29,7 @@ struct agents {
     char sign[HASH_TEXT]; // of what `set` was made from; empty: not to be used again
     struct agentset *set;
     json_t *hashes; // {name: hash} of the whole set
+    json_t *usable; // {name: true} of those whose file grants something by itself
     VEC(struct agent_text *) texts;
 };
 
@@ -57,6 +59,7 @@ struct agents *agents_free(struct agents *a)
     vec_free(&a->texts);
     agentset_free(a->set);
     json_decref(a->hashes);
+    json_decref(a->usable);
     mem_free(a->data_dir);
     mem_free(a->shipped);
     mem_free(a);
@@ -151,17 +154,22 @@ static int check_callers(const struct agentset *set, const char *const *agent_di
     return 0;
 }
 
-static int find_needed(const struct agentset *set, const char *name, const char *who, const struct agentfile **ret,
-                       struct err *err)
+// usable: {name: true} of those whose file grants something by itself; NULL: nobody knows.
+static int find_needed(const struct agentset *set, const json_t *usable, const char *name, const char *who,
+                       const json_t *options, const struct agentfile **ret, struct err *err)
 {
     *ret = agentset_find(set, name);
-    return *ret ? 0
-                : err_set(err, ERR_NOT_FOUND, "the workflow '%s' needs the agent '%s', and no agent file has that name",
-                          who, name);
+    if (!*ret)
+        return err_set(err, ERR_NOT_FOUND, "the workflow '%s' needs the agent '%s', and no agent file has that name",
+                       who, name);
+    const json_t *rules = json_list(options, "operator_rules"), *bounds = json_list(options, "bounds");
+    if (json_object_get(usable, (*ret)->name) && json_array_size(rules) == 0 && json_array_size(bounds) == 0)
+        return 0;
+    return rights_check((*ret)->name, *ret, rules, bounds, err);
 }
 
 int agents_check(const char *data_dir, const char *const *agent_dirs, const json_t *needed, const char *who,
-                 struct err *err)
+                 const json_t *options, struct err *err)
 {
     struct agentset *set = catalog_agents(data_dir, agent_dirs);
     const struct agentfile *agent = NULL;
@@ -169,7 +177,7 @@ int agents_check(const char *data_dir, const char *const *agent_dirs, const json
     size_t i;
     json_t *name;
     json_array_foreach (r == 0 ? needed : NULL, i, name) {
-        r = find_needed(set, json_string_value(name), who, &agent, err);
+        r = find_needed(set, NULL, json_string_value(name), who, options, &agent, err);
         if (r < 0)
             break;
     }
@@ -185,19 +193,25 @@ static int load(struct agents *a, const char *const *agent_dirs, const char sign
         agentset_free(set);
         return r;
     }
-    json_t *hashes = json_object();
-    for (size_t i = 0; i < set->agents.len && r == 0; i++)
-        r = keep(a, set->agents.items[i], hashes, err);
+    json_t *hashes = json_object(), *usable = json_object();
+    for (size_t i = 0; i < set->agents.len && r == 0; i++) {
+        const struct agentfile *agent = set->agents.items[i];
+        r = keep(a, agent, hashes, err);
+        if (rights_check(agent->name, agent, NULL, NULL, NULL) == 0)
+            json_put_flag(usable, agent->name, true);
+    }
     agentset_free(a->set);
     json_decref(a->hashes);
+    json_decref(a->usable);
     a->set = set;
     a->hashes = hashes;
+    a->usable = usable;
     memcpy(a->sign, r == 0 ? signature : "", r == 0 ? HASH_TEXT : 1);
     return r;
 }
 
-int agents_gather(struct agents *a, const char *const *agent_dirs, const json_t *needed, const char *who, json_t **ret,
-                  struct err *err)
+int agents_gather(struct agents *a, const char *const *agent_dirs, const json_t *needed, const char *who,
+                  const json_t *options, json_t **ret, struct err *err)
 {
     char now[HASH_TEXT];
     sign(a, agent_dirs, now);
@@ -211,7 +225,7 @@ int agents_gather(struct agents *a, const char *const *agent_dirs, const json_t 
     json_t *name;
     json_array_foreach (needed, i, name) {
         const struct agentfile *agent = NULL;
-        int r = find_needed(a->set, json_string_value(name), who, &agent, err);
+        int r = find_needed(a->set, a->usable, json_string_value(name), who, options, &agent, err);
         if (r < 0)
             return r;
         json_object_set(agents, agent->name, json_object_get(a->hashes, agent->name));
@@ -259,6 +273,7 @@ int agents_ref(struct agents *a, const char *name, const char *hash, struct agen
             text_free(t);
             return err_wrap(err, "agent '%s'", name);
         }
+        t->usable = rights_check(name, t->file, NULL, NULL, NULL) == 0;
         drop_unused(a);
         vec_push(&a->texts, t);
     }

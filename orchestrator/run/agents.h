@@ -13,6 +13,7 @@ struct agent_text { // an agent file that is kept; borrowed until agents_unref
     char *name, *text;
     char hash[HASH_TEXT];
     struct agentfile *file;
+    bool usable; // its own list grants something
     unsigned refs;
 };
 
@@ -20,12 +21,12 @@ struct agents *agents_new(struct store *store, const char *data_dir);
 struct agents *agents_free(struct agents *a); // nobody may hold a text any more. NULL allowed; returns NULL
 
 // The agents a run starts with, {name: artifact hash}, stored as artifacts: those of agent_dirs (NULL-terminated, may
-// be NULL) before the shipped ones. `needed` (list of names): ERR_NOT_FOUND when one is not there; `who` needs it. A
-// new reference.
-int agents_gather(struct agents *a, const char *const *agent_dirs, const json_t *needed, const char *who, json_t **ret,
-                  struct err *err);
+// be NULL) before the shipped ones. `needed` (list of names): ERR_NOT_FOUND when one is not there, ERR_INVALID when its
+// rules cannot be read or grant nothing under these options (operator_rules, bounds); `who` needs it. A new reference.
+int agents_gather(struct agents *a, const char *const *agent_dirs, const json_t *needed, const char *who,
+                  const json_t *options, json_t **ret, struct err *err);
 // The same questions for a run that is to come: nothing is stored or kept.
 int agents_check(const char *data_dir, const char *const *agent_dirs, const json_t *needed, const char *who,
-                 struct err *err);
+                 const json_t *options, struct err *err);
 int agents_ref(struct agents *a, const char *name, const char *hash, struct agent_text **ret, struct err *err);
 void agents_unref(struct agents *a, struct agent_text *text);

@@ -34,6 +34,10 @@ void key_of_stage(const struct key_parts *parts, char out[HASH_TEXT])
     AUTO_BUF struct buf b = BUF_INIT;
     buf_str_add(&b, "{\"agent\":");
     json_write_str(&b, parts->agent_hash);
+    if (json_array_size(parts->bounds)) {
+        buf_str_add(&b, ",\"bounds\":");
+        put_value(&b, parts->bounds, "[]");
+    }
     buf_str_add(&b, ",\"format\":2,\"input\":"); // raise it when the meaning of a part changes
     put_value(&b, parts->input, "{}");
     buf_str_add(&b, ",\"mode\":");

@@ -14,6 +14,7 @@ struct key_parts {
     const json_t *parents;        // array of what key_of_parent makes of each parent, in order
     const char *project;          // base commit of the project (and hash of an untracked lock file)
     const json_t *operator_rules; // granted beside the agent file's own; may be NULL
+    const json_t *bounds;         // what must allow, too (rights/rights.h); may be NULL
 };
 
 // What a handoff says, without who said it when: equal work in two runs has equal content.

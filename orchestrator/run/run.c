@@ -504,6 +504,7 @@ struct run *run_free(struct run *run)
     json_decref(run->keys);
     json_decref(run->handoff_ids);
     json_decref(run->contents);
+    json_decref(run->handed_on);
     loops_free(run->loops);
     stage_accounts_free(run);
     json_decref(run->ungrounded);

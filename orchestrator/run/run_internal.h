@@ -24,6 +24,7 @@ struct stage {
     const char *role;
     struct focus focus;
     json_t *parents; // handoff objects
+    json_t *bounds;  // of its rights, NULL when there are none
     char key[HASH_TEXT];
     char input[HASH_TEXT]; // what the agent is asked, wherever its parents come from
     char worker[64];       // role and version of the worker program
@@ -99,6 +100,7 @@ struct run {
     json_t *handoff_ids;          // of the journal, when a resumed run needs them
     json_t *keys;                 // handoff id -> what it is worth as a parent of a key
     json_t *contents;             // handoff id -> hash of what it says
+    json_t *handed_on;            // handoff id -> what bounds those that work with it (bounds.h)
     VEC(struct account) accounts; // budgets that its stages draw on: its own and those of the runs above it
     bool accounts_known;
     struct loops *loops;       // NULL before the first stage

@@ -12,8 +12,10 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "handoff/handoff.h"
+#include "rights/rights.h"
 #include "roles/roles.h"
 #include "run/answer.h"
+#include "run/bounds.h"
 #include "run/key.h"
 
 #include <inttypes.h>
@@ -30,6 +32,7 @@ void stage_free(struct stage *s)
     loop_timer_close(s->timer);
     json_decref(s->args);
     json_decref(s->parents);
+    json_decref(s->bounds);
     mem_free(s->task);
     mem_free(s->version);
     mem_free(s->limit_text);
@@ -59,7 +62,8 @@ json_t *stage_facts_new(const struct stage *s)
     return body;
 }
 
-void stage_remember(struct run *run, const json_t *handoff, const char *key)
+void stage_remember(struct run *run, const json_t *handoff, const char *key, const struct agent_text *agent,
+                    const json_t *bounds)
 {
     const char *id = json_str(handoff, "id", NULL);
     if (!id)
@@ -70,11 +74,13 @@ void stage_remember(struct run *run, const json_t *handoff, const char *key)
     json_put(run->handoffs, id, json_incref((json_t *)(uintptr_t)handoff)); // never changed once sealed
     json_put_str(run->keys, id, parent);
     json_put_str(run->contents, id, content);
+    if (agent)
+        bounds_hand_on(&run->handed_on, id, agent->file, json_obj(run->record, "options"), bounds);
 }
 
 // --- beginning ---
 
-static const struct agent_text *find_agent(const struct run *run, const char *name)
+const struct agent_text *stage_find_agent(const struct run *run, const char *name)
 {
     for (size_t i = 0; i < run->agents.len; i++)
         if (str_eq(run->agents.items[i]->name, name))
@@ -122,7 +128,8 @@ static void compute_key(struct run *run, struct stage *s, const char *version)
                               .input = json_object_get(s->args, "input"),
                               .parents = parents,
                               .project = s->needs_project ? run->facts->base : NULL,
-                              .operator_rules = json_list(json_obj(run->record, "options"), "operator_rules")};
+                              .operator_rules = json_list(json_obj(run->record, "options"), "operator_rules"),
+                              .bounds = s->bounds};
     key_of_stage(&parts, s->key);
     parts.parents = contents;
     key_of_stage(&parts, s->input);
@@ -166,7 +173,7 @@ static void reuse(struct run *run, struct stage *s, const json_t *record)
         stage_free(s);
         return;
     }
-    stage_remember(run, handoff, s->key);
+    stage_remember(run, handoff, s->key, s->agent, s->bounds);
     int seq = (int)json_int(record, "seq", 0);
     s->seq = seq;
     s->attempt = (int)json_int(record, "attempt", 1);
@@ -421,7 +428,7 @@ int stage_begin(struct run *run, uint64_t call, const char *task, unsigned n, co
 {
     (void)ret_answer;
     const char *name = json_str(args, "agent", "");
-    const struct agent_text *agent = find_agent(run, name);
+    const struct agent_text *agent = stage_find_agent(run, name);
     if (!agent)
         return err_set(err, ERR_NOT_FOUND, "no agent file for '%s': the run started with %zu agents", name,
                        run->agents.len);
@@ -438,6 +445,14 @@ int stage_begin(struct run *run, uint64_t call, const char *task, unsigned n, co
     s->timer = loop_timer_new(run->env.loop, on_timer, s);
     vec_push(&run->stages, s);
     int r = collect_parents(run, s, err);
+    if (r < 0) {
+        stage_free(s);
+        return r;
+    }
+    const json_t *options = json_obj(run->record, "options");
+    s->bounds = bounds_new(options, run->handed_on, json_list(args, "after"));
+    if (!agent->usable || s->bounds)
+        r = rights_check(agent->name, agent->file, json_list(options, "operator_rules"), s->bounds, err);
     if (r < 0) {
         stage_free(s);
         return r;

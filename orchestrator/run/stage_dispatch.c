@@ -111,6 +111,8 @@ static json_t *assignment_new(struct run *run, struct stage *s, int64_t wall_ns)
     }
     const json_t *rules = json_list(json_obj(run->record, "options"), "operator_rules");
     json_put(a, "operator_rules", rules ? json_incref((json_t *)(uintptr_t)rules) : json_array());
+    if (s->bounds)
+        json_put(a, "bounds", json_incref(s->bounds));
     json_t *limits = json_object();
     json_put_int(limits, "wall_ms", wall_ns / NS_PER_MS);
     stage_put_limits(s, limits);

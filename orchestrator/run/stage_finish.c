@@ -175,7 +175,7 @@ static void finish_in_turn(struct run *run, void *arg)
         return;
     }
     vec_push(&run->to_acknowledge, s->lease);
-    stage_remember(run, handoff, s->key);
+    stage_remember(run, handoff, s->key, s->agent, s->bounds);
     note_claims(s, f->draft, handoff);
     json_t *body = stage_facts_new(s);
     json_put_str(body, "state", stage_state_name(f->state));

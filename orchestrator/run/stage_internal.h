@@ -7,12 +7,15 @@
 #include "wire/wire.h"
 
 struct stage *stage_by_lease(struct run *run, uint64_t lease); // NULL: no open stage has it
+const struct agent_text *stage_find_agent(const struct run *run, const char *name); // by name, else by role
 char *stage_spool_dir(const struct stage *s);                  // owned by the caller
 json_t *stage_facts_new(const struct stage *s);                // {stage, agent, mode, attempt} for events
 // Of the parents, the first that the handoff names: of a wide join it names the last HANDOFF_PARENTS_MAX. The key, the
 // worker and the journal have all of them.
 size_t stage_first_named(const struct stage *s);
-void stage_remember(struct run *run, const json_t *handoff, const char *key);
+// bounds: of the stage that left it, NULL when it has none.
+void stage_remember(struct run *run, const json_t *handoff, const char *key, const struct agent_text *agent,
+                    const json_t *bounds);
 void stage_choose_id(const struct stage *s, int64_t now, char id[HANDOFF_ID_MAX]); // one that no handoff of the run has
 
 // The call in the table of calls, where those stand that begin no stage of a new run. stopped: why it was not begun, or

@@ -83,7 +83,7 @@ int stage_adopt(struct stage *s, const json_t *other, struct err *err)
         r = store_commit_stage(run->env.store, &result, NULL, 0, err);
     if (r < 0)
         return r;
-    stage_remember(run, handoff, s->key);
+    stage_remember(run, handoff, s->key, s->agent, s->bounds);
     json_t *body = stage_facts_new(s);
     json_put_str(body, "state", stage_state_name(STAGE_COMPLETED));
     json_put_str(body, "handoff", json_str(handoff, "id", NULL));

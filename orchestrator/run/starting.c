@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "budget/budget.h"
+#include "rights/site.h"
 #include "roles/roles.h"
 #include "run/catalog.h"
 
@@ -78,12 +79,29 @@ int parts_check(const char *data_dir, const struct parts_wanted *wanted, struct 
     if (r == 0)
         r = read_script(data_dir, NULL, wanted->workflow, wanted->params, wanted->from_text, &p, &declaration, err);
     if (r == 0)
-        r = agents_check(data_dir, wanted->agent_dirs, json_list(declaration, "agents"), p.name, err);
+        r = parts_rights(&p, wanted->operator_rules, err);
+    if (r == 0)
+        r = agents_check(data_dir, wanted->agent_dirs, json_list(declaration, "agents"), p.name, p.options, err);
     if (r == 0)
         r = parts_limits(&p, declaration, wanted->limits, wanted->wall_ms, err);
     json_decref(declaration);
     parts_free(&p);
     return r;
+}
+
+int parts_rights(struct parts *p, const char *const *operator_rules, struct err *err)
+{
+    json_t *rules = json_array();
+    for (const char *const *rule = operator_rules; rule && *rule; rule++)
+        json_add_str(rules, *rule);
+    json_put(p->options, "operator_rules", rules);
+    json_t *bounds = site_bounds_new(err);
+    if (!bounds)
+        return -(int)err->code;
+    if (json_array_size(bounds))
+        json_put(p->options, "bounds", json_incref(bounds));
+    json_decref(bounds);
+    return 0;
 }
 
 int parts_limits(struct parts *p, const json_t *declaration, const json_t *given, int64_t wall_ms, struct err *err)
@@ -167,6 +185,8 @@ static int child_options(const json_t *parent, struct parts *p, struct err *err)
                        json_str(parent, "id", "?"), CHILD_DEPTH_MAX);
     p->options = json_object();
     json_put(p->options, "operator_rules", rules ? json_deep_copy(rules) : json_array());
+    if (json_list(above, "bounds"))
+        json_put(p->options, "bounds", json_incref(json_list(above, "bounds")));
     json_put_int(p->options, "depth", depth);
     json_put_str(p->options, "folder", p->folder);
     return 0;

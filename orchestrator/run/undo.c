@@ -13,6 +13,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "run/answer.h"
+#include "run/bounds.h"
 
 #include <stdio.h>
 
@@ -53,8 +54,12 @@ static bool answer_stage(struct run *run, const struct call *c, const json_t *jo
     enum stage_state state = STAGE_RESERVED;
     int64_t at = json_int(record, "finished_ns", 0);
     const json_t *handoff = json_obj(record, "handoff");
-    if (handoff) // also one that came too late: its id is taken
-        stage_remember(run, handoff, json_str(record, "key", ""));
+    if (handoff) { // also one that came too late: its id is taken
+        AUTO_JSON json_t *bounds =
+            bounds_new(json_obj(run->record, "options"), run->handed_on, json_list(c->args, "after"));
+        stage_remember(run, handoff, json_str(record, "key", ""),
+                       stage_find_agent(run, json_str(handoff, "agent_name", "")), bounds);
+    }
     if (!record || !stage_state_from_name(json_str(record, "state", ""), &state) || !stage_state_final(state) ||
         at > run->undo_ns)
         return false;

@@ -211,6 +211,8 @@ struct agentfile *agentfile_free(struct agentfile *f)
         tool_free(&f->tools.items[i]);
     for (size_t i = 0; i < f->disallowed.len; i++)
         tool_free(&f->disallowed.items[i]);
+    for (size_t i = 0; i < f->grants.len; i++)
+        tool_free(&f->grants.items[i]);
     for (size_t i = 0; i < f->focus.len; i++) {
         mem_free(f->focus.items[i].previous);
         mem_free(f->focus.items[i].expected_context);
@@ -226,6 +228,7 @@ struct agentfile *agentfile_free(struct agentfile *f)
     free_strings(texts, ARRAY_LEN(texts));
     vec_free(&f->tools);
     vec_free(&f->disallowed);
+    vec_free(&f->grants);
     vec_free(&f->focus);
     vec_free(&f->chains);
     vec_free(&f->diagnostics);

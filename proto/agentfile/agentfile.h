@@ -87,6 +87,9 @@ struct agentfile {
     enum agent_tools_state tools_state;
     VEC(struct agent_tool) tools;
     VEC(struct agent_tool) disallowed;
+    bool attenuate;        // whoever works with its handoff may do no more than it may do itself
+    bool grants_declared;  // whoever works with its handoff may do no more than `grants`, also when that is empty
+    VEC(struct agent_tool) grants;
     bool delegates_any;    // bare Task or Agent, or *
     VEC(char *) delegates; // from Task(...) and Agent(...), without what is disallowed; as written, each once
     VEC(struct agent_focus) focus;

@@ -44,8 +44,7 @@ static json_t *find(const json_t *object, const char *name, const char **ret_key
     const char *key;
     if (value)
         return value;
-    json_object_foreach((json_t *)(uintptr_t)object, key, value)
-    {
+    json_object_foreach ((json_t *)(uintptr_t)object, key, value) {
         bool exact;
         const struct agent_key *known = agent_key_find(key, &exact);
         if (known && !exact && str_eq(known->name, name)) {
@@ -175,12 +174,35 @@ static void read_settings(const struct front *front, struct agentfile *f)
     f->mcp_servers = servers ? servers : json_object_get(f->extra, "mcp-servers");
 }
 
+// What it hands on to those that work with its handoff. What is not understood narrows.
+static void read_grants(const struct front *front, struct agentfile *f)
+{
+    const char *key;
+    char *attenuate = text_of(front, "attenuate", f);
+    if (find(front->text, "attenuate", &key))
+        f->attenuate = !attenuate || !(str_eq_nocase(attenuate, "false") || str_eq_nocase(attenuate, "no"));
+    if (f->attenuate && !(attenuate && (str_eq_nocase(attenuate, "true") || str_eq_nocase(attenuate, "yes"))))
+        agentfile_note(f, AGENT_WARNING, key_line(front, key), "'attenuate' is true or false; taken as true");
+    mem_free(attenuate);
+    const json_t *value = find(front->text, "grants", &key);
+    if (!value)
+        return;
+    struct tool_list list, denied = {0};
+    char *path = str_printf("/%s", key);
+    tools_read(value, "grants", path, key_line(front, key), front, &list, &denied, f);
+    f->grants_declared = list.state != AGENT_TOOLS_ALL;
+    for (size_t i = 0; i < list.items.len; i++)
+        vec_push(&f->grants, list.items.items[i]);
+    vec_free(&list.items);
+    tools_free(&denied);
+    mem_free(path);
+}
+
 static void read_extra(const struct front *front, struct agentfile *f)
 {
     const char *key;
     json_t *value;
-    json_object_foreach(front->typed, key, value)
-    {
+    json_object_foreach (front->typed, key, value) {
         bool exact;
         const struct agent_key *known = agent_key_find(key, &exact);
         if (known && (known->use == KEY_ALLOW || known->use == KEY_DENY || str_eq(known->name, "name") ||
@@ -235,8 +257,7 @@ static void read_lists(const struct front *front, struct agentfile *f)
     json_t *value;
     size_t i;
     bool exact;
-    json_object_foreach(front->text, name, value)
-    {
+    json_object_foreach (front->text, name, value) {
         const struct agent_key *key = agent_key_find(name, &exact);
         if (!key || (key->use != KEY_ALLOW && key->use != KEY_DENY))
             continue;
@@ -244,8 +265,7 @@ static void read_lists(const struct front *front, struct agentfile *f)
         take_list(&l, key, path, value, front_line(front, path, 1));
         mem_free(path);
     }
-    json_array_foreach(front->duplicates, i, value)
-    {
+    json_array_foreach (front->duplicates, i, value) {
         const char *path = json_string_value(json_object_get(value, "path"));
         const struct agent_key *key = strchr(path + 1, '/') ? NULL : agent_key_find(path + 1, &exact);
         bool last_counts = f->mode != AGENT_MODE_TOLERANT;
@@ -319,5 +339,6 @@ void fields_read(const struct source *s, const struct front *front, struct agent
     read_skills(front, f);
     read_settings(front, f);
     read_lists(front, f);
+    read_grants(front, f);
     read_delegates(f);
 }

@@ -204,6 +204,15 @@ int file_hash(const char *path, char out[65], struct err *err)
     return n < 0 ? err_sys(err, e, "cannot read '%s'", path) : 0;
 }
 
+char *path_user_config(const char *below)
+{
+    const char *config = getenv("XDG_CONFIG_HOME"), *home = getenv("HOME");
+    if (config && config[0] == '/')
+        return path_join(config, below);
+    AUTO_FREE char *own = home && home[0] == '/' ? path_join(home, ".config") : NULL;
+    return own ? path_join(own, below) : NULL;
+}
+
 char *path_join(const char *a, const char *b)
 {
     if (b[0] == '/' || !*a)

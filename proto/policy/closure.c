@@ -1,8 +1,8 @@
 // What a set of agents can cause together: a breadth-first walk along the Task rules from each agent.
+#include "policy/closure.h"
 #include "base/buf.h"
 #include "base/mem.h"
 #include "base/str.h"
-#include "policy/grant.h"
 #include "policy/set.h"
 #include "json/json.h"
 
@@ -11,7 +11,7 @@
 #define CYCLES_MAX 32
 
 struct graph {
-    const struct grant_declaration *agents;
+    const struct closure_agent *agents;
     size_t count;
     bool *edges; // count × count
 };
@@ -62,26 +62,29 @@ static void add_gain(const struct graph *g, const size_t *from, size_t start, si
 {
     size_t i;
     json_t *old;
-    json_array_foreach(gains, i, old) if (str_eq(json_str(old, "right", ""), r->text)) return;
+    json_array_foreach (gains, i, old)
+        if (str_eq(json_str(old, "right", ""), r->text))
+            return;
     json_t *gain = json_object();
     json_put_str(gain, "right", r->text);
     json_put(gain, "through", way_new(g, from, start, end));
     struct buf line = BUF_MAX(600);
     buf_printf(&line, "%s can cause %s through ", g->agents[start].name, r->text);
     json_t *name;
-    json_array_foreach(json_list(gain, "through"), i, name)
+    json_array_foreach (json_list(gain, "through"), i, name)
         buf_printf(&line, "%s%s", i ? " -> " : "", json_string_value(name));
     json_array_append_new(gains, gain);
     json_array_append_new(lines, json_text_new(buf_str(&line), line.len));
     buf_free(&line);
 }
 
-// An agent that attenuates hands on only what it has: nothing is gained through it, though those below are still
-// reached.
-static bool way_attenuates(const struct graph *g, const size_t *from, size_t start, size_t end)
+// An agent that attenuates hands on only what it has, and one that lists what it hands on no more than that: those
+// below are still reached.
+static bool way_keeps_back(const struct graph *g, const size_t *from, size_t start, size_t end, const struct rule *r)
 {
     for (size_t at = from[end];; at = from[at]) {
-        if (g->agents[at].attenuate)
+        const struct closure_agent *a = &g->agents[at];
+        if ((a->attenuate && !has_right(a->use, r)) || (a->grant && !has_right(a->grant, r)))
             return true;
         if (at == start)
             return false;
@@ -107,7 +110,8 @@ static void walk(const struct graph *g, size_t start, json_t *reaches, json_t *g
             const struct policy *use = g->agents[k].use;
             for (size_t i = 0; use->lists.len > 0 && i < use->lists.items[0].rules.len; i++) {
                 const struct rule *r = &use->lists.items[0].rules.items[i];
-                if (r->kind != TOOL_AGENT && !has_right(g->agents[start].use, r) && !way_attenuates(g, from, start, k))
+                if (r->kind != TOOL_AGENT && !has_right(g->agents[start].use, r) &&
+                    !way_keeps_back(g, from, start, k, r))
                     add_gain(g, from, start, k, r, gains, lines);
             }
         }
@@ -165,11 +169,11 @@ static json_t *unknown_new(const struct graph *g, size_t agent)
     return out;
 }
 
-int grant_closure(const struct grant_declaration *agents, size_t count, json_t **ret, struct err *err)
+int closure_of(const struct closure_agent *agents, size_t count, json_t **ret, struct err *err)
 {
-    if (count > GRANT_AGENTS_MAX)
+    if (count > CLOSURE_AGENTS_MAX)
         return err_set(err, ERR_LIMIT, "%zu agents in one set, at most %d are looked at together", count,
-                       GRANT_AGENTS_MAX);
+                       CLOSURE_AGENTS_MAX);
     struct graph g = {agents, count, NULL};
     find_edges(&g);
     json_t *list = json_array(), *cycles = json_array(), *lines = json_array();

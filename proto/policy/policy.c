@@ -79,45 +79,6 @@ int policy_deny(struct policy *p, const char *rule, const char *file, int line, 
     return add(p, true, rule, file, line, err);
 }
 
-static void list_append(struct rule_list *to, const struct rule_list *from)
-{
-    for (size_t i = 0; i < from->rules.len; i++)
-        vec_push(&to->rules, rule_copy(&from->rules.items[i]));
-}
-
-void policy_restrict(struct policy *p, const struct policy *by)
-{
-    for (size_t i = 0; i < by->lists.len; i++) {
-        policy_next_list(p);
-        list_append(&p->lists.items[p->lists.len - 1], &by->lists.items[i]);
-    }
-    if (by->lists.len == 0)
-        policy_next_list(p); // empty: nothing is allowed
-    list_append(&p->deny, &by->deny);
-    p->count += by->count;
-}
-
-struct policy *policy_copy_new(const struct policy *p)
-{
-    struct policy *out = policy_new(p->agent);
-    if (p->lists.len > 0)
-        policy_restrict(out, p);
-    else
-        list_append(&out->deny, &p->deny);
-    out->count = p->count;
-    for (size_t i = 0; i < p->warnings.len; i++)
-        vec_push(&out->warnings, str_dup(p->warnings.items[i]));
-    return out;
-}
-
-void policy_use_ceiling(struct policy *p, const struct policy *ceiling)
-{
-    if (ceiling)
-        policy_restrict(p, ceiling);
-    else
-        policy_next_list(p);
-}
-
 // A deny rule that takes away the whole of an allow rule.
 static bool swallowed(const struct rule_list *deny, const struct rule *allow)
 {

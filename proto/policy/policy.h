@@ -43,12 +43,6 @@ int policy_allow(struct policy *p, const char *rule, const char *file, int line,
 int policy_deny(struct policy *p, const char *rule, const char *file, int line, struct err *err);
 // Opens a further allow list; from now on every call must also be allowed by it (also when it stays empty).
 void policy_next_list(struct policy *p);
-// Adds all lists of `by` as further allow lists and all its deny rules: p ∩ by. A `by` without any list allows nothing,
-// and so does p after it.
-void policy_restrict(struct policy *p, const struct policy *by);
-struct policy *policy_copy_new(const struct policy *p);
-// For a file without any list: takes over the lists of the deployment's ceiling (NULL: nothing is allowed).
-void policy_use_ceiling(struct policy *p, const struct policy *ceiling);
 // Call when all rules are in. ERR_INVALID: a list grants nothing, because it is empty or because the deny rules take
 // all of it away; the text names the entries.
 int policy_check_usable(const struct policy *p, struct err *err);

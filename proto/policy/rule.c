@@ -376,30 +376,6 @@ int rule_parse(const char *text, const char *file, int line, bool deny, struct r
     return 0;
 }
 
-static char **list_copy(char **list)
-{
-    if (!list)
-        return NULL;
-    size_t n = 0;
-    while (list[n])
-        n++;
-    char **out = mem_array(n + 1, sizeof(char *));
-    for (size_t i = 0; i < n; i++)
-        out[i] = str_dup(list[i]);
-    return out;
-}
-
-struct rule rule_copy(const struct rule *r)
-{
-    struct rule out = *r;
-    out.text = str_dup(r->text);
-    out.file = str_dup(r->file);
-    out.pattern = str_dup(r->pattern);
-    out.assigns = list_copy(r->assigns);
-    out.names = list_copy(r->names);
-    return out;
-}
-
 void rule_clear(struct rule *r)
 {
     mem_free(r->text);

@@ -47,7 +47,6 @@ struct rule {
 int rule_parse(const char *text, const char *file, int line, bool deny, struct rule *ret, char **ret_warning,
                struct err *err);
 void rule_clear(struct rule *r);
-struct rule rule_copy(const struct rule *r);
 
 // The kind and static name of a tool as a call names it (mcp__… is TOOL_MCP); false for unknown tools.
 bool tool_lookup(const char *name, enum tool_kind *ret_kind, const char **ret_name);

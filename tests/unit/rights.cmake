@@ -1,0 +1,1 @@
+baton_test(rights unit SOURCES test_rights.c LINK rights)
