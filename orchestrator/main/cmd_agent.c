@@ -5,6 +5,9 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "base/vec.h"
+#include "main/explained.h"
+#include "rights/site.h"
+#include "rights/together.h"
 #include "json/json.h"
 
 #include <string.h>
@@ -125,19 +128,46 @@ int cmd_agent_show(const struct cli *cli)
     return status;
 }
 
+// What the agents can cause together under the ceiling of this machine; empty for more of them than are looked at.
+static json_t *together_new(const struct agentset *set, struct err *err)
+{
+    AUTO_JSON json_t *bounds = site_bounds_new(err);
+    if (!bounds)
+        return NULL;
+    json_t *out = rights_together_new((const struct agentfile *const *)set->agents.items, set->agents.len, NULL, bounds, err);
+    return out ? out : json_object();
+}
+
+static void put_causes(json_t *list, const json_t *together)
+{
+    size_t i, k;
+    json_t *file, *agent;
+    json_array_foreach (list, i, file)
+        json_array_foreach (json_list(together, "agents"), k, agent)
+            if (str_eq(json_str(file, "name", ""), json_str(agent, "agent", "-")))
+                json_put(file, "causes", json_incref(json_list(agent, "gains")));
+}
+
 int cmd_agent_lint(const struct cli *cli)
 {
     struct err err;
     struct agentset *set = load(cli, &err);
     if (!set)
         return cli_fail(&err);
-    AUTO_JSON json_t *relations = agentset_check(set);
+    AUTO_JSON json_t *relations = agentset_check(set), *together = together_new(set, &err);
+    if (!together) {
+        agentset_free(set);
+        return cli_fail(&err);
+    }
     size_t errors = count_level(set, AGENT_ERROR), warnings = count_level(set, AGENT_WARNING);
     if (cli_flag(cli, "json")) {
-        commands_print_json(set_to_json(set, true));
+        json_t *list = set_to_json(set, true);
+        put_causes(list, together);
+        commands_print_json(list);
     } else {
         for (size_t i = 0; i < set->files.len; i++)
             print_diagnostics(set->files.items[i]);
+        explained_print_together(together);
         printf("%zu files, %zu agents, %zu edges, %zu errors, %zu warnings\n", set->files.len, set->agents.len,
                json_array_size(json_list(relations, "edges")), errors, warnings);
     }

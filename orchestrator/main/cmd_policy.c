@@ -1,12 +1,16 @@
-// baton policy check: one decision, or one for each line of a file of cases. Decisions only, nothing is executed.
+// baton policy: one decision, or one for each line of a file of cases (check); what was decided in a run (explain).
+// Nothing is executed.
 #include "main/commands.h"
 
 #include "agentfile/agentfile.h"
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/str.h"
-#include "json/json.h"
+#include "main/explained.h"
 #include "policy/policy_cases.h"
+#include "rights/rights.h"
+#include "rights/site.h"
+#include "json/json.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -42,29 +46,17 @@ static int answer_cases(const char *path, struct err *err)
     return r;
 }
 
-// The policy of an agent file, each rule with the line it stands on.
+// What an agent may do on this machine: its file under the deployment's ceiling.
 static int policy_of_agent(const char *path, struct policy **ret, struct err *err)
 {
     struct agentfile *agent = NULL;
-    int r = agentfile_load(path, &agent, err);
-    if (r < 0)
-        return r;
-    struct policy *p = policy_new(agent->name);
-    if (agent->tools_state == AGENT_TOOLS_ABSENT)
-        r = err_set(err, ERR_INVALID, "'%s' declares no tools: what it may do is the deployment's ceiling, which this command does not know", path);
-    else if (agent->tools_state == AGENT_TOOLS_ALL)
-        r = err_set(err, ERR_INVALID, "'%s' declares '*': what it may do is the deployment's ceiling, which this command does not know", path);
-    for (size_t i = 0; i < agent->tools.len && r == 0; i++)
-        r = policy_allow(p, agent->tools.items[i].text, path, agent->tools.items[i].line, err);
-    for (size_t i = 0; i < agent->disallowed.len && r == 0; i++)
-        r = policy_deny(p, agent->disallowed.items[i].text, path, agent->disallowed.items[i].line, err);
+    AUTO_JSON json_t *bounds = site_bounds_new(err);
+    int r = bounds ? agentfile_load(path, &agent, err) : -(int)err->code;
     if (r == 0)
-        r = policy_check_usable(p, err);
+        r = rights_check(agent->name, agent, NULL, bounds, err);
+    if (r == 0)
+        r = rights_new(agent->name, agent, NULL, bounds, ret, err);
     agentfile_free(agent);
-    if (r < 0)
-        policy_free(p);
-    else
-        *ret = p;
     return r;
 }
 
@@ -74,7 +66,9 @@ static void print_decision(const struct decision *d, bool json)
         commands_print_json(decision_to_json_new(d));
         return;
     }
-    printf("%s\n", d->verdict == POLICY_DENY ? "deny" : d->verdict == POLICY_ALLOW ? "allow" : "allow, in the sandbox only");
+    printf("%s\n", d->verdict == POLICY_DENY    ? "deny"
+                   : d->verdict == POLICY_ALLOW ? "allow"
+                                                : "allow, in the sandbox only");
     if (*d->rule)
         printf("  rule    %s%s%s\n", d->rule, *d->where ? "  " : "", d->where);
     printf("  reason  %s\n", d->reason);
@@ -86,7 +80,8 @@ int cmd_policy_check(const struct cli *cli)
 {
     struct err err;
     struct policy *policy = NULL;
-    const char *cases = cli_value(cli, "cases", NULL), *agent = cli_value(cli, "agent", NULL), *tools = cli_value(cli, "tools", NULL);
+    const char *cases = cli_value(cli, "cases", NULL), *agent = cli_value(cli, "agent", NULL),
+               *tools = cli_value(cli, "tools", NULL);
     const char *tool = cli_value(cli, "tool", NULL), *input = cli_value(cli, "input", NULL);
     if (cases)
         return answer_cases(cases, &err) < 0 ? cli_fail(&err) : 0;
@@ -94,7 +89,8 @@ int cmd_policy_check(const struct cli *cli)
         err_set(&err, ERR_INVALID, "give --cases FILE, or (--agent FILE or --tools LIST) with --tool T and --input X");
         return cli_fail(&err);
     }
-    int r = agent ? policy_of_agent(agent, &policy, &err) : policy_from_list_new("command line", tools, "--tools", &policy, &err);
+    int r = agent ? policy_of_agent(agent, &policy, &err)
+                  : policy_from_list_new("command line", tools, "--tools", &policy, &err);
     if (r < 0)
         return cli_fail(&err);
     AUTO_FREE char *cwd = getcwd(NULL, 0);
@@ -104,4 +100,24 @@ int cmd_policy_check(const struct cli *cli)
     print_decision(&decision, cli_flag(cli, "json"));
     policy_free(policy);
     return decision.verdict == POLICY_DENY ? err_exit_status(ERR_DENIED) : 0;
+}
+
+int cmd_policy_explain(const struct cli *cli)
+{
+    struct places places;
+    struct store *store = NULL;
+    struct err err;
+    char *run = NULL;
+    if (commands_open(&places, &store, &err) < 0)
+        return cli_fail(&err);
+    AUTO_JSON json_t *explained = NULL;
+    if (commands_find_run(store, cli_arg(cli, 0) ? cli_arg(cli, 0) : "last", &run, &err) == 0)
+        explained = explained_new(store, run, &err);
+    if (explained && cli_flag(cli, "json"))
+        commands_print_json(json_incref(explained));
+    else if (explained)
+        explained_print(explained, cli_flag(cli, "denied"));
+    mem_free(run);
+    commands_close(&places, store);
+    return explained ? 0 : cli_fail(&err);
 }

@@ -43,6 +43,7 @@ int cmd_handoff_lint(const struct cli *cli);
 int cmd_workflow_list(const struct cli *cli);
 int cmd_workflow_check(const struct cli *cli);
 int cmd_policy_check(const struct cli *cli);
+int cmd_policy_explain(const struct cli *cli);
 int cmd_doctor(const struct cli *cli);
 int cmd_help(const struct cli *cli);
 

@@ -76,6 +76,7 @@ static const struct cli_option REPLAY[] = {{"script", 0, "FILE", false, "decide 
                                            {"limit", 0, "NAME=VALUE", true, "decide with another limit, e.g. stages=10: where would the wall have stood?"},
                                            JSON_OPTION, END};
 static const struct cli_option HELP[] = {{"man", 0, NULL, false, "the man page, as roff"}, END};
+static const struct cli_option EXPLAIN[] = {{"denied", 0, NULL, false, "only calls that were refused"}, JSON_OPTION, END};
 static const struct cli_option POLICY[] = {{"agent", 0, "FILE", false, "the rules of an agent file"},
                                            {"tools", 0, "LIST", false, "a list of rules: 'Read, Bash(cargo *)'"},
                                            {"tool", 0, "TOOL", false, "the tool that is called: Bash, Read, Edit, WebFetch, Task …"},
@@ -191,6 +192,12 @@ const struct cli_command CLI_COMMANDS[] = {
               "baton policy check --agent agents/rust-developer.md --tool Edit --input src/lib.rs",
               "baton policy check --cases cases.jsonl"),
      cmd_policy_check},
+    {"policy explain", "[RUN]", 0, 1, "what the agents of a run may do, and why each of their calls was allowed or refused",
+     "Of each call: the rule that covers it and the line it stands on, or the reason of the refusal and the rule that would "
+     "allow it; the box it ran in. Of each agent: what it can cause through those it lists in Task rules. Of each stage: "
+     "what bounds it because of those whose handoffs it got.",
+     EXPLAIN, EXAMPLES("baton policy explain", "baton policy explain last --denied", "baton policy explain last --json"),
+     cmd_policy_explain},
     {"serve", NULL, 0, 0, "run as a service: takes up unfinished runs and starts those it is asked for",
      "Listens on the unix socket 'serve.sock' of the state folder, one JSON object per line "
      "(docs/files.md). Runs beyond --max-runs wait in a queue that survives any end of the service; the projects take "

@@ -1,6 +1,5 @@
 // What a set of agents can cause together: a breadth-first walk along the Task rules from each agent.
 #include "policy/closure.h"
-#include "base/buf.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "policy/set.h"
@@ -58,7 +57,7 @@ static json_t *way_new(const struct graph *g, const size_t *from, size_t start, 
 }
 
 static void add_gain(const struct graph *g, const size_t *from, size_t start, size_t end, const struct rule *r,
-                     json_t *gains, json_t *lines)
+                     json_t *gains)
 {
     size_t i;
     json_t *old;
@@ -68,14 +67,7 @@ static void add_gain(const struct graph *g, const size_t *from, size_t start, si
     json_t *gain = json_object();
     json_put_str(gain, "right", r->text);
     json_put(gain, "through", way_new(g, from, start, end));
-    struct buf line = BUF_MAX(600);
-    buf_printf(&line, "%s can cause %s through ", g->agents[start].name, r->text);
-    json_t *name;
-    json_array_foreach (json_list(gain, "through"), i, name)
-        buf_printf(&line, "%s%s", i ? " -> " : "", json_string_value(name));
     json_array_append_new(gains, gain);
-    json_array_append_new(lines, json_text_new(buf_str(&line), line.len));
-    buf_free(&line);
 }
 
 // An agent that attenuates hands on only what it has, and one that lists what it hands on no more than that: those
@@ -91,7 +83,7 @@ static bool way_keeps_back(const struct graph *g, const size_t *from, size_t sta
     }
 }
 
-static void walk(const struct graph *g, size_t start, json_t *reaches, json_t *gains, json_t *lines)
+static void walk(const struct graph *g, size_t start, json_t *reaches, json_t *gains)
 {
     size_t *queue = mem_array(g->count, sizeof(size_t)), *from = mem_array(g->count, sizeof(size_t));
     bool *seen = mem_array(g->count, sizeof(bool));
@@ -112,7 +104,7 @@ static void walk(const struct graph *g, size_t start, json_t *reaches, json_t *g
                 const struct rule *r = &use->lists.items[0].rules.items[i];
                 if (r->kind != TOOL_AGENT && !has_right(g->agents[start].use, r) &&
                     !way_keeps_back(g, from, start, k, r))
-                    add_gain(g, from, start, k, r, gains, lines);
+                    add_gain(g, from, start, k, r, gains);
             }
         }
     }
@@ -176,13 +168,13 @@ int closure_of(const struct closure_agent *agents, size_t count, json_t **ret, s
                        CLOSURE_AGENTS_MAX);
     struct graph g = {agents, count, NULL};
     find_edges(&g);
-    json_t *list = json_array(), *cycles = json_array(), *lines = json_array();
+    json_t *list = json_array(), *cycles = json_array();
     for (size_t i = 0; i < count; i++) {
         json_t *one = json_object(), *starts = json_array(), *reaches = json_array(), *gains = json_array();
         for (size_t k = 0; k < count; k++)
             if (edge(&g, i, k))
                 json_add_str(starts, agents[k].name);
-        walk(&g, i, reaches, gains, lines);
+        walk(&g, i, reaches, gains);
         find_cycle(&g, i, cycles);
         json_put_str(one, "agent", agents[i].name);
         json_put(one, "starts", starts);
@@ -195,6 +187,5 @@ int closure_of(const struct closure_agent *agents, size_t count, json_t **ret, s
     *ret = json_object();
     json_put(*ret, "agents", list);
     json_put(*ret, "cycles", cycles);
-    json_put(*ret, "lines", lines);
     return 0;
 }

@@ -13,7 +13,7 @@ struct closure_agent {
 
 // {agents: [{agent, starts: [name], reaches: [name], unknown: [name],
 //            gains: [{right, through: [name, …]}]}],   rights it does not have, but can cause, with a shortest way
-//  cycles: [[name, …, name]], lines: ["rust-code-reviewer can cause Write through rust-developer", …]}
+//  cycles: [[name, …, name]]}
 // At most CLOSURE_AGENTS_MAX agents (ERR_LIMIT).
 #define CLOSURE_AGENTS_MAX 128
 int closure_of(const struct closure_agent *agents, size_t count, json_t **ret, struct err *err);

@@ -171,16 +171,16 @@ json_t *rights_handed_on_new(const struct agentfile *file, const json_t *operato
     json_t *out = json_array_size(bounds) ? json_incref((json_t *)(uintptr_t)bounds) : NULL;
     if (!file)
         return out;
+    AUTO_FREE char *of = str_printf("%s.md", file->name);     // wherever it lay: bounds are part of keys
     bool as_bounds = is_open(file) && lists_anything(bounds); // it may do what they allow: no list of its own
     json_t *allow = as_bounds ? NULL : rows_new(file->tools.items, is_open(file) ? 0 : file->tools.len);
     if (file->attenuate && (allow || file->disallowed.len))
-        add_bound(&out, file->file, with_operator(allow, operator_rules),
+        add_bound(&out, of, with_operator(allow, operator_rules),
                   rows_new(file->disallowed.items, file->disallowed.len));
     else
         json_decref(allow);
     if (file->grants_declared)
-        add_bound(&out, file->file, with_operator(rows_new(file->grants.items, file->grants.len), operator_rules),
-                  NULL);
+        add_bound(&out, of, with_operator(rows_new(file->grants.items, file->grants.len), operator_rules), NULL);
     return out;
 }
 

@@ -90,7 +90,9 @@ static void random_file(struct agentfile *f, const char *name)
     static const enum agent_tools_state STATES[] = {AGENT_TOOLS_LIST, AGENT_TOOLS_LIST,   AGENT_TOOLS_LIST,
                                                     AGENT_TOOLS_LIST, AGENT_TOOLS_ABSENT, AGENT_TOOLS_EMPTY,
                                                     AGENT_TOOLS_ALL};
-    *f = (struct agentfile){.file = (char *)(uintptr_t)name, .tools_state = STATES[pick(ARRAY_LEN(STATES))]};
+    *f = (struct agentfile){.file = (char *)(uintptr_t)name,
+                            .name = (char *)(uintptr_t)name,
+                            .tools_state = STATES[pick(ARRAY_LEN(STATES))]};
     if (f->tools_state == AGENT_TOOLS_LIST)
         random_list(&f->tools.items, &f->tools.len, 4);
     if (pick(4) == 0)

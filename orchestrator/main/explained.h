@@ -1,0 +1,15 @@
+// What the agents of a run may do and why each of their calls was allowed or refused: `baton policy explain`.
+#pragma once
+
+#include "store/store.h"
+#include "json/json.h"
+
+// {run, ceiling [bounds], operator_rules [rule],
+//  agents [{agent, rules [{rule, line, deny}], grants [rule]?, attenuate, causes [{right, through}]}], cycles,
+//  stages [{stage, agent, mode, state, entered [{from, listed}], bounds [bounds]?,
+//           calls [{argv, decision, rule, where, reason, needed, box?, times}]}]}
+// NULL with err.
+json_t *explained_new(struct store *store, const char *run, struct err *err);
+void explained_print(const json_t *explained, bool denied_only);
+// Lines of what a set of agents can cause together (rights/together.h), and its cycles.
+void explained_print_together(const json_t *together);
