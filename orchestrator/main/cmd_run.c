@@ -7,6 +7,7 @@
 #include "base/str.h"
 #include "engine/engine.h"
 #include "loop/loop.h"
+#include "main/explained.h"
 #include "main/progress.h"
 #include "main/reopen.h"
 #include "main/run_request.h"
@@ -181,6 +182,15 @@ static int say_known(const struct session *s)
     return final ? run_state_exit_status(state) : stopped ? 130 : 0;
 }
 
+// With agent files of the caller's own, also what they can cause together.
+static void say_begin(const struct session *s, const char *workflow, const char *project, bool own_agents)
+{
+    AUTO_JSON json_t *explained = own_agents ? explained_new(s->store, s->run, NULL) : NULL;
+    fprintf(stderr, "baton: run %s of '%s' on %s\n", s->run, workflow, project);
+    if (explained)
+        explained_print_causes(explained, stderr);
+}
+
 static int start(const struct cli *cli, const char *workflow, const char *project)
 {
     struct session s = {0};
@@ -201,7 +211,7 @@ static int start(const struct cli *cli, const char *workflow, const char *projec
         status = cli_fail(&err);
     } else {
         if (!s.json && !cli_flag(cli, "quiet"))
-            fprintf(stderr, "baton: run %s of '%s' on %s\n", s.run, workflow, project);
+            say_begin(&s, workflow, project, *cli_values(cli, "agents") != NULL);
         status = wait_for_end(&s);
         say_result(&s);
     }

@@ -241,7 +241,7 @@ static void print_bounds(const char *indent, const json_t *bounds)
 }
 
 // Rights that come the same way stand in one line.
-static void print_causes(const char *indent, const json_t *causes)
+static void print_causes(FILE *out, const char *indent, const json_t *causes)
 {
     size_t i;
     json_t *cause;
@@ -253,7 +253,7 @@ static void print_causes(const char *indent, const json_t *causes)
         if (way && !json_equal(way, next)) {
             buf_str_add(&line, " through ");
             join(&line, way, " -> ");
-            printf("%s%s\n", indent, buf_str(&line));
+            fprintf(out, "%s%s\n", indent, buf_str(&line));
             buf_clear(&line);
         }
         buf_printf(&line, "%s%s", line.len ? ", " : "can cause ", json_str(cause, "right", ""));
@@ -283,7 +283,7 @@ static void print_agent(const json_t *agent)
         print_list("    ", "hands on at most  ", json_list(agent, "grants"), ", ");
     else if (json_flag(agent, "attenuate", false))
         printf("    hands on no more than that\n");
-    print_causes("    ", json_list(agent, "causes"));
+    print_causes(stdout, "    ", json_list(agent, "causes"));
     buf_free(&may);
     buf_free(&never);
 }
@@ -336,6 +336,17 @@ static void print_stage(const json_t *stage, const json_t *site, bool denied_onl
         printf("  no tool was called\n");
 }
 
+static bool has_stage(const json_t *e, const char *agent)
+{
+    size_t i;
+    json_t *stage;
+    json_array_foreach (json_list(e, "stages"), i, stage)
+        if (str_eq(json_str(stage, "agent", ""), agent))
+            return true;
+    return false;
+}
+
+// Agents that did nothing are left out, unless there is nothing else to tell.
 void explained_print(const json_t *e, bool denied_only)
 {
     size_t i;
@@ -347,13 +358,22 @@ void explained_print(const json_t *e, bool denied_only)
         printf("  ceiling  none: what agent files list is granted\n");
     if (json_array_size(json_list(e, "operator_rules")))
         print_list("  ", "granted beside the files  ", json_list(e, "operator_rules"), ", ");
-    if (!denied_only) {
-        printf("agents\n");
-        json_array_foreach (json_list(e, "agents"), i, one)
+    bool none = json_array_size(json_list(e, "stages")) == 0;
+    json_array_foreach (denied_only ? NULL : json_list(e, "agents"), i, one)
+        if (none || has_stage(e, json_str(one, "agent", "")))
             print_agent(one);
-    }
     json_array_foreach (json_list(e, "stages"), i, one)
         print_stage(one, json_list(e, "ceiling"), denied_only);
+}
+
+void explained_print_causes(const json_t *explained, FILE *out)
+{
+    size_t i;
+    json_t *one;
+    json_array_foreach (json_list(explained, "agents"), i, one) {
+        AUTO_FREE char *who = str_printf("%s ", json_str(one, "agent", "?"));
+        print_causes(out, who, json_list(one, "causes"));
+    }
 }
 
 void explained_print_together(const json_t *together)
@@ -362,7 +382,7 @@ void explained_print_together(const json_t *together)
     json_t *one;
     json_array_foreach (json_list(together, "agents"), i, one) {
         AUTO_FREE char *who = str_printf("%s ", json_str(one, "agent", "?"));
-        print_causes(who, json_list(one, "gains"));
+        print_causes(stdout, who, json_list(one, "gains"));
     }
     json_array_foreach (json_list(together, "cycles"), i, one)
         print_list("", "cycle: ", one, " -> ");

@@ -4,6 +4,8 @@
 #include "store/store.h"
 #include "json/json.h"
 
+#include <stdio.h>
+
 // {run, ceiling [bounds], operator_rules [rule],
 //  agents [{agent, rules [{rule, line, deny}], grants [rule]?, attenuate, causes [{right, through}]}], cycles,
 //  stages [{stage, agent, mode, state, entered [{from, listed}], bounds [bounds]?,
@@ -11,5 +13,6 @@
 // NULL with err.
 json_t *explained_new(struct store *store, const char *run, struct err *err);
 void explained_print(const json_t *explained, bool denied_only);
-// Lines of what a set of agents can cause together (rights/together.h), and its cycles.
+void explained_print_causes(const json_t *explained, FILE *out); // one line for each agent and way
+// The same lines for a set of agents (rights/together.h), and its cycles, on standard output.
 void explained_print_together(const json_t *together);

@@ -109,7 +109,8 @@ class Rights(support.Scenario):
 
     def test_explain_tells_edges_calls_and_what_can_be_caused(self):
         self.agent("lead", 'tools: Bash(true *), Task(dev:echo)')
-        self.chain(status=0)
+        said = self.baton("run", self.workflow("chain", CHAIN), "--project", self.project, "--agents", self.agents, status=0)
+        self.assertIn("lead:echo can cause Bash(date) through dev:echo", said.err)
         told = self.baton("policy", "explain", "--json", status=0).json()
         self.assertEqual(told["stages"][1]["entered"], [{"from": "lead:echo", "listed": True}])
         call = told["stages"][1]["calls"][0]
