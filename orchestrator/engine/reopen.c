@@ -254,7 +254,7 @@ static int settle(const struct starting *s, const struct reopening *r, const jso
     }
     struct budget_amounts asked = budget_demand(json_str(stage, "agent", ""), parents, limits);
     for (unsigned k = 0; k < BUDGET_KIND_COUNT_ && status == 0; k++)
-        if (asked.of[k])
+        if (asked.of[k] && budget_is_sum((enum budget_kind)k))
             status =
                 store_ledger_add(s->store, account, budget_name((enum budget_kind)k), -asked.of[k], asked.of[k], err);
     return status;

@@ -106,7 +106,7 @@ int walls_set_limits(struct walls *w, const json_t *declared_then, const json_t 
     if (!more)
         return -(int)err->code;
     for (unsigned k = 0; k < BUDGET_KIND_COUNT_; k++)
-        if (json_object_get(more, budget_name((enum budget_kind)k)) && !budget_is_sum((enum budget_kind)k))
+        if (json_object_get(more, budget_name((enum budget_kind)k)) && !budget_is_asked((enum budget_kind)k))
             return err_set(err, ERR_UNSUPPORTED,
                            "the limit '%s' is not decided by the journal: it is kept while a run is at work",
                            budget_name((enum budget_kind)k));

@@ -8,7 +8,7 @@
 
 void key_of_content(const json_t *handoff, char out[HASH_TEXT])
 {
-    static const char *const IDENTITY[] = {"id", "parent", "run", "stage", "attempt", "created", NULL};
+    static const char *const IDENTITY[] = {"id", "parent", "run", "stage", "attempt", "depth", "created", NULL};
     AUTO_BUF struct buf b = BUF_INIT;
     json_write_without(&b, handoff, IDENTITY);
     hash_bytes(buf_str(&b), b.len, out);

@@ -57,7 +57,7 @@ static int add(struct run *run, const struct budget_amounts *reserved, const str
     int r = 0;
     for (size_t i = 0; i < run->accounts.len; i++)
         for (unsigned k = 0; k < BUDGET_KIND_COUNT_ && r == 0; k++)
-            if (reserved->of[k] || used->of[k])
+            if (budget_is_sum((enum budget_kind)k) && (reserved->of[k] || used->of[k]))
                 r = store_ledger_add(run->env.store, run->accounts.items[i].run, budget_name((enum budget_kind)k),
                                      reserved->of[k], used->of[k], err);
     return r;

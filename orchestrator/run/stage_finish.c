@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "budget/budget.h"
 #include "handoff/handoff.h"
 #include "handoff/handoff_md.h"
 #include "run/answer.h"
@@ -88,7 +89,8 @@ static int seal(struct stage *s, const json_t *draft, json_t **ret, struct err *
                                   .parents = parents.items,
                                   .run = s->run->id,
                                   .stage = s->seq,
-                                  .attempt = s->attempt};
+                                  .attempt = s->attempt,
+                                  .depth = budget_demand(s->agent->name, s->parents, NULL).of[BUDGET_DEPTH]};
     struct handoff_store keep = {.put = put_bytes, .put_file = put_file, .context = s};
     int r = handoff_seal(draft, &facts, &keep, ret, err);
     vec_free(&parents);

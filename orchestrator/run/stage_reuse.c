@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "budget/budget.h"
 #include "run/answer.h"
 
 #include <inttypes.h>
@@ -46,6 +47,10 @@ static json_t *handoff_new(const struct stage *s, const json_t *other)
     json_put_str(handoff, "run", s->run->id);
     json_put_int(handoff, "stage", s->seq);
     json_put_int(handoff, "attempt", s->attempt);
+    int64_t depth = budget_demand(s->agent->name, s->parents, NULL).of[BUDGET_DEPTH];
+    json_object_del(handoff, "depth");
+    if (depth > 0)
+        json_put_int(handoff, "depth", depth);
     return handoff;
 }
 

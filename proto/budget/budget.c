@@ -11,7 +11,7 @@
 #include <string.h>
 
 enum unit { COUNT, TIME, MONEY };
-enum how { SUM, CEILING, CLOCK };
+enum how { SUM, CEILING, CLOCK, PEAK };
 
 static const struct {
     const char *name;
@@ -52,6 +52,11 @@ int64_t budget_default(enum budget_kind kind)
 bool budget_is_sum(enum budget_kind kind)
 {
     return KINDS[kind].how == SUM;
+}
+
+bool budget_is_asked(enum budget_kind kind)
+{
+    return KINDS[kind].how == SUM || KINDS[kind].how == PEAK;
 }
 
 bool budget_is_of_stage(enum budget_kind kind)
@@ -188,11 +193,11 @@ int64_t budget_left(const struct budget *b, enum budget_kind kind)
 bool budget_fits(const struct budget *b, const struct budget_amounts *demand, enum budget_kind *ret_kind)
 {
     for (unsigned i = 0; i < BUDGET_KIND_COUNT_; i++) {
-        if (KINDS[i].how != SUM || !b->limited[i])
+        if (!budget_is_asked((enum budget_kind)i) || !b->limited[i])
             continue;
         // A worker that used more than was set aside for it has broken the wall: nothing more begins.
-        bool broken = b->used.of[i] + b->reserved.of[i] > b->limit.of[i];
-        if (broken || demand->of[i] > budget_left(b, (enum budget_kind)i)) {
+        bool broken = KINDS[i].how == SUM && b->used.of[i] + b->reserved.of[i] > b->limit.of[i];
+        if (broken || demand->of[i] > (KINDS[i].how == SUM ? budget_left(b, (enum budget_kind)i) : b->limit.of[i])) {
             *ret_kind = (enum budget_kind)i;
             return false;
         }
@@ -239,8 +244,12 @@ struct budget_amounts budget_demand(const char *agent, const json_t *parents, co
     size_t i;
     json_t *parent;
     json_array_foreach (parents, i, parent) {
-        if (!str_eq(json_str(parent, "agent_name", ""), agent))
+        bool other = !str_eq(json_str(parent, "agent_name", ""), agent);
+        int64_t depth = json_int(parent, "depth", 0) + other;
+        if (other)
             demand.of[BUDGET_DELEGATIONS] = 1;
+        if (depth > demand.of[BUDGET_DEPTH])
+            demand.of[BUDGET_DEPTH] = depth;
         if (fixes && verdict_wants_changes(json_str(parent, "verdict", NULL)))
             demand.of[BUDGET_FIX_ROUNDS] = 1;
     }

@@ -30,6 +30,7 @@ const char *budget_name(enum budget_kind kind);
 bool budget_kind_from_name(const char *name, enum budget_kind *ret);
 int64_t budget_default(enum budget_kind kind);  // of every run; 0: none
 bool budget_is_sum(enum budget_kind kind);      // reserved and settled
+bool budget_is_asked(enum budget_kind kind);    // decided before a stage begins, by the journal alone
 bool budget_is_of_stage(enum budget_kind kind); // a stage can have a limit of it, not runs alone
 // "20", "200k", "2.50" (dollars), "15m" (time; without a unit seconds). ERR_INVALID says what is expected.
 int budget_parse(enum budget_kind kind, const char *text, int64_t *ret, struct err *err);

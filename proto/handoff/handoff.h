@@ -30,6 +30,7 @@ struct handoff_facts {
     const char *const *parents; // NULL-terminated ids, may be NULL
     const char *run;            // may be NULL
     int64_t stage, attempt;
+    int64_t depth; // delegations in a row that led to it (tbl/budgets.def)
 };
 
 struct handoff_store {

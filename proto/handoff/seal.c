@@ -312,6 +312,8 @@ int handoff_seal(const json_t *draft, const struct handoff_facts *facts, const s
     put_line(h, "run", facts->run, NAME_MAX_BYTES);
     json_put_int(h, "stage", facts->stage);
     json_put_int(h, "attempt", facts->attempt);
+    if (facts->depth > 0)
+        json_put_int(h, "depth", facts->depth);
     json_put_str(h, "created", created);
     r = budget_fit(h, store, err);
     if (r >= 0)

@@ -297,6 +297,31 @@ workflow "looks" {
         self.assertEqual([s["agent"] for s in self.baton("show", done["run"], "--json", status=0).json()["stages"]],
                          ["echo", "rust-performance-engineer"])
 
+    def test_depth_of_delegation(self):
+        agents = self.root / "agents"
+        agents.mkdir()
+        for scope in "abc":
+            (agents / f"{scope}.md").write_text(f'---\nname: "{scope}:echo"\ndescription: For tests.\ntools: Read\n---\n\nYou echo.\n')
+        script = self.workflow("deep", """
+workflow "deep" {
+  agents = { "a:echo", "b:echo", "c:echo" },
+  run = function(p)
+    local h
+    for _, name in ipairs { "a:echo", "a:echo", "b:echo", "b:echo", "c:echo" } do
+      h = stage { agent = name, after = h, input = { mark = "marks", name = name } }
+    end
+  end,
+}
+""")
+        done = self.go(script, "--agents", agents, "--limit", "depth=1", status=5)
+        self.assertIn("the limit depth=1 stands in the way: asked 2", done["reason"])
+        self.assertEqual(self.executed(done["run"]), 4)
+        self.assertEqual(self.decided(done["run"])["outcome"], "over_budget")
+        only, = self.decided(done["run"], "--limit", "depth=2", status=1)["differences"]
+        self.assertEqual((only["what"], only["now"]), ("budget", "goes on"))
+        self.baton("resume", done["run"], "--limit", "depth=2", "--yes", "--json", status=0)
+        self.assertEqual(self.executed(done["run"]), 5)
+
     def test_limits_of_a_stage(self):
         bad = self.workflow("bad", STEPS.replace("tokens = p.tokens", "stages = 1"))
         done = self.go(bad, n=1, tokens=1, status=0)  # its pcall catches what is wrong with the call

@@ -126,6 +126,25 @@ static void test_a_broken_wall_stays_shut(void **state)
     assert_string_equal(text, "{\"tokens\":{\"limit\":100,\"used\":101,\"reserved\":0}}");
 }
 
+static void test_depth_is_a_peak(void **state)
+{
+    (void)state;
+    struct budget b;
+    enum budget_kind kind = BUDGET_KIND_COUNT_;
+    AUTO_JSON json_t *limits = json_pack("{s:i}", "depth", 2);
+    AUTO_JSON json_t *parents =
+        json_pack("[{s:s, s:i}, {s:s, s:i}]", "agent_name", "a", "depth", 1, "agent_name", "b", "depth", 2);
+    budget_load(&b, limits, NULL);
+    struct budget_amounts d = budget_demand("b", parents, NULL); // b behind b is no delegation, b behind a is
+    assert_int_equal(d.of[BUDGET_DEPTH], 2);
+    for (int i = 0; i < 3; i++) // nothing is used up
+        assert_true(budget_fits(&b, &d, &kind));
+    d = budget_demand("c", parents, NULL);
+    assert_int_equal(d.of[BUDGET_DEPTH], 3);
+    assert_false(budget_fits(&b, &d, &kind));
+    assert_int_equal(kind, BUDGET_DEPTH);
+}
+
 static void test_what_a_stage_asks_for(void **state)
 {
     (void)state;
@@ -226,6 +245,7 @@ int main(void)
         cmocka_unit_test(test_limits_as_written),
         cmocka_unit_test(test_walls),
         cmocka_unit_test(test_a_broken_wall_stays_shut),
+        cmocka_unit_test(test_depth_is_a_peak),
         cmocka_unit_test(test_what_a_stage_asks_for),
         cmocka_unit_test(test_what_is_a_fix_round),
         cmocka_unit_test(test_a_wall_has_words),
