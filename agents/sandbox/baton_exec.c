@@ -25,6 +25,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -89,6 +90,11 @@ static void be_init(struct start *s, int release_fd) // does not return
         send_note(s->notes, NOTE_START_FAILED, e, "its control group");
         _exit(0);
     }
+    e = confine_net(s->box);
+    if (e) {
+        send_note(s->notes, NOTE_START_FAILED, e, "the network of the stage");
+        _exit(0);
+    }
     e = confine_enter(s->box, &failure);
     if (e) { // never less of a box because of what lies in the folders of the call
         send_note(s->notes, failure.of_call ? NOTE_START_FAILED : NOTE_NOT_CONFINED, e, failure.what);
@@ -127,6 +133,8 @@ struct call {
     int signals;  // signalfd: SIGCHLD and the signals that end us
     pid_t child;  // init, or the tool itself; 0 when reaped
     bool confined, user, killed;
+    int mounts;                  // of the child, held until our end
+    int spaces[EXEC_SPACES_MAX]; // network and user namespace that were made for this call, -1: none
     struct exec_report report;
 };
 
@@ -297,6 +305,34 @@ static void start_plain(struct call *c)
         send_note(c->notes[1], NOTE_START_FAILED, errno, "");
 }
 
+static int open_space(pid_t pid, const char *name)
+{
+    char path[64];
+    snprintf(path, sizeof(path), "/proc/%d/ns/%s", (int)pid, name);
+    return open(path, O_RDONLY | O_CLOEXEC);
+}
+
+// The child still waits. Its mounts are held, too: they are taken down when we end, after the worker has its report.
+static void hold_spaces(struct call *c, pid_t pid)
+{
+    const struct box *b = c->start.box;
+    c->mounts = open_space(pid, "mnt");
+    if (b->given != BOX_GIVEN_NOTHING || b->net == BOX_NET_HOST)
+        return;
+    c->spaces[0] = open_space(pid, "net");
+    if (c->user && c->spaces[0] >= 0)
+        c->spaces[1] = open_space(pid, "user");
+}
+
+// An earlier call of the stage had namespaces, so this one does not go without.
+static void fail_given(struct call *c)
+{
+    if (c->start.box->given == BOX_GIVEN_NOTHING)
+        return;
+    c->report.start_errno = errno ? errno : EPERM;
+    snprintf(c->report.failed, sizeof(c->report.failed), "the namespaces of the stage");
+}
+
 static void start_confined(struct call *c)
 {
     int release_fd = -1;
@@ -305,8 +341,11 @@ static void start_confined(struct call *c)
         be_init(&c->start, release_fd);
     c->child = pid > 0 ? pid : 0;
     c->confined = pid > 0;
-    if (pid < 0)
+    if (pid < 0) {
+        fail_given(c);
         return;
+    }
+    hold_spaces(c, pid);
     confine_release(pid, release_fd);
 }
 
@@ -348,7 +387,7 @@ static void run(struct call *c)
         c->report.layers |= EXEC_LAYER_PROCESSES | EXEC_LAYER_FILES | (c->user ? EXEC_LAYER_USER : 0) |
                             (c->start.box->net == BOX_NET_HOST ? 0 : EXEC_LAYER_NETWORK) |
                             (c->start.box->counted ? EXEC_LAYER_COUNT : 0);
-    else if (!c->killed)
+    else if (!c->killed && c->start.box->given == BOX_GIVEN_NOTHING)
         run_plain(c);
     struct rusage usage;
     if (getrusage(RUSAGE_CHILDREN, &usage) == 0) {
@@ -381,6 +420,32 @@ static int refuse(const struct call *c, int e, const char *what)
     return 2;
 }
 
+// The descriptors go with it when all there should be are there, and the call had its own network up.
+static void send_report(const struct call *c)
+{
+    struct exec_report report = c->report;
+    size_t count = c->user ? 2 : 1;
+    union {
+        struct cmsghdr align;
+        char room[CMSG_SPACE(EXEC_SPACES_MAX * sizeof(int))];
+    } rights = {.room = {0}};
+    struct iovec part = {.iov_base = &report, .iov_len = sizeof(report)};
+    struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
+    if (c->spaces[count - 1] >= 0 && report.layers & EXEC_LAYER_NETWORK && !report.start_errno) {
+        message.msg_control = &rights;
+        message.msg_controllen = CMSG_SPACE(count * sizeof(int));
+        struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+        header->cmsg_level = SOL_SOCKET;
+        header->cmsg_type = SCM_RIGHTS;
+        header->cmsg_len = CMSG_LEN(count * sizeof(int));
+        memcpy(CMSG_DATA(header), c->spaces, count * sizeof(int));
+    }
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) // the worker reads the streams to their end
+        close(fd);
+    ssize_t ignored = sendmsg(EXEC_CONTROL_FD, &message, MSG_NOSIGNAL); // nobody there: we were ended because of that
+    (void)ignored;
+}
+
 int main(int argc, char **argv)
 {
     static struct box box; // large, and one for the life of the process
@@ -393,13 +458,17 @@ int main(int argc, char **argv)
     }
     char cwd[4096];
     struct call c = {.start = {.command = argv + 1, .box = &box, .cwd = cwd},
-                     .report = {.magic = EXEC_REPORT_MAGIC, .wait_status = SIGKILL}};
+                     .report = {.magic = EXEC_REPORT_MAGIC, .wait_status = SIGKILL},
+                     .spaces = {-1, -1}};
     prctl(PR_SET_PDEATHSIG, SIGTERM); // besides the control socket, should somebody else hold its other end
     prctl(PR_SET_CHILD_SUBREAPER, 1);
     int e = box_read(EXEC_BOX_FD, &box);
     if (e)
         return refuse(&c, e, "the description of the box");
     close(EXEC_BOX_FD);
+    e = confine_take(&box);
+    if (e)
+        return refuse(&c, e, "the namespaces of the stage");
     if (!getcwd(cwd, sizeof(cwd)))
         return refuse(&c, errno, "the working folder");
     c.signals = open_signals();
@@ -411,8 +480,8 @@ int main(int argc, char **argv)
     run(&c);
     c.report.killed = c.killed;
     c.report.confined = c.confined;
-    ssize_t ignored =
-        write(EXEC_CONTROL_FD, &c.report, sizeof(c.report)); // nobody there: we were ended because of that
-    (void)ignored;
+    for (int i = 1; i < argc; i++) // while we end, nobody shall take us for the tool
+        memset(argv[i], 0, strlen(argv[i]));
+    send_report(&c);
     return 0;
 }

@@ -132,7 +132,8 @@ static int number(const char *word, uint64_t *ret)
 
 static int take_line(struct box *b, char *line)
 {
-    static const char *const NETS[] = {"none", "lo", "host"}, *const REQUIRES[] = {"full", "landlock", "none"};
+    static const char *const NETS[] = {"none", "lo", "host"}, *const REQUIRES[] = {"full", "landlock", "none"},
+                             *const GIVEN[] = {"nothing", "net", "user"};
     char *words[5] = {0};
     size_t n = 0;
     for (char *p = line; p && n < 5;)
@@ -162,6 +163,11 @@ static int take_line(struct box *b, char *line)
     if (strcmp(verb, "net") == 0) {
         e = choose(words[1], NETS, 3, &chosen);
         b->net = (enum box_net)chosen;
+        return e;
+    }
+    if (strcmp(verb, "given") == 0) {
+        e = choose(words[1], GIVEN, 3, &chosen);
+        b->given = (enum box_given)chosen;
         return e;
     }
     if (strcmp(verb, "require") == 0) {

@@ -8,6 +8,7 @@
 //   - mount MODE PATH SOURCE: SOURCE of the host appears at PATH; in the order of the lines
 //   - mount MODE PATH SOURCE DEVICE:INODE:SIZE:CHANGED: the same, and nothing is started when SOURCE is not that file
 //   - group PATH: a control group to be a member of; counted: a group holds the limit of processes
+//   - given net|user: the network (and the user namespace it belongs to) that an earlier call of the stage has made
 //   - tmpfs MODE PATH: an empty folder of its own
 //   - link PATH TARGET
 //   - allow MODE PATH: what Landlock grants below PATH
@@ -22,6 +23,8 @@
 #include <stdint.h>
 
 #define EXEC_BOX_FD   4
+#define EXEC_NET_FD   5 // with BOX_GIVEN_NET
+#define EXEC_USER_FD  6 // with BOX_GIVEN_USER
 #define BOX_TEXT_MAX  ((size_t)256 * 1024)
 #define BOX_ITEMS_MAX 1024
 #define BOX_GROUPS    2
@@ -29,6 +32,7 @@
 enum box_net { BOX_NET_NONE, BOX_NET_LO, BOX_NET_HOST };
 enum box_mode { BOX_READ = 1, BOX_WRITE = 2, BOX_EXEC = 4, BOX_MAP = 8, BOX_OVERLAY = 16 };
 enum box_item_kind { BOX_MOUNT, BOX_TMPFS, BOX_LINK, BOX_ALLOW };
+enum box_given { BOX_GIVEN_NOTHING, BOX_GIVEN_NET, BOX_GIVEN_USER }; // the last: that, too
 enum box_require { BOX_REQUIRE_FULL, BOX_REQUIRE_LANDLOCK, BOX_REQUIRE_NONE };
 
 struct box_identity { // of a file, as stat tells it
@@ -48,6 +52,7 @@ struct box {
     char *text; // NULL: no box was given, only what keeps a call together applies
     enum box_net net;
     enum box_require require;
+    enum box_given given;
     bool perf, keep_dac;
     bool counted;                            // a control group holds the limit of processes
     const char *groups[BOX_GROUPS];          // control groups to be a member of; NULL: none

@@ -121,8 +121,18 @@ static void give_group(struct exec_context *ctx, struct plan *plan)
         plan->groups[n++] = ctx->group.memory;
 }
 
+// Where the kernel counts processes by user namespace, a call with a limit has one of its own.
+static bool give_spaces(const struct exec_context *ctx, struct plan *plan)
+{
+    bool share = plan->net != BOX_NET_HOST && !plan->processes;
+    if (share && ctx->stage.net >= 0)
+        plan->given = ctx->stage.user >= 0 ? BOX_GIVEN_USER : BOX_GIVEN_NET;
+    return share;
+}
+
 static int make_box(struct exec_context *ctx, const struct exec_call *call, const struct lookup *found,
-                    char *const *environment, bool fetching, char ret_profile[PROFILE_NAME_MAX], struct err *err)
+                    char *const *environment, bool fetching, char ret_profile[PROFILE_NAME_MAX], bool *ret_share,
+                    struct err *err)
 {
     char **all = fetching && (ctx->readonly || ctx->writable) ? all_checkouts(ctx) : NULL;
     struct places places = places_of(ctx, all);
@@ -141,6 +151,7 @@ static int make_box(struct exec_context *ctx, const struct exec_call *call, cons
     plan.processes = (uint64_t)ctx->processes;
     if (r == 0)
         give_group(ctx, &plan);
+    *ret_share = give_spaces(ctx, &plan);
     AUTO_FREE char *by = ours(ctx, call);
     if (r == 0 && by)
         program_give(&plan, ctx->pins, environment, by);
@@ -160,7 +171,8 @@ static int run(struct exec_context *ctx, const struct exec_call *call, const str
                char *const *environment, bool fetching, json_t *receipt, struct exec_result *ret, struct err *err)
 {
     char profile[PROFILE_NAME_MAX];
-    int box_fd = make_box(ctx, call, found, environment, fetching, profile, err);
+    bool share = false;
+    int box_fd = make_box(ctx, call, found, environment, fetching, profile, &share, err);
     if (box_fd < 0) {
         places_sweep(&ctx->steering);
         return box_fd;
@@ -188,6 +200,8 @@ static int run(struct exec_context *ctx, const struct exec_call *call, const str
         .box_fd = box_fd,
         .cancel_fd = ctx->cancel_fd,
         .wall_ns = call->wall_ns > 0 ? call->wall_ns : CALL_WALL_NS,
+        .stage = &ctx->stage,
+        .share = share,
     };
     struct spawn_result result;
     int r = spawn_run(&s, &result, err);

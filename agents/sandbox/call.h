@@ -8,6 +8,7 @@
 #include "policy/policy.h"
 #include "profile.h"
 #include "sandbox/exec.h"
+#include "spawn.h"
 #include "trust.h"
 
 #include <stdatomic.h>
@@ -27,6 +28,7 @@ struct exec_context {
     void *step_user;
     struct steering steering;
     struct group group;
+    struct spawn_stage stage;
     bool prepared;     // places made and resolved: done by the first call, a stage without calls costs nothing
     int64_t processes; // of one call at the same time; 0: no limit
     int cancel_fd;

@@ -31,7 +31,7 @@ enum { OPEN_FILES_MAX = 16384, CAPABILITIES = 64 };
 
 // The child's end of the release pipe: which[0] is read by the child, which[1] written by the parent.
 static int release_pipe[2];
-static bool in_user_namespace, born_in_group;
+static bool in_user_namespace, mapped, born_in_group;
 
 // glibc's clone() wants a stack for the child; the system call does without one, like fork(). Fork handlers do not run,
 // which is right here: this program has one thread and no handlers.
@@ -61,15 +61,41 @@ static pid_t clone_child(const struct box *b, unsigned long flags)
     return pid < 0 ? clone_like_fork(flags) : pid;
 }
 
+int confine_take(const struct box *b)
+{
+    if (b->given == BOX_GIVEN_NOTHING)
+        return 0;
+    if (fcntl(EXEC_NET_FD, F_SETFD, FD_CLOEXEC) < 0)
+        return errno;
+    if (b->given != BOX_GIVEN_USER)
+        return 0;
+    if (setns(EXEC_USER_FD, CLONE_NEWUSER) < 0)
+        return errno;
+    close(EXEC_USER_FD);
+    prctl(PR_SET_DUMPABLE, 1); // both were lost with the change of rights
+    prctl(PR_SET_PDEATHSIG, SIGTERM);
+    return 0;
+}
+
+int confine_net(const struct box *b)
+{
+    if (b->given == BOX_GIVEN_NOTHING)
+        return 0;
+    int e = setns(EXEC_NET_FD, CLONE_NEWNET) < 0 ? errno : 0;
+    close(EXEC_NET_FD);
+    return e;
+}
+
 pid_t confine_fork(const struct box *b, int *ret_release_fd, bool *ret_user)
 {
     if (pipe2(release_pipe, O_CLOEXEC) < 0)
         return -1;
-    unsigned long spaces =
-        CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS | (b->net == BOX_NET_HOST ? 0 : CLONE_NEWNET);
-    in_user_namespace = false;
+    bool own_net = b->net != BOX_NET_HOST && b->given == BOX_GIVEN_NOTHING;
+    unsigned long spaces = CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS | (own_net ? CLONE_NEWNET : 0);
+    in_user_namespace = b->given == BOX_GIVEN_USER;
+    mapped = in_user_namespace;
     pid_t pid = clone_child(b, spaces);
-    if (pid < 0) {
+    if (pid < 0 && b->given == BOX_GIVEN_NOTHING) {
         in_user_namespace = true;
         pid = clone_child(b, CLONE_NEWUSER | spaces);
     }
@@ -100,7 +126,7 @@ static void write_proc(pid_t pid, const char *name, const char *text)
 
 void confine_release(pid_t child, int release_fd)
 {
-    if (in_user_namespace) {
+    if (in_user_namespace && !mapped) {
         char map[64];
         write_proc(child, "setgroups", "deny");
         snprintf(map, sizeof(map), "%u %u 1\n", (unsigned)geteuid(), (unsigned)geteuid());
@@ -146,7 +172,7 @@ static int raise_loopback(void)
 int confine_enter(const struct box *b, struct view_failure *ret)
 {
     int e = view_enter(b, ret);
-    if (e == 0 && b->net == BOX_NET_LO) {
+    if (e == 0 && b->net == BOX_NET_LO && b->given == BOX_GIVEN_NOTHING) {
         ret->what = "the loopback device";
         e = raise_loopback();
     }

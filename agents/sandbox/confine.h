@@ -7,6 +7,8 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
+// Before that, where the box says so: into the user namespace that is given. 0 or an errno value.
+int confine_take(const struct box *box);
 // fork() into PID, mount, IPC, UTS and (unless the box has the host's) network namespaces; where that is only allowed
 // inside a user namespace, into one of those too. The child waits for confine_release before anything else. -1: not
 // possible here.
@@ -14,6 +16,7 @@ pid_t confine_fork(const struct box *box, int *ret_release_fd, bool *ret_user);
 void confine_release(pid_t child, int release_fd); // parent: maps the user, lets the child go on
 void confine_wait(int release_fd);                 // child
 int confine_join(const struct box *box);           // child: the control groups; 0 or an errno value
+int confine_net(const struct box *box);            // child: the network that is given; 0 or an errno value
 
 // Child, then: the view of files and the loopback device. 0 or an errno value; *ret_what (static or into the box) names
 // what failed.

@@ -59,6 +59,7 @@ int exec_context_new(const struct policy *policy, const struct exec_places *plac
     struct exec_context *ctx = mem_alloc(sizeof(*ctx));
     ctx->policy = policy;
     ctx->cancel_fd = cancel_fd;
+    ctx->stage = (struct spawn_stage)SPAWN_STAGE_INIT;
     ctx->receipts = json_array();
     ctx->built = copy_list(places->built);
     ctx->own = copy_list(places->own);
@@ -122,6 +123,7 @@ void exec_context_free(struct exec_context *ctx)
     if (!ctx)
         return;
     places_unmake(&ctx->steering);
+    spawn_stage_end(&ctx->stage);
     group_remove(&ctx->group);
     if (ctx->cancel_fd >= 0)
         close(ctx->cancel_fd);

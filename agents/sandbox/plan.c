@@ -163,6 +163,8 @@ int plan_write(struct plan *p, struct buf *b, struct err *err)
 {
     static const char *const NETS[] = {"none", "lo", "host"}, *const REQUIRES[] = {"full", "landlock", "none"};
     buf_printf(b, "net\t%s\nrequire\t%s\n", NETS[p->net], REQUIRES[p->require]);
+    if (p->given)
+        buf_printf(b, "given\t%s\n", p->given == BOX_GIVEN_USER ? "user" : "net");
     buf_str_add(b, p->perf ? "perf\n" : "");
     buf_str_add(b, p->keep_dac ? "keep_dac\n" : "");
     buf_str_add(b, p->counted ? "counted\n" : "");

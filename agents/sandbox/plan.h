@@ -19,6 +19,7 @@ struct plan {
     VEC(struct plan_item) items;
     enum box_net net;
     enum box_require require;
+    enum box_given given;
     bool perf, keep_dac, counted;
     const char *groups[BOX_GROUPS];                     // borrowed
     uint64_t processes, pids_max, memory_max, file_max; // as in struct box

@@ -1,9 +1,12 @@
 // What baton-exec and exec_run say to each other over the control socket.
 //   exec_run -> baton-exec: the byte EXEC_KILL ends the call; the end of the connection does so too (the worker died).
-//   baton-exec -> exec_run: one struct exec_report, when no process of the call is left.
+//   baton-exec -> exec_run: one struct exec_report, when no process of the call is left. With it come, when they were
+//   made for this call, its network and the user namespace that it belongs to, as descriptors, for the next call.
 #pragma once
 
 #include <stdint.h>
+
+enum { EXEC_SPACES_MAX = 2 }; // descriptors: network; user
 
 #define EXEC_CONTROL_FD   3
 #define EXEC_KILL         'K'

@@ -20,13 +20,13 @@
 
 static const int64_t GRACE_NS = 5 * NS_PER_SEC;
 
-enum { STDIN_END, STDOUT_END, STDERR_END, CONTROL_END, BOX_END, ENDS };
+enum { STDIN_END, STDOUT_END, STDERR_END, CONTROL_END, BOX_END, NET_END, USER_END, ENDS };
 
 struct running {
     const struct spawn *spawn;
     struct spawn_result *result;
     pid_t pid;
-    int theirs[ENDS];      // what becomes 0..4 of the helper
+    int theirs[ENDS];      // what becomes 0..6 of the helper, -1: nothing
     int out, err, control; // our ends, -1 when closed
     bool reported, killing;
     int64_t deadline; // of the call, then of the grace
@@ -82,6 +82,12 @@ static int open_ends(struct running *r, struct err *err)
     r->theirs[BOX_END] = fcntl(s->box_fd, F_DUPFD_CLOEXEC, 16);
     if (r->theirs[BOX_END] < 0)
         return err_sys(err, errno, "cannot hand a box to a tool");
+    const int spaces[] = {s->share ? s->stage->net : -1, s->share ? s->stage->user : -1};
+    for (int i = 0; i < EXEC_SPACES_MAX; i++) {
+        r->theirs[NET_END + i] = spaces[i] < 0 ? -1 : fcntl(spaces[i], F_DUPFD_CLOEXEC, 16);
+        if (spaces[i] >= 0 && r->theirs[NET_END + i] < 0)
+            return err_sys(err, errno, "cannot hand a namespace to a tool");
+    }
     int pair[2];
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
         return err_sys(err, errno, "cannot make a socket for a tool");
@@ -116,7 +122,8 @@ static int start(struct running *r, struct err *err)
     posix_spawn_file_actions_init(&actions);
     posix_spawnattr_init(&attributes);
     for (int i = 0; i < ENDS; i++)
-        posix_spawn_file_actions_adddup2(&actions, r->theirs[i], i);
+        if (r->theirs[i] >= 0)
+            posix_spawn_file_actions_adddup2(&actions, r->theirs[i], i);
     posix_spawn_file_actions_addchdir_np(&actions, s->cwd);
     posix_spawnattr_setsigdefault(&attributes, &all);
     posix_spawnattr_setsigmask(&attributes, &none);
@@ -140,12 +147,37 @@ static void read_stream(int *fd, struct capture *capture)
         close_fd(fd);
 }
 
+static void keep_spaces(struct running *r, const struct msghdr *message)
+{
+    struct spawn_stage *stage = r->spawn->stage;
+    int fds[EXEC_SPACES_MAX] = {-1, -1};
+    const struct cmsghdr *c = CMSG_FIRSTHDR(message);
+    if (c && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS && c->cmsg_len <= CMSG_LEN(sizeof(fds)))
+        memcpy(fds, CMSG_DATA(c), c->cmsg_len - CMSG_LEN(0));
+    if (r->spawn->share && stage->net < 0) {
+        stage->net = fds[0];
+        stage->user = fds[1];
+        return;
+    }
+    close_fd(&fds[0]);
+    close_fd(&fds[1]);
+}
+
 static void read_control(struct running *r)
 {
     struct exec_report report;
-    ssize_t n = recv(r->control, &report, sizeof(report), 0);
+    union {
+        struct cmsghdr align;
+        char room[CMSG_SPACE(EXEC_SPACES_MAX * sizeof(int))];
+    } rights;
+    struct iovec part = {.iov_base = &report, .iov_len = sizeof(report)};
+    struct msghdr message = {
+        .msg_iov = &part, .msg_iovlen = 1, .msg_control = &rights, .msg_controllen = sizeof(rights)};
+    ssize_t n = recvmsg(r->control, &message, MSG_CMSG_CLOEXEC);
     if (n < 0 && errno == EINTR)
         return;
+    if (n >= 0)
+        keep_spaces(r, &message);
     if (n == (ssize_t)sizeof(report) && report.magic == EXEC_REPORT_MAGIC) {
         r->result->report = report;
         r->reported = true;
@@ -219,10 +251,27 @@ static void close_all(struct running *r)
     close_fd(&r->control);
 }
 
+static void reap(pid_t pid)
+{
+    int status;
+    while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR)
+        ;
+}
+
+void spawn_stage_end(struct spawn_stage *stage)
+{
+    reap(stage->late);
+    close_fd(&stage->net);
+    close_fd(&stage->user);
+    stage->late = 0;
+}
+
 int spawn_run(const struct spawn *s, struct spawn_result *ret, struct err *err)
 {
     *ret = (struct spawn_result){0};
-    struct running r = {.spawn = s, .result = ret, .theirs = {-1, -1, -1, -1, -1}, .out = -1, .err = -1, .control = -1};
+    struct running r = {.spawn = s, .result = ret, .out = -1, .err = -1, .control = -1};
+    for (int i = 0; i < ENDS; i++)
+        r.theirs[i] = -1;
     int64_t begun = clock_mono_ns();
     int code = open_ends(&r, err);
     if (code == 0)
@@ -239,9 +288,10 @@ int spawn_run(const struct spawn *s, struct spawn_result *ret, struct err *err)
     close_all(&r);
     if (!r.reported)
         kill(r.pid, SIGKILL); // its init, or the tool, has a death signal set
-    int status;
-    while (waitpid(r.pid, &status, 0) < 0 && errno == EINTR)
-        ;
+    reap(s->stage->late);     // has had a whole call for it
+    s->stage->late = r.reported ? r.pid : 0;
+    if (!r.reported)
+        reap(r.pid);
     if (!r.reported)
         return err_set(err, ERR_INTERNAL, "'%s' ended without a report while it ran '%s'", s->helper, s->argv[0]);
     return 0;

@@ -7,6 +7,19 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
+
+// What calls of one stage have in common, so that not each of them has to make it: nothing of a call is left in a
+// network when it has ended. And the baton-exec of the last call, which may still be taking down its mounts.
+struct spawn_stage {
+    int net, user; // descriptors of namespaces, -1: none
+    pid_t late;    // 0: none
+};
+
+#define SPAWN_STAGE_INIT                                                                                               \
+    {                                                                                                                  \
+        .net = -1, .user = -1                                                                                          \
+    }
 
 struct spawn {
     const char *helper;      // path of baton-exec
@@ -20,6 +33,8 @@ struct spawn {
     int box_fd;      // description of the box (box.h), read from its start; borrowed
     int cancel_fd;   // readable: end the call
     int64_t wall_ns; // limit
+    struct spawn_stage *stage;
+    bool share; // the call's network is that of the stage (the box says so, too), or becomes it
 };
 
 struct spawn_result {
@@ -28,6 +43,7 @@ struct spawn_result {
     struct exec_report report;
 };
 
+void spawn_stage_end(struct spawn_stage *stage);
 int spawn_run(const struct spawn *s, struct spawn_result *ret, struct err *err);
 // baton-exec beside the running program, in ../libexec/baton, or in ../bin. Owned by the caller.
 int spawn_find_helper(char **ret, struct err *err);
