@@ -1,0 +1,1 @@
+baton_fuzz(rights SOURCES fuzz_rights.c LINK rights)
