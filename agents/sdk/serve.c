@@ -34,7 +34,7 @@ static const int64_t ENGINE_LOST_NS = 10 * NS_PER_SEC;
 static const int64_t RESEND_NS = 2 * NS_PER_SEC;
 static const int64_t PROGRESS_NS = 100 * NS_PER_MS;
 static const int64_t WORK_END_NS = 5 * NS_PER_SEC; // for the running job to notice that it was cancelled
-static const int64_t LONG_JOB_NS = 20 * NS_PER_MS;
+static const int64_t LONG_JOB_NS = 10 * NS_PER_MS;
 enum { JOBS_MAX = 64, TAKE_MAX = 64 };
 
 struct slot {
@@ -405,14 +405,19 @@ static void wait_until(pthread_cond_t *cond, struct worker *w, int64_t ns)
 }
 
 // Sleeps while there is nothing to do; looks twice before it sleeps without an end, so that short jobs need not wake
-// it.
+// it. It also looks twice at a job that takes long: when the whole process had to wait for a processor, the job is over
+// as soon as its thread runs.
 static void watch(struct worker *w)
 {
-    unsigned begun = w->begun;
     pthread_mutex_lock(&w->lock);
+    unsigned begun = w->begun, looked_at = 0;
     while (!w->stopped && !w->ending) {
         int64_t now = clock_mono_ns();
-        if (w->running && now - w->running_ns >= LONG_JOB_NS) {
+        bool is_long = w->running && now - w->running_ns >= LONG_JOB_NS;
+        if (is_long && looked_at != w->begun) {
+            looked_at = w->begun;
+            wait_until(&w->watch, w, now + LONG_JOB_NS);
+        } else if (is_long) {
             tend(w);
             if (w->running && !w->ending)
                 give_back(w);
