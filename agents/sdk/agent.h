@@ -20,7 +20,7 @@ struct agent {
     // Fills the draft (an object with status "completed" and empty output, sections, artifacts when called).
     // A negative return becomes a `blocked` draft with err as blocker: the stage still leaves a handoff.
     int (*run)(struct job *job, json_t *draft, struct err *err);
-    unsigned jobs; // jobs it may hold at once (it works on one, the others wait in it); 0: one
+    unsigned jobs; // jobs it may hold at once (it works on one; the others wait in it, or go back when it takes long); 0: one
 };
 
 int agent_main(int argc, char **argv, const struct agent *agent);
