@@ -4,7 +4,9 @@ target_link_libraries(box_run PRIVATE baton_flags base json policy sandbox)
 add_dependencies(box_run baton-exec)
 set_target_properties(box_run PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
 
-add_executable(box_attacks ${CMAKE_CURRENT_LIST_DIR}/sandbox/attacks.c)
+add_executable(box_attacks ${CMAKE_CURRENT_LIST_DIR}/sandbox/attacks.c ${CMAKE_CURRENT_LIST_DIR}/sandbox/attacks_more.c
+  ${CMAKE_CURRENT_LIST_DIR}/sandbox/attacks_named.c)
+target_link_libraries(box_attacks PRIVATE rt)
 target_compile_definitions(box_attacks PRIVATE _GNU_SOURCE)
 set_target_properties(box_attacks PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
 find_package(Python3 REQUIRED COMPONENTS Interpreter)

@@ -1,5 +1,7 @@
 // One attempt per name, to be run with and without a box. Exit status 0: it worked; 1: it was stopped; 2: unknown name.
 // Arguments behind the name are what the test prepared: paths, a process, a port.
+#include "attacks.h"
+
 #include <arpa/inet.h>
 #include <dirent.h>
 #include <errno.h>
@@ -32,26 +34,31 @@ extern char **environ;
 
 static const char *first, *second;
 
-static int opens(const char *path, int flags)
+const char *argument(int number)
+{
+    return number == 1 ? first : second;
+}
+
+int opens(const char *path, int flags)
 {
     int fd = open(path, flags | O_CLOEXEC, 0644);
     return fd >= 0;
 }
 
-static int writes(const char *path)
+int writes(const char *path)
 {
     int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
     return fd >= 0 && write(fd, "x", 1) == 1;
 }
 
-static int reads(const char *path)
+int reads(const char *path)
 {
     char byte;
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     return fd >= 0 && read(fd, &byte, 1) == 1;
 }
 
-static int starts(const char *program, char *const argv[])
+int starts(const char *program, char *const argv[])
 {
     int status;
     pid_t pid = fork();
@@ -522,8 +529,11 @@ int main(int argc, char **argv)
         return 0; // started as a foreign program
     first = argc > 2 ? argv[2] : "";
     second = argc > 3 ? argv[3] : "";
+    int status = by_name(argc, argv);
+    if (status >= 0)
+        return status;
     for (size_t i = 0; argc > 1 && i < sizeof(ATTACKS) / sizeof(ATTACKS[0]); i++)
         if (strcmp(argv[1], ATTACKS[i].name) == 0)
             return ATTACKS[i].attempt() ? 0 : 1;
-    return 2;
+    return more_attacks(argc > 1 ? argv[1] : "");
 }
