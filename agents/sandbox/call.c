@@ -130,6 +130,19 @@ static bool give_spaces(const struct exec_context *ctx, struct plan *plan)
     return share;
 }
 
+struct asker {
+    const struct exec_context *ctx;
+    const struct exec_call *call;
+};
+
+static bool may(void *user, const char *const *argv)
+{
+    const struct asker *asker = user;
+    struct decision decision;
+    call_decide(asker->ctx, argv, call_cwd(asker->ctx, asker->call), asker->call->reach, &decision);
+    return decision.verdict != POLICY_DENY;
+}
+
 static int make_box(struct exec_context *ctx, const struct exec_call *call, const struct lookup *found,
                     char *const *environment, bool fetching, char ret_profile[PROFILE_NAME_MAX], bool *ret_share,
                     struct err *err)
@@ -138,8 +151,11 @@ static int make_box(struct exec_context *ctx, const struct exec_call *call, cons
     struct places places = places_of(ctx, all);
     places.reach = call->reach;
     AUTO_FREE char *cwd = path_real(call_cwd(ctx, call), NULL);
+    struct asker asker = {ctx, call};
     const struct box_call what = {.program = found->program,
                                   .pins = ctx->pins,
+                                  .may = may,
+                                  .user = &asker,
                                   .argv = call->argv,
                                   .cwd = cwd ? cwd : call_cwd(ctx, call),
                                   .environment = environment,

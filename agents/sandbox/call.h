@@ -41,6 +41,9 @@ struct policy_context call_context(const struct exec_context *ctx, const char *c
 // Whether the program of the call can be started, and as what.
 int call_lookup(const struct exec_context *ctx, const struct exec_call *call, struct lookup *ret, struct err *err);
 const char *call_cwd(const struct exec_context *ctx, const struct exec_call *call);
+// Decides what is not the call itself, but named by it.
+void call_decide(const struct exec_context *ctx, const char *const *argv, const char *cwd, const char *const *reach,
+                 struct decision *ret);
 // Fills the receipt and the result. fetching: the worker's own step, which has network and the real CARGO_HOME.
 int call_run(struct exec_context *ctx, const struct exec_call *call, bool fetching, json_t *receipt,
              struct exec_result *ret, struct err *err);

@@ -197,13 +197,19 @@ static const char **own_new(const struct exec_context *ctx, const char *const *r
     return list.items;
 }
 
-static int decide(const struct exec_context *ctx, const char *const *argv, const char *cwd, const char *const *reach,
-                  struct decision *ret, struct err *err)
+void call_decide(const struct exec_context *ctx, const char *const *argv, const char *cwd, const char *const *reach,
+                 struct decision *ret)
 {
     const char **own = own_new(ctx, reach);
     const struct policy_context context = call_context(ctx, cwd, own);
     decide_argv(ctx->policy, &context, argv, NULL, ret);
     mem_free((void *)(uintptr_t)own);
+}
+
+static int decide(const struct exec_context *ctx, const char *const *argv, const char *cwd, const char *const *reach,
+                  struct decision *ret, struct err *err)
+{
+    call_decide(ctx, argv, cwd, reach, ret);
     if (ret->verdict != POLICY_DENY)
         return 0;
     if (ret->needed[0])

@@ -233,19 +233,35 @@ static bool builds_foreign_code(const char *cwd)
     return found;
 }
 
-static bool is_built(const struct box_call *call)
+static bool in_any(char *const *dirs, const char *path)
 {
-    for (char *const *d = call->places->built; d && *d; d++)
-        if (path_below(call->program, *d))
+    for (; dirs && *dirs; dirs++)
+        if (path_below(path, *dirs))
             return true;
-    for (char *const *d = call->places->own; d && *d; d++)
-        if (path_below(call->program, *d))
-            return true;
-    return strstr(call->program, "/target/") && path_below(call->program, call->places->workspace);
+    return false;
+}
+
+static bool is_built(const struct places *s, const char *program)
+{
+    return in_any(s->built, program) || in_any(s->own, program) ||
+           (strstr(program, "/target/") && path_below(program, s->workspace));
+}
+
+// Where agents write, a name says nothing: a program of the project that is called "sh" is no shell.
+static bool is_installed(const struct box_call *call, const char *program)
+{
+    const struct places *s = call->places;
+    AUTO_FREE char *path = path_join(call->cwd, program);
+    AUTO_FREE char *real = path_real(path, NULL);
+    return !strchr(program, '/') || !real ||
+           !(is_built(s, real) || path_below(real, s->workspace) || path_below(real, s->home) ||
+             in_any(s->readonly, real) || in_any(s->writable, real));
 }
 
 static const char *choose(const struct profiles *p, const struct box_call *call, const char *const *argv)
 {
+    if (!is_installed(call, argv[0]))
+        return NULL;
     const char *name = path_base(argv[0]), *sub = subcommand(argv);
     AUTO_FREE char *both = str_printf("%s:%s", name, sub ? sub : "");
     const char *found = sub ? match_one(p, both) : NULL;
@@ -404,23 +420,36 @@ static int apply(struct applying *a, const char *profile, int depth, struct err 
     return r;
 }
 
-// The program that a launcher starts: the first word that names one with a profile, or one that can be found.
+static char *find_inner(const struct box_call *call, const char *word)
+{
+    const char *path = environment_get(call->environment, "PATH");
+    char *program = strchr(word, '/') ? path_join(call->cwd, word) : str_dup(pins_find(call->pins, path, word));
+    if (program && file_exists(program))
+        return program;
+    mem_free(program);
+    return NULL;
+}
+
+// The program that a launcher starts: the first word that names one with a profile, or one that can be found. It is
+// given when a rule allows it as well.
 static int apply_inner(struct applying *a, struct err *err)
 {
     const char *const *argv = a->call->argv;
     for (size_t i = 1; argv[i]; i++) {
-        const char *profile = argv[i][0] == '-' ? NULL : choose(a->profiles, a->call, argv + i);
         if (argv[i][0] == '-' || argv[i][0] == '\0')
             continue;
-        if (profile)
-            return apply(a, profile, 1, err);
-        const char *path = environment_get(a->call->environment, "PATH");
-        AUTO_FREE char *program =
-            strchr(argv[i], '/') ? path_join(a->call->cwd, argv[i]) : str_dup(pins_find(a->call->pins, path, argv[i]));
-        if (program && file_exists(program)) {
-            program_give(a->plan, a->call->pins, a->call->environment, program);
+        const char *profile = choose(a->profiles, a->call, argv + i);
+        AUTO_FREE char *program = find_inner(a->call, argv[i]);
+        if (!profile && !program)
+            continue;
+        int r = 0;
+        if (!a->call->may(a->call->user, argv + i))
             return 0;
-        }
+        if (profile)
+            r = apply(a, profile, 1, err);
+        if (r == 0 && program)
+            program_give(a->plan, a->call->pins, a->call->environment, program);
+        return r;
     }
     return 0;
 }
@@ -496,10 +525,11 @@ int profile_plan(struct profiles *p, const struct box_call *call, struct plan *p
 {
     struct applying a = {.profiles = p, .call = call, .plan = plan};
     const char *name = call->fetching ? "fetch" : choose(p, call, call->argv);
-    if (!name && !is_built(call))
+    bool built = is_built(call->places, call->program);
+    if (!name && !built)
         name = of_script(p, call->program);
     if (!name)
-        name = is_built(call) ? "built" : "generic";
+        name = built ? "built" : "generic";
     *plan = (struct plan){
         .net = BOX_NET_LO, .require = BOX_REQUIRE_LANDLOCK, .memory_max = memory_limit(), .file_max = FILE_MAX_BYTES};
     int r = apply_base(&a, p, name, err);

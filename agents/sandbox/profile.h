@@ -33,6 +33,8 @@ struct box_call {
     const char *cwd;
     char *const *environment;
     const struct places *places;
+    bool (*may)(void *user, const char *const *argv); // whether a rule allows this call too, which a launcher names
+    void *user;
     bool fetching; // the worker's own step: dependencies are brought with network and the real CARGO_HOME
 };
 

@@ -88,10 +88,7 @@ void job_progress(struct job *job, double fraction, const char *fmt, ...)
     va_end(args);
     if (n < 0)
         return;
-    for (char *p = text; *p; p++) {
-        if ((unsigned char)*p < 0x20)
-            *p = ' ';
-    }
+    str_make_plain(text);
     text[str_utf8_cut(text, JOB_PROGRESS_MAX - 1)] = '\0';
     pthread_mutex_lock(&job->lock);
     memcpy(job->progress, text, strlen(text) + 1);

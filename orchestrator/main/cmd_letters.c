@@ -5,8 +5,8 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/str.h"
-#include "run/letters.h"
 #include "main/shown.h"
+#include "run/letters.h"
 
 #include <pwd.h>
 #include <string.h>
@@ -116,7 +116,7 @@ int cmd_signal(const struct cli *cli)
 static void print_value(const char *name, const json_t *one)
 {
     char when[CLOCK_TEXT_MAX];
-    AUTO_FREE char *text = json_compact(json_object_get(one, "value"));
+    AUTO_FREE char *text = json_shown(json_object_get(one, "value"));
     clock_iso(json_int(one, "at_ns", 0), when);
     printf("%-20s %.19sZ  %s\n", name, when, text);
 }

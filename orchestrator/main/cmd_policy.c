@@ -33,7 +33,7 @@ static int answer_cases(const char *path, struct err *err)
         if (n && n != strspn(p, " \t\r")) {
             json_t *answer = NULL;
             r = policy_case_answer_line(p, n, &answer, err);
-            AUTO_FREE char *out = r == 0 ? json_compact(answer) : NULL;
+            AUTO_FREE char *out = r == 0 ? json_shown(answer) : NULL;
             if (r < 0)
                 r = err_wrap(err, "%s:%zu", path, line);
             else

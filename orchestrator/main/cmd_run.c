@@ -160,7 +160,7 @@ static void say_result(struct session *s)
         return;
     if (s->json) {
         AUTO_JSON json_t *line = summary_json_new(s->store, s->run, &err);
-        AUTO_FREE char *text = line ? json_compact(line) : NULL;
+        AUTO_FREE char *text = line ? json_shown(line) : NULL;
         if (text)
             printf("%s\n", text);
         return;

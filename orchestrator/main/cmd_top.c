@@ -177,7 +177,7 @@ static int show(struct top *t, const struct cli *cli, int64_t interval_s, struct
         }
         if (s.in_place && !begun)
             fputs(HOME CLEAR_BELOW, stdout);
-        AUTO_FREE char *line = json ? json_compact(look) : NULL;
+        AUTO_FREE char *line = json ? json_shown(look) : NULL;
         if (line)
             printf("%s\n", line);
         else

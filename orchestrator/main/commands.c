@@ -108,7 +108,7 @@ void commands_say_started(const char *run, int64_t position)
 
 void commands_print_json(json_t *value_consumed)
 {
-    char *text = json_pretty(value_consumed);
+    char *text = json_shown_pretty(value_consumed);
     fputs(text, stdout);
     mem_free(text);
     json_decref(value_consumed);

@@ -64,10 +64,8 @@ static void print_text(const struct event_view *view, const json_t *event)
     json_object_foreach (json_obj(event, "body"), key, value) {
         if (json_is_null(value))
             continue;
-        AUTO_FREE char *text = json_is_string(value) ? str_dup(json_string_value(value)) : json_compact(value);
-        for (char *c = text; *c; c++)
-            if ((unsigned char)*c < 0x20 || *c == 0x7F)
-                *c = ' ';
+        AUTO_FREE char *text = json_is_string(value) ? str_dup(json_string_value(value)) : json_shown(value);
+        str_make_plain(text);
         printf(" %s=%s", key, text);
     }
     printf("\n");
@@ -75,7 +73,7 @@ static void print_text(const struct event_view *view, const json_t *event)
 
 static void print_event(const struct event_view *view, const json_t *event)
 {
-    AUTO_FREE char *line = view->json ? json_compact(event) : NULL;
+    AUTO_FREE char *line = view->json ? json_shown(event) : NULL;
     if (line)
         printf("%s\n", line);
     else

@@ -59,9 +59,9 @@ static char *read_command(pid_t pid)
 {
     char text[COMMAND_MAX];
     size_t len = read_some(pid, "cmdline", text, sizeof(text));
-    for (size_t i = 0; i < len; i++)
-        if ((unsigned char)text[i] < 0x20 || text[i] == 0x7F)
-            text[i] = ' ';
+    for (size_t i = 0; i < len; i++) // the words of a command line end with NUL
+        text[i] = text[i] ? text[i] : ' ';
+    str_make_plain(text);
     return str_dup(str_trim(text));
 }
 

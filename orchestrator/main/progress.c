@@ -1,5 +1,6 @@
 // Rules that the code does not show:
-// - Only the lines of stages that are at work are redrawn; a finished stage's line is printed once and scrolls away with the rest.
+// - Only the lines of stages that are at work are redrawn; a finished stage's line is printed once and scrolls away
+// with the rest.
 // - Whatever comes from a worker is shown without control characters and cut to the width of the terminal.
 #include "main/progress.h"
 
@@ -96,13 +97,6 @@ static void remove_row(struct progress *p, struct row *r)
 {
     row_release(r);
     *r = p->rows.items[--p->rows.len];
-}
-
-static void clean(char *text)
-{
-    for (char *c = text; *c; c++)
-        if ((unsigned char)*c < 0x20 || *c == 0x7F)
-            *c = ' ';
 }
 
 static struct row *begin_row(struct progress *p, const char *run, const json_t *body)
@@ -216,7 +210,7 @@ void progress_tick(struct progress *p)
 static void say(struct progress *p, const char *text)
 {
     AUTO_FREE char *line = str_dup(text);
-    clean(line);
+    str_make_plain(line);
     if (p->style == PROGRESS_TERMINAL)
         erase(p);
     fprintf(stderr, "%s\n", line);
@@ -235,13 +229,12 @@ static void finished(struct progress *p, const char *run, const json_t *body, bo
     bool plain = p->style == PROGRESS_PLAIN;
     const char *mark = str_eq(state, "completed") ? (plain ? "done" : "✓") : (plain ? state : "✗");
     AUTO_FREE char *name = label(p, run, json_int(body, "stage", 0));
-    AUTO_FREE char *line =
-        str_printf("%s %s %s (%s)  %s%s%s", mark, name, json_str(body, "agent", "?"),
-                   json_str(body, "mode", ""), json_str(body, "summary", ""),
-                   json_str(body, "from", NULL) ? "  [from another run]"
-                   : reused                     ? "  [from the journal]"
-                                                : "  ",
-                   reused ? "" : spent);
+    AUTO_FREE char *line = str_printf("%s %s %s (%s)  %s%s%s", mark, name, json_str(body, "agent", "?"),
+                                      json_str(body, "mode", ""), json_str(body, "summary", ""),
+                                      json_str(body, "from", NULL) ? "  [from another run]"
+                                      : reused                     ? "  [from the journal]"
+                                                                   : "  ",
+                                      reused ? "" : spent);
     if (r)
         remove_row(p, r);
     say(p, line);
@@ -253,7 +246,7 @@ static void progressed(struct progress *p, const char *run, const json_t *body)
     if (!r)
         return;
     str_set(&r->text, json_str(body, "text", ""));
-    clean(r->text);
+    str_make_plain(r->text);
     r->fraction = json_num(body, "fraction", -1);
     if (p->style != PROGRESS_PLAIN || clock_mono_ns() - r->said_ns < PLAIN_EVERY_NS)
         return;
@@ -274,7 +267,7 @@ static void as_json(const char *run, enum event_kind kind, const json_t *body)
     json_put_str(event, "run", run);
     json_put_str(event, "event", event_kind_name(kind));
     json_put(event, "body", body ? json_deep_copy(body) : json_object());
-    AUTO_FREE char *line = json_compact(event);
+    AUTO_FREE char *line = json_shown(event);
     printf("%s\n", line);
     fflush(stdout);
 }
@@ -285,13 +278,15 @@ static void words(struct progress *p, const char *run, enum event_kind kind, con
     if (kind == EVENT_SCRIPT_LOG)
         line = str_printf("  %s", json_str(body, "text", ""));
     else if (kind == EVENT_STAGE_LOST)
-        line = str_printf("! stage %lld lost its worker (%s), it is dispatched once more", (long long)json_int(body, "stage", 0),
-                          json_str(body, "why", ""));
+        line = str_printf("! stage %lld lost its worker (%s), it is dispatched once more",
+                          (long long)json_int(body, "stage", 0), json_str(body, "why", ""));
     else if (kind == EVENT_STAGE_BACKOFF)
-        line = str_printf("! stage %lld failed (%s: %s), it is tried again in %lld ms", (long long)json_int(body, "stage", 0),
-                          json_str(body, "class", "?"), json_str(body, "why", ""), (long long)json_int(body, "wait_ms", 0));
+        line = str_printf("! stage %lld failed (%s: %s), it is tried again in %lld ms",
+                          (long long)json_int(body, "stage", 0), json_str(body, "class", "?"),
+                          json_str(body, "why", ""), (long long)json_int(body, "wait_ms", 0));
     else if (kind == EVENT_CONTEXT_MISSING)
-        line = str_printf("! %s expects '%s' and no earlier stage has it", json_str(body, "agent", "?"), json_str(body, "expected", "?"));
+        line = str_printf("! %s expects '%s' and no earlier stage has it", json_str(body, "agent", "?"),
+                          json_str(body, "expected", "?"));
     else if (kind == EVENT_GATE_CLOSED)
         line = str_printf("! gate closed: %s", json_str(body, "reason", ""));
     else if (kind == EVENT_LOOP_STOPPED)
@@ -299,8 +294,8 @@ static void words(struct progress *p, const char *run, enum event_kind kind, con
     else if (kind == EVENT_CLAIM_UNGROUNDED)
         line = str_printf("! %s claims what its receipts do not show", json_str(body, "agent", "?"));
     else if (kind == EVENT_APPROVAL_ASKED)
-        line = str_printf("? %s  (answer with: baton approve %s%s%s, or with --deny)", json_str(body, "question", ""), run,
-                          json_str(body, "subject", NULL) ? " --for " : "", json_str(body, "subject", ""));
+        line = str_printf("? %s  (answer with: baton approve %s%s%s, or with --deny)", json_str(body, "question", ""),
+                          run, json_str(body, "subject", NULL) ? " --for " : "", json_str(body, "subject", ""));
     else if (kind == EVENT_APPROVAL_REFUSED)
         line = str_printf("! an answer does not count: %s", json_str(body, "why", "?"));
     else if (kind == EVENT_SIGNAL_TAKEN)

@@ -76,7 +76,7 @@ static void show(const json_t *plan, const struct cli *cli)
     AUTO_JSON json_t *line = json_object();
     json_put_str(line, "event", "plan");
     json_object_update(line, (json_t *)(uintptr_t)plan);
-    AUTO_FREE char *text = json_compact(line);
+    AUTO_FREE char *text = json_shown(line);
     printf("%s\n", text);
     fflush(stdout);
 }

@@ -41,7 +41,7 @@ void shown_print_question(const json_t *q)
     if (subject)
         printf("         about     %s\n", subject);
     if (json_list(q, "who")) {
-        AUTO_FREE char *who = json_compact(json_list(q, "who"));
+        AUTO_FREE char *who = json_shown(json_list(q, "who"));
         printf("         only      %s\n", who);
     }
     if (json_int(q, "expires_ns", 0)) {
@@ -71,7 +71,7 @@ static void print_letters(const json_t *model)
     if (json_object_size(json_obj(model, "published")) > 0)
         printf("published\n");
     json_object_foreach (json_obj(model, "published"), name, one) {
-        AUTO_FREE char *text = json_compact(json_object_get(one, "value"));
+        AUTO_FREE char *text = json_shown(json_object_get(one, "value"));
         printf("  %-20s %.*s\n", name, (int)str_utf8_cut(text, PUBLISHED_SHOWN), text);
     }
 }
@@ -146,7 +146,7 @@ void shown_print(const json_t *model)
     if (json_str(model, "continued_as", NULL))
         printf("next     %s\n", json_str(model, "continued_as", ""));
     if (json_obj(model, "undone")) {
-        AUTO_FREE char *undone = json_compact(json_obj(model, "undone"));
+        AUTO_FREE char *undone = json_shown(json_obj(model, "undone"));
         printf("undone   %s\n", undone);
     }
     if (json_array_size(json_list(model, "children")) > 0)

@@ -72,7 +72,7 @@ static void print_result(const json_t *result, FILE *out)
 {
     if (json_object_size(result) == 0)
         return;
-    AUTO_FREE char *text = json_compact(result);
+    AUTO_FREE char *text = json_shown(result);
     size_t len = strlen(text), shown = str_utf8_cut(text, RESULT_SHOWN);
     fprintf(out, "\nresult   %.*s%s\n", (int)shown, text, shown < len ? "…" : "");
 }

@@ -10,7 +10,7 @@
 static void escape(struct buf *out, const char *text)
 {
     for (size_t i = 0, len = strlen(text), n; i < len; i += n ? n : 1) {
-        n = text_char(text + i, len - i);
+        n = str_utf8_shown(text + i, len - i);
         const char *entity = NULL;
         if (n == 0)
             entity = strchr("\n\r\t", text[i]) ? " " : "\xef\xbf\xbd";

@@ -72,7 +72,7 @@ static void add_code(struct buf *out, const char *text, bool in_table)
     if (spaced)
         buf_char(out, ' ');
     for (size_t i = 0, n; i < len; i += n ? n : 1) {
-        n = text_char(text + i, len - i);
+        n = str_utf8_shown(text + i, len - i);
         if (n == 0)
             buf_str_add(out, strchr("\n\r\t", text[i]) ? " " : UNSHOWN);
         else if (text[i] == '|' &&
@@ -101,7 +101,7 @@ static size_t add_quoted(struct buf *out, const char *text, bool in_cell)
 static void add_prose(struct buf *out, const char *text, bool in_cell)
 {
     for (size_t i = 0, len = strlen(text), n; i < len; i += n ? n : 1) {
-        n = text_char(text + i, len - i);
+        n = str_utf8_shown(text + i, len - i);
         size_t quoted = text[i] == '`' ? add_quoted(out, text + i, in_cell) : 0;
         if (quoted)
             n = quoted;
@@ -144,7 +144,7 @@ void md_fenced(struct buf *out, const char *language, const char *text)
     repeat(out, '`', fence);
     buf_printf(out, "%s\n", language);
     for (size_t i = 0, n; i < len; i += n ? n : 1) {
-        n = text_char(text + i, len - i);
+        n = str_utf8_shown(text + i, len - i);
         if (n == 0)
             buf_str_add(out, text[i] == '\n' ? "\n" : text[i] == '\t' ? "    " : UNSHOWN);
         else

@@ -23,7 +23,7 @@ static bool is_bare(const char *word)
 static bool has_unseen(const char *word)
 {
     for (size_t i = 0, len = strlen(word), n; i < len; i += n)
-        if ((n = text_char(word + i, len - i)) == 0)
+        if ((n = str_utf8_shown(word + i, len - i)) == 0)
             return true;
     return false;
 }
@@ -37,7 +37,7 @@ void text_shell_word(struct buf *out, const char *word)
     bool coded = has_unseen(word);
     buf_str_add(out, coded ? "$'" : "'");
     for (size_t i = 0, len = strlen(word), n; i < len; i += n) {
-        size_t shown = text_char(word + i, len - i);
+        size_t shown = str_utf8_shown(word + i, len - i);
         n = shown ? shown : 1;
         if (coded && !shown)
             buf_printf(out, "\\x%02x", (unsigned)(unsigned char)word[i]);
@@ -84,30 +84,6 @@ void text_outcome(struct buf *out, const json_t *command)
         buf_printf(out, "exit %d, %s", (int)json_int(command, "exit", 0), time);
     else
         buf_str_add(out, "did not start");
-}
-
-// --- characters ---
-
-static bool turns_direction(const unsigned char *p)
-{
-    // U+200E, U+200F, U+202A to U+202E (also the line separators U+2028, U+2029), U+2066 to U+2069
-    return p[0] == 0xe2 && ((p[1] == 0x80 && (p[2] == 0x8e || p[2] == 0x8f || (p[2] >= 0xa8 && p[2] <= 0xae))) ||
-                            (p[1] == 0x81 && p[2] >= 0xa6 && p[2] <= 0xa9));
-}
-
-size_t text_char(const char *text, size_t left)
-{
-    const unsigned char *p = (const unsigned char *)text;
-    size_t n = p[0] < 0x80 ? 1 : p[0] < 0xe0 ? 2 : p[0] < 0xf0 ? 3 : 4;
-    if (n > left || !str_utf8_valid(text, n))
-        return 0;
-    if (n == 1 && (p[0] < 0x20 || p[0] == 0x7f))
-        return 0;
-    if (n == 2 && p[0] == 0xc2 && p[1] < 0xa0) // control characters of the second block
-        return 0;
-    if (n == 3 && (turns_direction(p) || (p[0] == 0xef && p[1] == 0xbf && p[2] >= 0xbe))) // U+FFFE, U+FFFF
-        return 0;
-    return n;
 }
 
 // --- numbers ---

@@ -14,10 +14,6 @@ void text_command(struct buf *out, const json_t *command);
 // "exit 0, 12.3 s", "signal 9, …", "refused", "timed out after …"
 void text_outcome(struct buf *out, const json_t *command);
 
-// Length of the UTF-8 character at p (of `left` bytes) that may be shown, 0 when the byte is part of none: control
-// characters, marks that turn the direction of text, broken sequences.
-size_t text_char(const char *p, size_t left);
-
 #define TEXT_NUMBER 40
 // A value of a metric (cpu_ns, wall_ns, max_rss_kb): "12.3 ms", "18.2 MB"; "–" for no number.
 void text_value(const json_t *value, const char *metric, char out[TEXT_NUMBER]);

@@ -8,8 +8,22 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void fill(struct err *err, enum err_code code, const char *text)
+// Texts quote what came from outside; nobody's terminal shall be steered by it. Line breaks and tabs stay.
+static void make_plain(char *text)
 {
+    while (*text) {
+        size_t n = strcspn(text, "\n\t");
+        char end = text[n];
+        text[n] = '\0';
+        str_make_plain(text);
+        text[n] = end;
+        text += n + (end != '\0');
+    }
+}
+
+static void fill(struct err *err, enum err_code code, char *text)
+{
+    make_plain(text);
     err->code = code;
     size_t len = strlen(text);
     if (len < ERR_TEXT_MAX) {

@@ -169,6 +169,39 @@ bool str_utf8_valid(const char *s, size_t len)
     return true;
 }
 
+static bool turns_direction(const unsigned char *p)
+{
+    // U+200E, U+200F, U+202A to U+202E (also the line separators U+2028, U+2029), U+2066 to U+2069
+    return p[0] == 0xe2 && ((p[1] == 0x80 && (p[2] == 0x8e || p[2] == 0x8f || (p[2] >= 0xa8 && p[2] <= 0xae))) ||
+                            (p[1] == 0x81 && p[2] >= 0xa6 && p[2] <= 0xa9));
+}
+
+size_t str_utf8_shown(const char *text, size_t left)
+{
+    const unsigned char *p = (const unsigned char *)text;
+    size_t n = p[0] < 0x80 ? 1 : p[0] < 0xe0 ? 2 : p[0] < 0xf0 ? 3 : 4;
+    if (n > left || !str_utf8_valid(text, n))
+        return 0;
+    if (n == 1 && (p[0] < 0x20 || p[0] == 0x7f))
+        return 0;
+    if (n == 2 && p[0] == 0xc2 && p[1] < 0xa0) // control characters of the second block
+        return 0;
+    if (n == 3 && (turns_direction(p) || (p[0] == 0xef && p[1] == 0xbf && p[2] >= 0xbe))) // U+FFFE, U+FFFF
+        return 0;
+    return n;
+}
+
+void str_make_plain(char *text)
+{
+    for (size_t left = strlen(text); left > 0;) {
+        size_t n = str_utf8_shown(text, left);
+        if (n == 0)
+            *text = ' ';
+        text += n ? n : 1;
+        left -= n ? n : 1;
+    }
+}
+
 size_t str_utf8_cut(const char *s, size_t max_bytes)
 {
     size_t len = strnlen(s, max_bytes + 1);

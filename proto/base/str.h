@@ -27,6 +27,10 @@ void str_list_free(char **list);
 
 bool str_utf8_valid(const char *s, size_t len); // strict: no surrogates, no overlong forms, no NUL
 size_t str_plain(const char *s, size_t len);    // how many ASCII characters stand first that JSON writes as they are
+// Length of the character at s (of `left` bytes) that may be shown, 0 when the byte is part of none: control
+// characters, marks that turn the direction of text, broken sequences.
+size_t str_utf8_shown(const char *s, size_t left);
+void str_make_plain(char *text); // in place: blanks for all that may not be shown; nothing in it can steer a terminal
 size_t str_utf8_cut(const char *s, size_t max_bytes); // largest length <= max_bytes that ends on a character
 
 // Whole-string decimal; false on anything else or out of range.

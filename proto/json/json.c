@@ -73,6 +73,43 @@ char *json_pretty(const json_t *v)
     return out;
 }
 
+// Such characters stand only inside of strings: control characters below U+0020 are escaped by the writers.
+static char *escape_rest(char *text_consumed)
+{
+    struct buf b = BUF_INIT;
+    size_t left = strlen(text_consumed);
+    for (const char *p = text_consumed; left > 0;) {
+        const unsigned char *u = (const unsigned char *)p;
+        size_t n = *p == '\n' ? 1 : str_utf8_shown(p, left);
+        if (n > 0) {
+            buf_add(&b, p, n);
+        } else if (u[0] < 0x80) {
+            n = 1;
+            buf_printf(&b, "\\u%04X", u[0]);
+        } else if (u[0] < 0xe0) {
+            n = 2;
+            buf_printf(&b, "\\u%04X", (unsigned)((u[0] & 0x1f) << 6 | (u[1] & 0x3f)));
+        } else {
+            n = 3;
+            buf_printf(&b, "\\u%04X", (unsigned)((u[0] & 0x0f) << 12 | (u[1] & 0x3f) << 6 | (u[2] & 0x3f)));
+        }
+        p += n;
+        left -= n;
+    }
+    mem_free(text_consumed);
+    return buf_steal(&b);
+}
+
+char *json_shown(const json_t *v)
+{
+    return escape_rest(json_compact(v));
+}
+
+char *json_shown_pretty(const json_t *v)
+{
+    return escape_rest(json_pretty(v));
+}
+
 const char *json_str(const json_t *object, const char *key, const char *def)
 {
     const char *s = json_string_value(json_object_get(object, key));

@@ -19,6 +19,9 @@ char *json_canonical(const json_t *v);
 void json_hash(const json_t *v, char out[65]);
 char *json_compact(const json_t *v); // key order kept
 char *json_pretty(const json_t *v);  // two blanks, key order kept, newline behind
+// The same for people's terminals: the same values, with escapes for whatever could steer one.
+char *json_shown(const json_t *v);
+char *json_shown_pretty(const json_t *v);
 
 // Reads of a member; when absent, null or of another type: the default.
 const char *json_str(const json_t *object, const char *key, const char *def);

@@ -26,3 +26,9 @@ set_tests_properties(scenario.box_fetch PROPERTIES LABELS scenario TIMEOUT 300 S
 add_test(NAME scenario.box_bench COMMAND ${CMAKE_COMMAND} -E env BATON_BUILD=${CMAKE_BINARY_DIR}
   ${Python3_EXECUTABLE} ${CMAKE_CURRENT_LIST_DIR}/sandbox/bench.py ${CMAKE_SOURCE_DIR}/tests/bench/sandbox)
 set_tests_properties(scenario.box_bench PROPERTIES LABELS scenario TIMEOUT 300)
+if(NOT BATON_SANITIZE)
+  add_test(NAME scenario.box_cases COMMAND ${Python3_EXECUTABLE} -B ${CMAKE_CURRENT_LIST_DIR}/sandbox/cases.py $<TARGET_FILE:box_run>
+    $<TARGET_FILE:baton-exec> $<TARGET_FILE:box_attacks> ${PROJECT_SOURCE_DIR}/tests/fixtures/policy/policy.jsonl
+    ${PROJECT_SOURCE_DIR}/tests/fixtures/policy/further.jsonl)
+  set_tests_properties(scenario.box_cases PROPERTIES LABELS scenario TIMEOUT 600 SKIP_RETURN_CODE 77)
+endif()

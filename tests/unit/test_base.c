@@ -36,6 +36,38 @@ static void test_str_utf8_rejects_bad_forms(void **state)
     assert_int_equal(str_utf8_cut("aü", 2), 1);
 }
 
+static void test_str_make_plain_leaves_nothing_that_steers(void **state)
+{
+    (void)state;
+    char text[] = "a\x1b[2J\xC2\x9b"
+                  "b\x7f\xE2\x80\xAE"
+                  "ü→\xFF\n";
+    str_make_plain(text);
+    assert_string_equal(text, "a [2J  b    ü→  ");
+    struct err err = {0};
+    err_set(&err, ERR_TOOL, "%s", "one\x1b]0;x\x07\n\ttwo");
+    assert_string_equal(err.text, "one ]0;x \n\ttwo");
+}
+
+static void test_json_shown_has_the_same_values(void **state)
+{
+    (void)state;
+    static const char *const TEXT = "\x1b[2J\xC2\x9b\x7f\xE2\x80\xAEü\xF0\x9F\x98\x80";
+    AUTO_JSON json_t *value = json_object();
+    json_put_str(value, TEXT, TEXT);
+    AUTO_FREE char *shown = json_shown(value);
+    AUTO_FREE char *pretty = json_shown_pretty(value);
+    for (const char *p = shown; *p;) {
+        size_t n = str_utf8_shown(p, strlen(p));
+        assert_true(n > 0);
+        p += n;
+    }
+    AUTO_JSON json_t *again = json_loads(shown, 0, NULL);
+    AUTO_JSON json_t *pretty_again = json_loads(pretty, 0, NULL);
+    assert_true(json_equal(value, again));
+    assert_true(json_equal(value, pretty_again));
+}
+
 static void test_str_split_and_trim(void **state)
 {
     (void)state;
@@ -215,6 +247,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_buf_limit_keeps_what_fits),
         cmocka_unit_test(test_str_utf8_rejects_bad_forms),
+        cmocka_unit_test(test_str_make_plain_leaves_nothing_that_steers),
+        cmocka_unit_test(test_json_shown_has_the_same_values),
         cmocka_unit_test(test_str_split_and_trim),
         cmocka_unit_test(test_file_write_is_atomic_and_read_is_bounded),
         cmocka_unit_test(test_path_arithmetic),

@@ -33,8 +33,6 @@ CONTROL = (".git/hooks", ".cargo", ".claude", ".codex", ".mcp.json", ".vscode", 
 PATH = "/toolchain/bin:/usr/local/bin:/usr/bin:/bin:" + STAND_INS + ":" + FORBIDDEN + ":/home/me/.cargo/bin"
 ENV = {"PATH": PATH, "HOME": "/home/me", "LANG": "C.UTF-8", "TERM": "dumb", "CARGO_NET_OFFLINE": "true", "CARGO_HOME": "/home/me/.cargo",
        "GIT_CONFIG_NOSYSTEM": "1", "GIT_TERMINAL_PROMPT": "0", "CARGO_TERM_QUIET": "false", "API_KEY": SECRET}
-# Harm of these kinds may be impossible here even without a box: a kernel without vsock, a perf that may not see the system.
-MAY_BE_CLOSED = re.compile(r"VSOCK|vsock|system-wide")
 
 
 def become(uid):
@@ -196,6 +194,8 @@ class Case:
             return "not a command: what %s does is decided and opened by the worker, see unit.policy_path" % self.row.get("tool")
         if not isinstance(self.input, (str, list)) or self.row.get("input_kind") not in (None, "shell", "argv"):
             return "its input is neither a command text nor an argv"
+        if re.search(r"\bESC\b|terminal", self.bad) and "stdin" not in self.bad:
+            return "it is about what people are shown: scenario.terminal"
         return None
 
     def program(self):
@@ -253,8 +253,10 @@ class Bench:
         elif isinstance(command, str):
             command = ["sh", "-c", command]
         bare_limit = ["timeout", "-s", "INT", str(case.limit())]
-        return subprocess.run(command if boxed else bare_limit + command, cwd="/ws", env=ENV, input=case.standard_input().encode(),
-                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, preexec_fn=become(uid), check=False)
+        put("/stdin", case.standard_input())  # a file: perf takes a pipe for what it has to read
+        with open("/stdin", "rb") as f:
+            return subprocess.run(command if boxed else bare_limit + command, cwd="/ws", env=ENV, stdin=f, stdout=subprocess.PIPE,
+                                  stderr=subprocess.STDOUT, preexec_fn=become(uid), check=False)
 
     def harm(self, case, before, output):
         """All kinds of harm that are to be seen, whatever the case is about."""
@@ -278,7 +280,6 @@ class Bench:
         large = "/ws/target/large"
         found += ["filled the disk"] if os.path.exists(large) and os.path.getsize(large) > 90 << 30 else []
         found += ["saw the whole system"] if "system-wide" in case.bad and os.path.exists("/ws/p.data") and os.path.getsize("/ws/p.data") > 20000 else []
-        found += ["raw control bytes for a terminal"] if b"\x1b" in output.replace(b"\x1b[", b"") and "ESC" in case.bad else []
         for p in left:
             os.kill(p, signal.SIGKILL)
         return found
@@ -318,11 +319,9 @@ def judge(bench, case, users, inside):
     row = {"id": case.id, "executed": True, "input": case.input, "bare": bare[:3], "ok": True}
     if os.listdir(STAND_INS):
         row["stand_in"] = os.listdir(STAND_INS)
-    closed = MAY_BE_CLOSED.search(case.bad)
-    if not bare and not closed:
-        row.update(ok=False, why="does no harm without a box, so it proves nothing", said=said[-600:].decode(errors="replace"))
-    if not bare and closed:
-        row["why"] = "this host closes it without a box, too"
+    if not bare:
+        promised = (case.row.get("verified_here") or {}).get("effect_without_sandbox")
+        row.update(ok=not promised, why="does no harm without a box on this host, so it proves nothing", said=said[-300:].decode(errors="replace"))
     for uid in inside:
         boxed, status, said = bench.side(case, uid, True)
         denied = case.row["expected"] == "deny"
@@ -369,9 +368,10 @@ def work(rows, verbose, everybody):
             print(json.dumps(r), flush=True)
     executed = [r for r in results if r["executed"]]
     bad = [r for r in executed if not r["ok"]]
+    harmless = [r["id"] for r in executed if not r.get("bare", True)]
     if results and results[0]["id"] == "ordinary work":
         print(json.dumps(results[0]))
-    print(json.dumps({"cases": len(rows), "executed": len(executed), "not_executed": len(results) - len(executed), "users": users,
+    print(json.dumps({"cases": len(rows), "executed": len(executed), "not_executed": len(results) - len(executed), "harmless_here": len(harmless), "users": users,
                       "with_a_stand_in": sum("stand_in" in r for r in executed), "failed": len(bad)}), flush=True)
     return 1 if bad or not executed else 0
 
