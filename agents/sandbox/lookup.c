@@ -80,7 +80,23 @@ static void record_next(struct pins *pins, json_t *list, const char *path)
     json_array_append_new(list, entry);
 }
 
-// What a script leads to: its interpreter, and the binary of a wrapper (`exec $0.bin`), as Debian installs valgrind.
+// The binary that a wrapper (`exec $0.bin`) ends with, as Debian installs valgrind: the wrapper is not needed, and the
+// shell that it would take would be there for everybody in the box.
+static char *behind_wrapper(char *path_consumed)
+{
+    char text[SCRIPT_MAX + 1];
+    AUTO_FREE char *real = path_real(path_consumed, NULL);
+    script_text(real ? real : path_consumed, text);
+    if (!real || (!strstr(text, "exec $0.bin") && !strstr(text, "exec \"$0.bin\"")))
+        return path_consumed;
+    char *binary = runnable(str_printf("%s.bin", real));
+    if (!binary)
+        return path_consumed;
+    mem_free(path_consumed);
+    return binary;
+}
+
+// What a script leads to: its interpreter.
 static void record_script(struct pins *pins, const struct lookup_call *call, const char *file, json_t *record)
 {
     char text[SCRIPT_MAX + 1];
@@ -90,9 +106,6 @@ static void record_script(struct pins *pins, const struct lookup_call *call, con
     json_t *list = json_array();
     AUTO_FREE char *by = interpreter(pins, call, text);
     record_next(pins, list, by);
-    AUTO_FREE char *binary = str_printf("%s.bin", file);
-    if (strstr(text, "exec $0.bin") || strstr(text, "exec \"$0.bin\""))
-        record_next(pins, list, binary);
     json_put(record, "starts", list);
 }
 
@@ -140,7 +153,8 @@ static int resolve_proxy(const struct lookup_call *call, char **path, struct loo
 static char *find(struct pins *pins, const struct lookup_call *call)
 {
     const char *name = call->argv[0];
-    return strchr(name, '/') ? runnable(path_join(call->cwd, name)) : str_dup(pins_find(pins, call->path, name));
+    char *path = strchr(name, '/') ? runnable(path_join(call->cwd, name)) : str_dup(pins_find(pins, call->path, name));
+    return path ? behind_wrapper(path) : NULL;
 }
 
 int lookup_program(struct pins *pins, const struct lookup_call *call, struct lookup *ret, struct err *err)

@@ -32,7 +32,7 @@ ROOTS = ("/ws", "/outside", "/home/me", "/other", "/box", STAND_INS, FORBIDDEN, 
 CONTROL = (".git/hooks", ".cargo", ".claude", ".codex", ".mcp.json", ".vscode", ".idea", ".envrc", "rust-toolchain.toml", "CLAUDE.md")
 PATH = "/toolchain/bin:/usr/local/bin:/usr/bin:/bin:" + STAND_INS + ":" + FORBIDDEN + ":/home/me/.cargo/bin"
 ENV = {"PATH": PATH, "HOME": "/home/me", "LANG": "C.UTF-8", "TERM": "dumb", "CARGO_NET_OFFLINE": "true", "CARGO_HOME": "/home/me/.cargo",
-       "GIT_CONFIG_NOSYSTEM": "1", "GIT_TERMINAL_PROMPT": "0", "CARGO_TERM_QUIET": "false", "API_KEY": SECRET}
+       "XDG_CACHE_HOME": "/box/cache", "GIT_CONFIG_NOSYSTEM": "1", "GIT_TERMINAL_PROMPT": "0", "CARGO_TERM_QUIET": "false", "API_KEY": SECRET}
 
 
 def become(uid):
@@ -366,12 +366,12 @@ def work(rows, verbose, everybody):
         r = results[-1]
         if verbose or not r["executed"] or not r["ok"] or "why" in r:
             print(json.dumps(r), flush=True)
-    executed = [r for r in results if r["executed"]]
-    bad = [r for r in executed if not r["ok"]]
+    executed = [r for r in results if r["executed"] and r["id"] != "ordinary work"]
+    bad = [r for r in results if r["executed"] and not r["ok"]]
     harmless = [r["id"] for r in executed if not r.get("bare", True)]
     if results and results[0]["id"] == "ordinary work":
         print(json.dumps(results[0]))
-    print(json.dumps({"cases": len(rows), "executed": len(executed), "not_executed": len(results) - len(executed), "harmless_here": len(harmless), "users": users,
+    print(json.dumps({"cases": len(rows), "executed": len(executed), "not_executed": len(rows) - len(executed), "harmless_here": len(harmless), "users": users,
                       "with_a_stand_in": sum("stand_in" in r for r in executed), "failed": len(bad)}), flush=True)
     return 1 if bad or not executed else 0
 
