@@ -19,7 +19,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-enum { RECEIPTS_MAX = 20000, ARGV_MAX = 4096 };
+enum { ARGV_MAX = 4096 };
 
 static char **copy_list(const char *const *list)
 {
@@ -225,8 +225,8 @@ static int check_call(const struct exec_context *ctx, const struct exec_call *ca
         words++;
     if (words == 0 || words > ARGV_MAX)
         return err_set(err, ERR_INVALID, "a call has 1 to %d words, this one %zu", ARGV_MAX, words);
-    if (json_array_size(ctx->receipts) >= RECEIPTS_MAX)
-        return err_set(err, ERR_LIMIT, "this stage has made %d calls, which is the maximum", RECEIPTS_MAX);
+    if (json_array_size(ctx->receipts) >= EXEC_RECEIPTS_MAX)
+        return err_set(err, ERR_LIMIT, "this stage has made %d calls, which is the maximum", EXEC_RECEIPTS_MAX);
     if (atomic_load(&ctx->cancelled))
         return err_set(err, ERR_CANCELLED, "'%s' was not started: the stage is cancelled", call->argv[0]);
     return 0;

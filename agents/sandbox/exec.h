@@ -16,6 +16,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#define EXEC_RECEIPTS_MAX 20000 // of one stage
+
 struct policy;       // policy/policy.h
 struct exec_context; // policy + places + receipts of one stage
 

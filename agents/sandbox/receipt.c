@@ -52,6 +52,18 @@ json_t *receipt_new(const struct exec_call *call, const char *cwd, const struct 
     return receipt;
 }
 
+json_t *receipt_file_new(const char *tool, const char *root, const struct decision *decision)
+{
+    char started[CLOCK_TEXT_MAX];
+    clock_iso(clock_wall_ns(), started);
+    json_t *receipt = json_object();
+    json_put_str(receipt, "tool", tool);
+    json_put(receipt, "root", json_text_new(root, strlen(root)));
+    json_put_str(receipt, "started", started);
+    json_put(receipt, "decision", decision_to_json_new(decision));
+    return receipt;
+}
+
 void receipt_put_stream(json_t *receipt, const char *name, const char *hash, uint64_t bytes)
 {
     json_t *stream = json_object();

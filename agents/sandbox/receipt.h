@@ -7,6 +7,8 @@
 #include "sandbox/exec.h"
 
 json_t *receipt_new(const struct exec_call *call, const char *cwd, const struct decision *decision);
+// Of a file tool: {tool, root, decision}.
+json_t *receipt_file_new(const char *tool, const char *root, const struct decision *decision);
 void receipt_put_result(json_t *receipt, const struct exec_result *r);
 void receipt_put_box(json_t *receipt, const char *profile, const struct exec_report *report);
 void receipt_put_stream(json_t *receipt, const char *name, const char *hash, uint64_t bytes);

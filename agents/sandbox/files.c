@@ -1,0 +1,240 @@
+// Holding, deciding and reading. Rules that the code does not show:
+// - A path is opened without rights first (O_PATH), which does nothing to a FIFO or a device, then looked at, then
+//   decided on by the place the kernel says it is, and only then opened for reading, through that descriptor.
+#include "files_inside.h"
+
+#include "receipt.h"
+
+#include "base/file.h"
+#include "base/mem.h"
+#include "base/str.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+enum { CALL_OPENAT2 = 437, TRIES_MAX = 100, SHOWN_MAX = 50 };
+
+int files_openat(int dir, const char *path, int flags, unsigned resolve)
+{
+    struct open_how how = {.flags = (uint64_t)(unsigned)(flags | O_CLOEXEC),
+                           .resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS | resolve};
+    // EAGAIN: something was renamed while the kernel went up; it cannot tell whether the way stayed beneath.
+    for (int i = 0; i < TRIES_MAX; i++) {
+        int fd = (int)syscall(CALL_OPENAT2, dir, path, &how, sizeof(how));
+        if (fd >= 0)
+            return fd;
+        if (errno != EAGAIN && errno != EINTR)
+            return -errno;
+    }
+    return -EAGAIN;
+}
+
+int files_open(struct exec_context *ctx, const char *root, struct files **ret, struct err *err)
+{
+    AUTO_FREE char *real = path_real(root, err);
+    if (!real)
+        return err_wrap(err, "the folder '%s' cannot be held", root);
+    int fd = open(real, O_PATH | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+    if (fd < 0)
+        return err_sys(err, errno, "cannot hold the folder '%s'", real);
+    int probe = files_openat(fd, ".", O_PATH | O_DIRECTORY, 0);
+    if (probe < 0) {
+        close(fd);
+        return err_set(
+            err, ERR_UNSUPPORTED,
+            "file tools cannot open anything here: openat2 answers '%s'; it takes Linux 5.6, and a container "
+            "that allows the call",
+            strerror(-probe));
+    }
+    close(probe);
+    struct files *f = mem_alloc(sizeof(*f));
+    *f = (struct files){.ctx = ctx, .given = str_dup(root), .root = str_dup(real), .fd = fd};
+    *ret = f;
+    return 0;
+}
+
+void files_free(struct files *f)
+{
+    if (!f)
+        return;
+    close(f->fd);
+    mem_free(f->given);
+    mem_free(f->root);
+    mem_free(f);
+}
+
+const char *files_root(const struct files *f)
+{
+    return f->root;
+}
+
+const char *files_below(const struct files *f, const char *path)
+{
+    const char *below = path[0] == '/' ? path_below(path, f->root) : NULL;
+    if (path[0] == '/' && !below)
+        below = path_below(path, f->given);
+    if (!below)
+        return path;
+    return *below ? below : ".";
+}
+
+// --- deciding ---
+
+static json_t *file_receipt_new(const struct files *f, const char *tool, const struct decision *d)
+{
+    json_t *receipt = receipt_file_new(tool, f->root, d);
+    json_array_append_new(f->ctx->receipts, receipt);
+    return receipt;
+}
+
+int files_decide(struct files *f, const char *tool, const char *path, struct decision *ret, struct err *err)
+{
+    const struct policy_context context = {.workspace = f->root, .cwd = f->root, .home = f->ctx->home};
+    if (atomic_load(&f->ctx->cancelled))
+        return err_set(err, ERR_CANCELLED, "'%s' was not opened: the stage is cancelled", path);
+    if (json_array_size(f->ctx->receipts) >= EXEC_RECEIPTS_MAX)
+        return err_set(err, ERR_LIMIT, "this stage has made %d calls, which is the maximum", EXEC_RECEIPTS_MAX);
+    decide_path(f->ctx->policy, &context, tool, path, ret);
+    if (ret->verdict != POLICY_DENY)
+        return 0;
+    json_t *receipt = file_receipt_new(f, tool, ret);
+    json_put(receipt, "path", json_text_new(path, strlen(path)));
+    if (ret->needed[0])
+        return err_set(err, ERR_DENIED, "%s of '%s' is not allowed: %s; the rule '%s' would allow it", tool, path,
+                       ret->reason, ret->needed);
+    return err_set(err, ERR_DENIED, "%s of '%s' is not allowed: %s", tool, path, ret->reason);
+}
+
+void files_note_read(struct files *f, const char *tool, const char *path, size_t bytes, const struct decision *d)
+{
+    json_t *r = f->reads;
+    const json_t *by = json_obj(r, "decision");
+    if (!r || !str_eq(json_str(r, "tool", ""), tool) || !str_eq(json_str(by, "rule", ""), d->rule) ||
+        !str_eq(json_str(by, "where", ""), d->where)) {
+        r = f->reads = file_receipt_new(f, tool, d);
+        json_put(r, "paths", json_array());
+    }
+    json_put_int(r, "files", json_int(r, "files", 0) + 1);
+    json_put_int(r, "bytes", json_int(r, "bytes", 0) + (int64_t)bytes);
+    if (json_array_size(json_list(r, "paths")) < SHOWN_MAX)
+        json_array_append_new(json_list(r, "paths"), json_text_new(path, strlen(path)));
+}
+
+void files_note_write(struct files *f, const char *tool, const char *path, const void *data, size_t len,
+                      const struct decision *d)
+{
+    char hash[HASH_TEXT];
+    json_t *receipt = file_receipt_new(f, tool, d);
+    json_put(receipt, "path", json_text_new(path, strlen(path)));
+    if (data) {
+        hash_bytes(data, len, hash);
+        json_put_str(receipt, "hash", hash);
+        json_put_int(receipt, "bytes", (int64_t)len);
+    } else {
+        json_put_flag(receipt, "removed", true);
+    }
+}
+
+int files_place(const struct files *f, int fd, const char *path, char **ret, struct err *err)
+{
+    char link[64], place[POLICY_PATH_MAX];
+    struct stat st;
+    snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+    ssize_t n = readlink(link, place, sizeof(place) - 1);
+    if (n < 0 || n >= (ssize_t)sizeof(place) - 1)
+        return err_set(err, ERR_UNSUPPORTED, "cannot tell where '%s' is: /proc is not there, or the path is too long",
+                       path);
+    place[n] = '\0';
+    if (fstat(fd, &st) < 0 || st.st_nlink == 0)
+        return err_set(err, ERR_CONFLICT, "'%s' is being replaced by somebody: try again", path);
+    const char *below = path_below(place, f->root);
+    if (!below)
+        return err_set(err, ERR_DENIED, "'%s' leads to '%s', outside of '%s'", path, place, f->root);
+    *ret = str_dup(*below ? below : ".");
+    return 0;
+}
+
+// --- reading ---
+
+static int open_error(const char *path, int e, struct err *err)
+{
+    if (e == EXDEV || e == ELOOP)
+        return err_set(err, ERR_DENIED, "'%s' leads out of its folder through a link, or in a circle", path);
+    if (e == EAGAIN)
+        return err_set(err, ERR_CONFLICT, "'%s' is being moved by somebody: try again", path);
+    return err_sys(err, e, "cannot open '%s'", path);
+}
+
+static int look(const struct files *f, int fd, const char *path, size_t max, char **ret_place, struct err *err)
+{
+    struct stat st;
+    if (fstat(fd, &st) < 0)
+        return err_sys(err, errno, "cannot look at '%s'", path);
+    if (!S_ISREG(st.st_mode))
+        return err_set(err, ERR_INVALID, "'%s' is %s; expected a regular file", path,
+                       S_ISDIR(st.st_mode) ? "a folder" : "a pipe, a socket or a device");
+    if ((uint64_t)st.st_size > max)
+        return err_set(err, ERR_LIMIT, "'%s' is larger than %zu bytes", path, max);
+    return files_place(f, fd, path, ret_place, err);
+}
+
+static int read_all(int held, const char *path, size_t max, struct buf *text, struct err *err)
+{
+    char link[64], chunk[65536];
+    snprintf(link, sizeof(link), "/proc/self/fd/%d", held);
+    int fd = open(link, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY), r = 0;
+    if (fd < 0)
+        return err_sys(err, errno, "cannot read '%s'", path);
+    for (;;) {
+        ssize_t n = read(fd, chunk, sizeof(chunk));
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            r = err_sys(err, errno, "cannot read '%s'", path);
+        if (n <= 0)
+            break;
+        buf_add(text, chunk, (size_t)n);
+        if (text->len > max) {
+            r = err_set(err, ERR_LIMIT, "'%s' is larger than %zu bytes", path, max);
+            break;
+        }
+    }
+    close(fd);
+    return r;
+}
+
+int files_read(struct files *f, const char *path, size_t max, char **ret, size_t *ret_len, struct err *err)
+{
+    struct decision d, at;
+    const char *below = files_below(f, path);
+    int r = files_decide(f, "Read", below, &d, err);
+    if (r < 0)
+        return r;
+    if (below[0] == '/')
+        return err_set(err, ERR_DENIED, "'%s' is outside of '%s'", path, f->root);
+    int fd = files_openat(f->fd, below, O_PATH, 0);
+    if (fd < 0)
+        return open_error(path, -fd, err);
+    AUTO_FREE char *place = NULL;
+    struct buf text = BUF_INIT;
+    max = max < FILES_READ_MAX ? max : FILES_READ_MAX;
+    r = look(f, fd, path, max, &place, err);
+    if (r == 0 && !str_eq(place, below))
+        r = files_decide(f, "Read", place, &at, err);
+    if (r == 0)
+        r = read_all(fd, path, max, &text, err);
+    close(fd);
+    if (r < 0) {
+        buf_free(&text);
+        return r;
+    }
+    files_note_read(f, "Read", place, text.len, &d);
+    if (ret_len)
+        *ret_len = text.len;
+    *ret = buf_steal(&text);
+    return 0;
+}

@@ -1,0 +1,1 @@
+baton_test(files unit SOURCES test_files.c LINK sandbox policy base json Threads::Threads)
