@@ -14,9 +14,21 @@
 // git with our settings in front; `args` NULL-terminated. Output (trimmed) to *ret_out when not NULL.
 static int git(struct exec_context *exec, const char *dir, const char *const *args, char **ret_out, struct err *err)
 {
-    const char *argv[GIT_ARGS_MAX] = {"git", "-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false", "-c",
-                                      "commit.gpgsign=false", "-c", "gc.auto=0", "-c", "maintenance.auto=false", "-c",
-                                      "user.name=Baton", "-c", "user.email=baton@localhost"};
+    const char *argv[GIT_ARGS_MAX] = {"git",
+                                      "-c",
+                                      "core.hooksPath=/dev/null",
+                                      "-c",
+                                      "core.fsmonitor=false",
+                                      "-c",
+                                      "commit.gpgsign=false",
+                                      "-c",
+                                      "gc.auto=0",
+                                      "-c",
+                                      "maintenance.auto=false",
+                                      "-c",
+                                      "user.name=Baton",
+                                      "-c",
+                                      "user.email=baton@localhost"};
     size_t n = 15;
     for (size_t i = 0; args[i]; i++) {
         must(n + 1 < GIT_ARGS_MAX);
@@ -33,8 +45,8 @@ static int git(struct exec_context *exec, const char *dir, const char *const *ar
     return r;
 }
 
-// A git that was killed in the middle (with its worker, or with everything) leaves lock files that stop every later one. The
-// checkout and its branch are ours alone, so whatever lock is there belongs to nobody who lives.
+// A git that was killed in the middle (with its worker, or with everything) leaves lock files that stop every later
+// one. The checkout and its branch are ours alone, so whatever lock is there belongs to nobody who lives.
 static int remove_stale_locks(struct exec_context *exec, const char *work_dir, struct err *err)
 {
     char *branch = NULL, *paths = NULL;
@@ -44,7 +56,8 @@ static int remove_stale_locks(struct exec_context *exec, const char *work_dir, s
     AUTO_FREE char *ref = str_printf("%s.lock", branch);
     mem_free(branch);
     r = git(exec, work_dir,
-            (const char *const[]){"rev-parse", "--git-path", "index.lock", "--git-path", "HEAD.lock", "--git-path", ref, NULL},
+            (const char *const[]){"rev-parse", "--git-path", "index.lock", "--git-path", "HEAD.lock", "--git-path", ref,
+                                  NULL},
             &paths, err);
     char **list = r == 0 ? str_split(paths, "\n", true, NULL) : NULL;
     for (char **p = list; p && *p; p++) {
@@ -104,9 +117,10 @@ char *branch_message(const json_t *candidate, const char *run)
     return buf_steal(&b);
 }
 
-int branch_rebuild(struct exec_context *exec, const char *base_dir, const char *work_dir, const char *base_commit,
+int branch_rebuild(struct exec_context *exec, struct files *base, struct files *work, const char *base_commit,
                    const json_t *candidates, const char *run, char **ret_head, json_t **ret_commits, struct err *err)
 {
+    const char *work_dir = files_root(work);
     int r = branch_reset(exec, work_dir, base_commit, err);
     AUTO_JSON json_t *commits = json_object();
     AUTO_JSON json_t *laid = json_array();
@@ -117,7 +131,7 @@ int branch_rebuild(struct exec_context *exec, const char *base_dir, const char *
         if (r < 0)
             break;
         json_array_append(laid, c);
-        r = change_lay(base_dir, work_dir, laid, touched, err);
+        r = change_lay(base, work, laid, touched, err);
         if (r < 0)
             break;
         AUTO_FREE char *message = branch_message(c, run);

@@ -4,7 +4,6 @@
 // - A candidate that cannot be laid over the base leaves no file half changed: rendering is done before writing.
 #include "change/change.h"
 
-#include "base/file.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "base/vec.h"
@@ -30,6 +29,23 @@ static bool safe_path(const char *path)
     return ok;
 }
 
+static bool is_config(const char *file)
+{
+    return str_eq(file, CHANGE_CONFIG_FILE) || str_ends(file, "/" CHANGE_CONFIG_FILE);
+}
+
+// What a candidate may set in a file that steers cargo: nothing that names a program of its choice.
+static bool is_measured_setting(const json_t *set)
+{
+    const json_t *path = json_list(set, "path");
+    const char *table = json_string_value(json_array_get(path, 0)), *value = json_str(set, "value", "");
+    if (json_array_size(path) == 2)
+        return str_eq(table, "build") && str_eq(json_string_value(json_array_get(path, 1)), "rustc-wrapper") &&
+               str_eq(value, CHANGE_WRAPPER);
+    return json_array_size(path) == 3 && str_eq(table, "target") &&
+           str_eq(json_string_value(json_array_get(path, 2)), "rustflags") && str_eq(value, CHANGE_LINKER);
+}
+
 static int check_set(const json_t *set, const char *id, struct err *err)
 {
     const json_t *path = json_list(set, "path");
@@ -43,6 +59,9 @@ static int check_set(const json_t *set, const char *id, struct err *err)
     json_array_foreach (path, i, key)
         if (!json_is_string(key))
             return err_set(err, ERR_INVALID, "candidate '%s': the keys of 'path' must be strings", id);
+    if (is_config(file) && !is_measured_setting(set))
+        return err_set(err, ERR_DENIED,
+                       "candidate '%s': '%s' steers cargo, and this setting is not one that is measured", id, file);
     return 0;
 }
 
@@ -52,6 +71,8 @@ static int check_edit(const json_t *edit, const char *id, struct err *err)
     int64_t start = json_int(edit, "byte_start", -1), end = json_int(edit, "byte_end", -1);
     if (!file || !safe_path(file))
         return err_set(err, ERR_INVALID, "candidate '%s': edit needs a 'file' below the checkout", id);
+    if (is_config(file))
+        return err_set(err, ERR_DENIED, "candidate '%s': '%s' steers cargo, and is not edited", id, file);
     if (!json_str(edit, "text", NULL) || start < 0 || end < start)
         return err_set(err, ERR_INVALID, "candidate '%s': edit needs 'text' and byte_start <= byte_end", id);
     return 0;
@@ -105,7 +126,7 @@ static int by_place(const void *a, const void *b)
 }
 
 // The text of `file` as rendered so far, or the base text.
-static int current_text(const char *base_dir, const char *file, json_t *files, bool may_be_missing, char **ret,
+static int current_text(struct files *base, const char *file, json_t *files, bool may_be_missing, char **ret,
                         size_t *ret_len, struct err *err)
 {
     const json_t *have = json_object_get(files, file);
@@ -114,13 +135,12 @@ static int current_text(const char *base_dir, const char *file, json_t *files, b
         *ret_len = json_string_length(have);
         return 0;
     }
-    AUTO_FREE char *path = path_join(base_dir, file);
-    if (may_be_missing && !file_exists(path)) {
+    int r = files_read(base, file, CHANGE_FILE_MAX, ret, ret_len, err);
+    if (r == -ERR_NOT_FOUND && may_be_missing) {
         *ret = str_dup("");
         *ret_len = 0;
         return 0;
     }
-    int r = file_read(path, CHANGE_FILE_MAX, ret, ret_len, err);
     if (r == 0 && !str_utf8_valid(*ret, *ret_len)) {
         mem_free(*ret);
         return err_set(err, ERR_INVALID, "'%s' is not UTF-8 text", file);
@@ -129,11 +149,11 @@ static int current_text(const char *base_dir, const char *file, json_t *files, b
 }
 
 // Applies edits[from..to) (all of one file, sorted, not overlapping) from the last to the first.
-static int apply_edits(const char *base_dir, const struct edit *edits, size_t count, json_t *files, struct err *err)
+static int apply_edits(struct files *base, const struct edit *edits, size_t count, json_t *files, struct err *err)
 {
     char *text = NULL;
     size_t len = 0;
-    int r = current_text(base_dir, edits[0].file, files, false, &text, &len, err);
+    int r = current_text(base, edits[0].file, files, false, &text, &len, err);
     if (r < 0)
         return r;
     struct buf out = BUF_INIT;
@@ -144,8 +164,8 @@ static int apply_edits(const char *base_dir, const struct edit *edits, size_t co
             r = err_set(err, ERR_INVALID, "candidate '%s': bytes %zu to %zu are not in '%s' (%zu bytes)", e->candidate,
                         e->start, e->end, e->file, len);
         else if (e->start < at)
-            r = err_set(err, ERR_CONFLICT, "candidates '%s' and '%s' change the same place in '%s'", edits[i - 1].candidate,
-                        e->candidate, e->file);
+            r = err_set(err, ERR_CONFLICT, "candidates '%s' and '%s' change the same place in '%s'",
+                        edits[i - 1].candidate, e->candidate, e->file);
         if (r == 0) {
             buf_add(&out, text + at, e->start - at);
             buf_str_add(&out, e->text);
@@ -166,7 +186,7 @@ static int apply_edits(const char *base_dir, const struct edit *edits, size_t co
     return r;
 }
 
-static int apply_set(const char *base_dir, const json_t *set, const char *id, json_t *files, struct err *err)
+static int apply_set(struct files *base, const json_t *set, const char *id, json_t *files, struct err *err)
 {
     const char *file = json_str(set, "file", "");
     const char *keys[9] = {0};
@@ -176,7 +196,7 @@ static int apply_set(const char *base_dir, const json_t *set, const char *id, js
         keys[i] = json_string_value(key);
     char *text = NULL, *changed = NULL;
     size_t len = 0;
-    int r = current_text(base_dir, file, files, true, &text, &len, err);
+    int r = current_text(base, file, files, true, &text, &len, err);
     if (r < 0)
         return r;
     r = toml_edit_set(text, keys, json_str(set, "value", ""), &changed, err);
@@ -189,7 +209,7 @@ static int apply_set(const char *base_dir, const json_t *set, const char *id, js
     return r;
 }
 
-int change_render(const char *base_dir, const json_t *candidates, json_t **ret_files, struct err *err)
+int change_render(struct files *base, const json_t *candidates, json_t **ret_files, struct err *err)
 {
     if (json_array_size(candidates) > CHANGE_CANDIDATES_MAX)
         return err_set(err, ERR_LIMIT, "more than %d candidates", CHANGE_CANDIDATES_MAX);
@@ -203,9 +223,9 @@ int change_render(const char *base_dir, const json_t *candidates, json_t **ret_f
             r = change_check(c, err);
         json_array_foreach (json_list(c, "edits"), k, item)
             if (r == 0)
-                vec_push(&edits, (struct edit){json_str(c, "id", ""), json_str(item, "file", ""), json_str(item, "text", ""),
-                                               (size_t)json_int(item, "byte_start", 0),
-                                               (size_t)json_int(item, "byte_end", 0)});
+                vec_push(&edits,
+                         (struct edit){json_str(c, "id", ""), json_str(item, "file", ""), json_str(item, "text", ""),
+                                       (size_t)json_int(item, "byte_start", 0), (size_t)json_int(item, "byte_end", 0)});
     }
     if (r == 0 && edits.len)
         qsort(edits.items, edits.len, sizeof(*edits.items), by_place);
@@ -213,39 +233,38 @@ int change_render(const char *base_dir, const json_t *candidates, json_t **ret_f
         size_t to = from + 1;
         while (to < edits.len && str_eq(edits.items[to].file, edits.items[from].file))
             to++;
-        r = apply_edits(base_dir, edits.items + from, to - from, files, err);
+        r = apply_edits(base, edits.items + from, to - from, files, err);
         from = to;
     }
     json_array_foreach (candidates, i, c)
         json_array_foreach (json_list(c, "set"), k, item)
             if (r == 0)
-                r = apply_set(base_dir, item, json_str(c, "id", ""), files, err);
+                r = apply_set(base, item, json_str(c, "id", ""), files, err);
     vec_free(&edits);
     if (r == 0)
         *ret_files = json_incref(files);
     return r;
 }
 
-static int write_below(const char *dir, const char *file, const char *text, size_t len, struct err *err)
-{
-    AUTO_FREE char *path = path_join(dir, file);
-    AUTO_FREE char *folder = path_dir(path);
-    int r = file_make_dirs(folder, err);
-    return r < 0 ? r : file_write(path, text, len, false, err);
-}
-
 // Brings one file of the work checkout back to what the base has (absent there: removed).
-static int restore(const char *base_dir, const char *work_dir, const char *file, struct err *err)
+static int restore(struct files *base, struct files *work, const char *file, struct err *err)
 {
-    AUTO_FREE char *from = path_join(base_dir, file);
-    AUTO_FREE char *to = path_join(work_dir, file);
-    return file_exists(from) ? file_copy(from, to, err) : file_remove_tree(to, err);
+    char *text = NULL;
+    size_t len = 0;
+    int r = files_read(base, file, CHANGE_FILE_MAX, &text, &len, err);
+    if (r == -ERR_NOT_FOUND)
+        return is_config(file) ? files_write_settings(work, file, NULL, 0, err) : files_remove(work, file, err);
+    if (r == 0)
+        r = is_config(file) ? files_write_settings(work, file, text, len, err)
+                            : files_write(work, file, text, len, err);
+    mem_free(text);
+    return r;
 }
 
-int change_lay(const char *base_dir, const char *work_dir, const json_t *candidates, json_t *touched, struct err *err)
+int change_lay(struct files *base, struct files *work, const json_t *candidates, json_t *touched, struct err *err)
 {
     json_t *rendered = NULL;
-    int r = change_render(base_dir, candidates, &rendered, err);
+    int r = change_render(base, candidates, &rendered, err);
     if (r < 0)
         return r;
     AUTO_JSON json_t *files = rendered;
@@ -253,11 +272,16 @@ int change_lay(const char *base_dir, const char *work_dir, const json_t *candida
     json_t *value;
     json_object_foreach (touched, file, value)
         if (r == 0 && !json_object_get(files, file))
-            r = restore(base_dir, work_dir, file, err);
+            r = restore(base, work, file, err);
     json_object_foreach (files, file, value) {
-        if (r == 0)
-            r = write_below(work_dir, file, json_string_value(value), json_string_length(value), err);
-        json_put(touched, file, json_true());
+        const char *text = json_string_value(value);
+        size_t len = json_string_length(value);
+        if (r < 0)
+            break;
+        r = is_config(file) ? files_write_settings(work, file, text, len, err)
+                            : files_write(work, file, text, len, err);
+        if (r != -ERR_DENIED) // what may not be written was not, and cannot be brought back
+            json_put(touched, file, json_true());
     }
     return r;
 }

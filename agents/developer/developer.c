@@ -21,7 +21,8 @@
 
 struct work {
     struct job *job;
-    char *base, *root;      // roots of the two checkouts
+    struct files *base, *files; // the two checkouts
+    char *root;             // of the branch's checkout
     char *project;          // project inside dirs.work
     const char *commit;     // base commit
     const char *run;
@@ -29,6 +30,7 @@ struct work {
     json_t *accepted;       // candidates that are committed
     json_t *touched;        // for change_lay
     json_t *changes, *skipped;
+    struct err refused;     // the last denial of a file; code 0: none
 };
 
 static void skip(struct work *w, const json_t *candidate, const char *reason)
@@ -81,15 +83,18 @@ static int implement(struct work *w, json_t *candidate, struct err *err)
 {
     struct err why;
     json_array_append(w->accepted, candidate);
-    int r = change_lay(w->base, w->root, w->accepted, w->touched, &why);
+    int r = change_lay(w->base, w->files, w->accepted, w->touched, &why);
+    bool refused = r == -ERR_DENIED; // by a rule of files: other candidates may touch other files
+    if (refused)
+        w->refused = why;
     if (r == 0)
         r = check_tree(w, candidate, &why);
     if (r < 0) {
-        if (r == -ERR_CANCELLED || r == -ERR_DENIED)
+        if (r == -ERR_CANCELLED || (r == -ERR_DENIED && !refused))
             return err_set(err, why.code, "%s", why.text);
         skip(w, candidate, why.text);
         json_array_remove(w->accepted, json_array_size(w->accepted) - 1);
-        return change_lay(w->base, w->root, w->accepted, w->touched, err);
+        return change_lay(w->base, w->files, w->accepted, w->touched, err);
     }
     AUTO_FREE char *message = branch_message(candidate, w->run);
     char *commit = NULL;
@@ -162,6 +167,8 @@ static int work_through(struct work *w, const json_t *candidates, struct err *er
         else
             r = implement(w, candidate, err);
     }
+    if (r == 0 && w->refused.code && json_array_size(w->changes) == 0)
+        return err_set(err, w->refused.code, "%s", w->refused.text);
     return r;
 }
 
@@ -206,7 +213,6 @@ static int develop(struct job *job, json_t *draft, struct err *err)
     if (!base || !root || !cache || !commit)
         return err_set(err, ERR_INVALID, "the assignment lacks 'dirs.base', 'dirs.work', 'dirs.cache' or 'git.base'");
     struct work w = {.job = job,
-                     .base = str_dup(base),
                      .root = str_dup(root),
                      .project = job_project_in(job, "work"),
                      .commit = commit,
@@ -217,7 +223,11 @@ static int develop(struct job *job, json_t *draft, struct err *err)
                      .changes = json_array(),
                      .skipped = json_array()};
     json_t *candidates = choose(&w, err);
-    int r = candidates ? work_through(&w, candidates, err)
+    int r = files_open(job_exec(job), base, &w.base, err);
+    if (r == 0)
+        r = files_open(job_exec(job), root, &w.files, err);
+    if (r == 0)
+        r = candidates ? work_through(&w, candidates, err)
                        : err_set(err, ERR_NOT_FOUND, "no parent handoff has 'candidates': there is nothing to implement");
     if (r == 0) {
         json_t *output = json_obj(draft, "output");
@@ -234,7 +244,8 @@ static int develop(struct job *job, json_t *draft, struct err *err)
     json_decref(w.touched);
     json_decref(w.changes);
     json_decref(w.skipped);
-    mem_free(w.base);
+    files_free(w.base);
+    files_free(w.files);
     mem_free(w.root);
     mem_free(w.project);
     mem_free(w.target_env);

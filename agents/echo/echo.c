@@ -62,7 +62,7 @@ static int mark(const struct job *job, const char *name, const char *what, struc
     AUTO_FREE char *path = path_join(dir, name);
     AUTO_FREE char *line = str_printf("%s %" PRId64 " %" PRId64 " %s\n", what, json_int(a, "stage", 0),
                                       json_int(a, "attempt", 0), json_str(a, "lease", "-"));
-    int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
+    int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0666);
     if (fd < 0 || write(fd, line, strlen(line)) != (ssize_t)strlen(line)) {
         err_sys(err, errno, "cannot write to '%s'", path);
         if (fd >= 0)

@@ -4,6 +4,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "change/change.h"
 #include "rust/manifest.h"
 
 #include <stdio.h>
@@ -118,14 +119,14 @@ static void add_settings(json_t *list, const struct candidate_facts *f)
 static void add_build_configuration(json_t *list, const struct candidate_facts *f)
 {
     const char *below = path_below(f->metadata->workspace_root, f->checkout);
-    AUTO_FREE char *file = path_join(below ? below : "", ".cargo/config.toml");
+    AUTO_FREE char *file = path_join(below ? below : "", CHANGE_CONFIG_FILE);
     const json_t *sccache = json_obj(f->build, "sccache"), *linker = json_obj(f->build, "linker");
     if (json_flag(sccache, "available", false) && !json_flag(sccache, "configured", false)) {
         json_t *c = candidate_new(list, "build", "build", "sccache as rustc-wrapper",
                                   "Clean builds take from a cache what was compiled before and did not change. Every machine that builds the "
                                   "project needs sccache then.");
         const char *const path[] = {"build", "rustc-wrapper", NULL};
-        set_value(c, file, path, "\"sccache\"");
+        set_value(c, file, path, CHANGE_WRAPPER);
         json_put_str(json_obj(c, "evidence"), "measure", "clean");
     }
     const char *mold = json_str(linker, "mold", NULL), *target = json_str(linker, "target", NULL);
@@ -133,7 +134,7 @@ static void add_build_configuration(json_t *list, const struct candidate_facts *
         json_t *c = candidate_new(list, "build", "build", "mold as linker",
                                   "Linking is part of every rebuild. Every machine that builds the project needs mold then.");
         const char *const path[] = {"target", target, "rustflags", NULL};
-        set_value(c, file, path, "[\"-C\", \"link-arg=-fuse-ld=mold\"]");
+        set_value(c, file, path, CHANGE_LINKER);
         json_put_str(json_obj(c, "evidence"), "measure", "relink");
     }
 }

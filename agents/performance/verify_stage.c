@@ -36,6 +36,7 @@ struct verify {
     char *base_root, *work_root, *target, *scratch;         // workspace roots in both checkouts
     json_t *subjects, *changes;
     json_t *kept;        // candidates
+    struct files *base_files, *work_files;
     json_t *touched;     // for change_lay
     json_t *programs;    // of what was kept so far
     char programs_hash[65];
@@ -74,7 +75,7 @@ static int64_t left_ns(const struct verify *v)
 
 static int build_state(struct verify *v, const json_t *candidates, json_t **ret_programs, char hash[65], struct err *err)
 {
-    int r = change_lay(v->base, v->work, candidates, v->touched, err);
+    int r = change_lay(v->base_files, v->work_files, candidates, v->touched, err);
     if (r < 0)
         return r;
     AUTO_JSON json_t *names = subject_programs(v->subjects);
@@ -248,7 +249,7 @@ static int verify_build(struct verify *v, json_t *candidate, json_t *result, siz
     }
     AUTO_JSON json_t *alone = json_array();
     json_array_append(alone, candidate);
-    int r = change_lay(v->base, v->work, alone, v->touched, err);
+    int r = change_lay(v->base_files, v->work_files, alone, v->touched, err);
     if (r < 0)
         return r;
     AUTO_JSON json_t *mains = job_context_new(v->job, "mains", NULL);
@@ -437,7 +438,7 @@ static int finish(struct verify *v, json_t *draft, struct err *err)
     json_t *output = json_obj(draft, "output");
     char *head = NULL;
     json_t *commits = NULL;
-    int r = branch_rebuild(job_exec(v->job), v->base, v->work, v->commit, v->kept, v->run, &head, &commits, err);
+    int r = branch_rebuild(job_exec(v->job), v->base_files, v->work_files, v->commit, v->kept, v->run, &head, &commits, err);
     if (r < 0)
         return r;
     note_commits(v, commits);
@@ -462,7 +463,11 @@ static int verify_all(struct verify *v, json_t *draft, struct err *err)
     int64_t asked = clock_mono_ns();
     int lock = take_measure_lock(v);
     v->deadline_ns += clock_mono_ns() - asked; // waiting for another run is not this run's measuring
-    int r = branch_reset(job_exec(v->job), v->work, v->commit, err);
+    int r = files_open(job_exec(v->job), v->base, &v->base_files, err);
+    if (r == 0)
+        r = files_open(job_exec(v->job), v->work, &v->work_files, err);
+    if (r == 0)
+        r = branch_reset(job_exec(v->job), v->work, v->commit, err);
     if (r == 0)
         r = measure_base(v, limits, err);
     AUTO_JSON json_t *base_programs = json_incref(v->programs);
@@ -511,6 +516,8 @@ int stage_verify(struct job *job, json_t *draft, struct err *err)
     for (size_t i = 0; i < ARRAY_LEN(values); i++)
         json_decref(values[i]);
     tests_free(&v.tests);
+    files_free(v.base_files);
+    files_free(v.work_files);
     mem_free(v.base_root);
     mem_free(v.work_root);
     mem_free(v.target);

@@ -19,6 +19,24 @@ workflow "date" {
 """
 
 
+# What the performance engineer would propose: one setting, and one edit of a source.
+DEVELOPER_CHANGES = """
+workflow "change" {
+  agents = { "echo", "rust-developer" },
+  run = function(p)
+    local found = stage { agent = "echo", input = { output = { candidates = {
+      { id = "C1", title = "opt-level = 3", kind = "profile",
+        set = { { file = "Cargo.toml", path = { "profile", "release", "opt-level" }, value = "3" } } },
+      { id = "C2", title = "a comment", kind = "profile",
+        edits = { { file = "src/main.rs", byte_start = 0, byte_end = 0, text = "// seen\\n" } } },
+    } } } }
+    local d = stage { agent = "rust-developer", after = found }
+    finish(d.ok and "accepted" or "rejected", { reason = d.summary, skipped = d.output and d.output.skipped })
+  end,
+}
+"""
+
+
 class Agents(support.Scenario):
     def setUp(self):
         super().setUp()
@@ -88,6 +106,29 @@ class Agents(support.Scenario):
         self.agent("  - Bash(date)\n")
         (self.root / "agents/broken.md").write_bytes(b"---\nname: [\n\xff\xfe---\n")
         self.run_date("--agents", self.root / "agents", status=0)
+
+    def change(self, *rules, status=None):
+        self.agent("".join(f"  - {r}\n" for r in (*rules, "Bash(cargo *)", "Bash(git *)")), name="rust-developer")
+        done = self.baton("run", self.workflow("change", DEVELOPER_CHANGES), "--project", self.project, "--agents", self.root / "agents",
+                          "--json", status=status)
+        return self.record(done.lines()[-1]["run"])["result"]
+
+    @unittest.skipUnless(support.have("cargo", "git"), "needs cargo and git")
+    def test_rules_of_files_bind_the_developer(self):
+        support.tiny_crate(self.project)
+        support.make_repository(self.project)
+        refused = self.change("Read", status=1)  # neither Edit nor Write
+        self.assertIn("the rule 'Edit(/src/main.rs)' would allow it", refused["reason"])
+        unread = self.change("Edit(src/**)", status=0)  # the manifest is neither to be read nor to be written
+        self.assertEqual([s["id"] for s in unread["skipped"]], ["C1"])
+        self.assertIn("Cargo.toml", unread["skipped"][0]["reason"])
+        partly = self.change("Read", "Edit(/src/**)", status=0)
+        self.assertEqual([s["id"] for s in partly["skipped"]], ["C1"])
+        self.assertIn("the rule 'Edit(/Cargo.toml)' would allow it", partly["skipped"][0]["reason"])
+        whole = self.change("Read", "Write", status=0)
+        self.assertFalse(whole["skipped"])
+        names = git(self.project, "diff", "--name-only", "HEAD", whole["git"]["branch"]).split()
+        self.assertEqual(names, ["Cargo.toml", "src/main.rs"])
 
     def test_an_agent_nobody_has(self):
         self.plain()

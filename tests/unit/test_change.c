@@ -12,9 +12,13 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 struct place {
     char *root, *base, *work;
+    struct policy *policy;
+    struct exec_context *exec;
+    struct files *base_files, *work_files;
 };
 
 static void write_text(const char *dir, const char *name, const char *text)
@@ -49,6 +53,12 @@ static int set_up(void **state)
         write_text(dirs[i], "Cargo.toml",
                    "[package]\nname = \"x\" # stays\n\n[profile.release]\nopt-level = 1 # why\n");
     }
+    struct err err;
+    const struct exec_places places = {.workspace = p->work, .home = p->root};
+    assert_ok(policy_from_list_new("test", "Edit", "test", &p->policy, &err), &err);
+    assert_ok(exec_context_new(p->policy, &places, &p->exec, &err), &err);
+    assert_ok(files_open(p->exec, p->base, &p->base_files, &err), &err);
+    assert_ok(files_open(p->exec, p->work, &p->work_files, &err), &err);
     *state = p;
     return 0;
 }
@@ -56,6 +66,10 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
     struct place *p = *state;
+    files_free(p->base_files);
+    files_free(p->work_files);
+    exec_context_free(p->exec);
+    policy_free(p->policy);
     test_remove(p->root);
     mem_free(p->base);
     mem_free(p->work);
@@ -91,10 +105,10 @@ static void test_edits_refer_to_the_base(void **state)
     json_t *files = NULL;
     AUTO_JSON json_t *forth = list(edit("A", "src/lib.rs", 2, 4, "longer"), edit("B", "src/lib.rs", 6, 6, "|"));
     AUTO_JSON json_t *back = list(edit("B", "src/lib.rs", 6, 6, "|"), edit("A", "src/lib.rs", 2, 4, "longer"));
-    assert_ok(change_render(p->base, forth, &files, &err), &err);
+    assert_ok(change_render(p->base_files, forth, &files, &err), &err);
     assert_string_equal(json_str(files, "src/lib.rs", ""), "01longer45|6789");
     json_decref(files);
-    assert_ok(change_render(p->base, back, &files, &err), &err);
+    assert_ok(change_render(p->base_files, back, &files, &err), &err);
     assert_string_equal(json_str(files, "src/lib.rs", ""), "01longer45|6789");
     json_decref(files);
 }
@@ -105,11 +119,11 @@ static void test_overlap_names_both(void **state)
     struct err err;
     json_t *files = NULL;
     AUTO_JSON json_t *both = list(edit("C7", "src/lib.rs", 2, 5, "x"), edit("C8", "src/lib.rs", 4, 6, "y"));
-    assert_int_equal(change_render(p->base, both, &files, &err), -ERR_CONFLICT);
+    assert_int_equal(change_render(p->base_files, both, &files, &err), -ERR_CONFLICT);
     assert_non_null(strstr(err.text, "C7"));
     assert_non_null(strstr(err.text, "C8"));
     AUTO_JSON json_t *touching = list(edit("C7", "src/lib.rs", 2, 4, "x"), edit("C8", "src/lib.rs", 4, 6, "y"));
-    assert_ok(change_render(p->base, touching, &files, &err), &err);
+    assert_ok(change_render(p->base_files, touching, &files, &err), &err);
     assert_string_equal(json_str(files, "src/lib.rs", ""), "01xy6789");
     json_decref(files);
 }
@@ -120,15 +134,15 @@ static void test_outside_the_file(void **state)
     struct err err;
     json_t *files = NULL;
     AUTO_JSON json_t *far_ = list(edit("C1", "src/lib.rs", 5, 11, "x"), NULL);
-    assert_int_equal(change_render(p->base, far_, &files, &err), -ERR_INVALID);
+    assert_int_equal(change_render(p->base_files, far_, &files, &err), -ERR_INVALID);
     AUTO_JSON json_t *missing = list(edit("C1", "src/no.rs", 0, 0, "x"), NULL);
-    assert_int_equal(change_render(p->base, missing, &files, &err), -ERR_NOT_FOUND);
+    assert_int_equal(change_render(p->base_files, missing, &files, &err), -ERR_NOT_FOUND);
     write_text(p->base, "u.rs", "\xC3\xA4");
     AUTO_JSON json_t *cut = list(edit("C1", "u.rs", 1, 2, ""), NULL);
-    assert_int_equal(change_render(p->base, cut, &files, &err), -ERR_INVALID);
+    assert_int_equal(change_render(p->base_files, cut, &files, &err), -ERR_INVALID);
     write_text(p->base, "l.rs", "\xFF");
     AUTO_JSON json_t *latin = list(edit("C1", "l.rs", 0, 0, "x"), NULL);
-    assert_int_equal(change_render(p->base, latin, &files, &err), -ERR_INVALID);
+    assert_int_equal(change_render(p->base_files, latin, &files, &err), -ERR_INVALID);
 }
 
 static void test_shape_is_checked(void **state)
@@ -170,18 +184,18 @@ static void test_toml_values_keep_what_stands_around(void **state)
     struct err err;
     json_t *files = NULL;
     AUTO_JSON json_t *two = list(set("C1", "Cargo.toml", "opt-level", "3"), set("C2", "Cargo.toml", "lto", "\"thin\""));
-    assert_ok(change_render(p->base, two, &files, &err), &err);
+    assert_ok(change_render(p->base_files, two, &files, &err), &err);
     const char *text = json_str(files, "Cargo.toml", "");
     assert_non_null(strstr(text, "name = \"x\" # stays\n"));
     assert_non_null(strstr(text, "opt-level = 3 # why\n"));
     assert_non_null(strstr(text, "lto = \"thin\""));
     json_decref(files);
-    AUTO_JSON json_t *fresh = list(set("C1", ".cargo/config.toml", "x", "1"), NULL); // a TOML file may be missing
-    assert_ok(change_render(p->base, fresh, &files, &err), &err);
-    assert_non_null(strstr(json_str(files, ".cargo/config.toml", ""), "x = 1"));
+    AUTO_JSON json_t *fresh = list(set("C1", "new/config.toml", "x", "1"), NULL); // a TOML file may be missing
+    assert_ok(change_render(p->base_files, fresh, &files, &err), &err);
+    assert_non_null(strstr(json_str(files, "new/config.toml", ""), "x = 1"));
     json_decref(files);
     AUTO_JSON json_t *bad = list(set("C1", "Cargo.toml", "x", "= ="), NULL);
-    assert_true(change_render(p->base, bad, &files, &err) < 0);
+    assert_true(change_render(p->base_files, bad, &files, &err) < 0);
     assert_non_null(strstr(err.text, "C1"));
 }
 
@@ -193,19 +207,90 @@ static void test_lay_brings_files_back(void **state)
     AUTO_JSON json_t *first = list(edit("A", "src/lib.rs", 0, 1, "X"), set("B", "new/config.toml", "k", "1"));
     AUTO_JSON json_t *second = list(set("C", "Cargo.toml", "opt-level", "3"), NULL);
     AUTO_JSON json_t *nothing = json_array();
-    assert_ok(change_lay(p->base, p->work, first, touched, &err), &err);
+    assert_ok(change_lay(p->base_files, p->work_files, first, touched, &err), &err);
     assert_text(p->work, "src/lib.rs", "X123456789");
-    assert_ok(change_lay(p->base, p->work, second, touched, &err), &err);
+    assert_ok(change_lay(p->base_files, p->work_files, second, touched, &err), &err);
     assert_text(p->work, "src/lib.rs", "0123456789");
     assert_text(p->work, "new/config.toml", NULL);
     AUTO_JSON json_t *bad = list(edit("A", "src/lib.rs", 0, 1, "X"), edit("B", "src/lib.rs", 0, 2, "Y"));
-    assert_int_equal(change_lay(p->base, p->work, bad, touched, &err), -ERR_CONFLICT);
+    assert_int_equal(change_lay(p->base_files, p->work_files, bad, touched, &err), -ERR_CONFLICT);
     assert_text(p->work, "src/lib.rs", "0123456789"); // a refused set changes nothing
-    assert_ok(change_lay(p->base, p->work, nothing, touched, &err), &err);
+    assert_ok(change_lay(p->base_files, p->work_files, nothing, touched, &err), &err);
     AUTO_FREE char *path = path_join(p->base, "Cargo.toml");
     AUTO_FREE char *manifest = test_read(path);
     assert_text(p->work, "Cargo.toml", manifest);
     assert_text(p->base, "src/lib.rs", "0123456789");
+}
+
+static json_t *config(const char *id, const char *table, const char *middle, const char *key, const char *value)
+{
+    json_t *path = middle ? json_pack("[s, s, s]", table, middle, key) : json_pack("[s, s]", table, key);
+    return json_pack("{s:s, s:s, s:[{s:s, s:o, s:s}]}", "id", id, "title", id, "set", "file", ".cargo/config.toml",
+                     "path", path, "value", value);
+}
+
+// It steers cargo: what is measured can be set there, and nothing that names a program.
+static void test_only_measured_settings_reach_the_configuration(void **state)
+{
+    const struct place *p = *state;
+    struct err err;
+    AUTO_JSON json_t *touched = json_object();
+    AUTO_JSON json_t *nothing = json_array();
+    AUTO_JSON json_t *good = list(config("C1", "build", NULL, "rustc-wrapper", CHANGE_WRAPPER),
+                                  config("C2", "target", "x86_64-unknown-linux-gnu", "rustflags", CHANGE_LINKER));
+    assert_ok(change_lay(p->base_files, p->work_files, good, touched, &err), &err);
+    AUTO_FREE char *path = path_join(p->work, ".cargo/config.toml");
+    AUTO_FREE char *text = test_read(path);
+    assert_non_null(strstr(text, "rustc-wrapper = \"sccache\""));
+    assert_non_null(strstr(text, "link-arg=-fuse-ld=mold"));
+    assert_ok(change_lay(p->base_files, p->work_files, nothing, touched, &err), &err);
+    assert_text(p->work, ".cargo/config.toml", NULL);
+    json_t *const bad[] = {list(config("C1", "build", NULL, "rustc-wrapper", "\"./evil\""), NULL),
+                           list(config("C1", "build", NULL, "rustc", "\"sccache\""), NULL),
+                           list(config("C1", "target", "x", "linker", "\"./evil\""), NULL),
+                           list(config("C1", "target", "x", "runner", CHANGE_LINKER), NULL),
+                           list(config("C1", "target", "x", "rustflags", "[\"-Clinker=./evil\"]"), NULL),
+                           list(edit("C1", ".cargo/config.toml", 0, 0, "x"), NULL)};
+    for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+        assert_int_equal(change_lay(p->base_files, p->work_files, bad[i], touched, &err), -ERR_DENIED);
+        assert_text(p->work, ".cargo/config.toml", NULL);
+        json_decref(bad[i]);
+    }
+}
+
+static void test_rules_of_files_bind(void **state)
+{
+    const struct place *p = *state;
+    struct err err;
+    struct policy *policy = NULL;
+    struct exec_context *exec = NULL;
+    struct files *base = NULL, *work = NULL;
+    const struct exec_places places = {.workspace = p->work, .home = p->root};
+    assert_ok(policy_from_list_new("narrow", "Read, Edit(src/**)", "agent.md", &policy, &err), &err);
+    assert_ok(exec_context_new(policy, &places, &exec, &err), &err);
+    assert_ok(files_open(exec, p->base, &base, &err), &err);
+    assert_ok(files_open(exec, p->work, &work, &err), &err);
+    AUTO_JSON json_t *touched = json_object();
+    AUTO_JSON json_t *sources = list(edit("A", "src/lib.rs", 0, 1, "X"), NULL);
+    AUTO_JSON json_t *both = list(edit("A", "src/lib.rs", 0, 1, "X"), set("C", "Cargo.toml", "opt-level", "3"));
+    AUTO_JSON json_t *nothing = json_array();
+    assert_ok(change_lay(base, work, sources, touched, &err), &err);
+    assert_int_equal(change_lay(base, work, both, touched, &err), -ERR_DENIED);
+    assert_non_null(strstr(err.text, "Edit(/Cargo.toml)"));
+    assert_ok(change_lay(base, work, nothing, touched, &err), &err); // and all can be brought back
+    assert_text(p->work, "src/lib.rs", "0123456789");
+    // what leads out of the checkout is not followed
+    AUTO_FREE char *src = path_join(p->work, "src"), *away = path_join(p->root, "away");
+    assert_ok(file_make_dirs(away, &err), &err);
+    write_text(away, "lib.rs", "somebody else's");
+    assert_ok(file_remove_tree(src, &err), &err);
+    assert_int_equal(symlink(away, src), 0);
+    assert_int_equal(change_lay(base, work, sources, touched, &err), -ERR_DENIED);
+    assert_text(away, "lib.rs", "somebody else's");
+    files_free(base);
+    files_free(work);
+    exec_context_free(exec);
+    policy_free(policy);
 }
 
 static void test_files_are_named_once(void **state)
@@ -272,18 +357,18 @@ static void test_branch_is_rebuilt_from_recipes(void **state)
     char *head = NULL, *again = NULL;
     json_t *commits = NULL;
     AUTO_JSON json_t *two = list(edit("C1", "src/lib.rs", 0, 1, "X"), set("C2", "new/config.toml", "k", "1"));
-    assert_ok(
-        branch_rebuild(r->exec, r->place->base, r->place->work, r->base_commit, two, "relay-x", &head, &commits, &err),
-        &err);
+    assert_ok(branch_rebuild(r->exec, r->place->base_files, r->place->work_files, r->base_commit, two, "relay-x", &head,
+                             &commits, &err),
+              &err);
     assert_string_equal(json_str(commits, "C2", ""), head);
     json_decref(commits);
     shell(r->place->work,
           "test $(git rev-list --count main..HEAD) = 2 && test -z \"$(git status --porcelain)\" && "
           "git log --format=%b | grep -q 'Baton-Candidate: C2' && git show HEAD:new/config.toml | grep -q 'k = 1'");
     AUTO_JSON json_t *one = list(set("C2", "new/config.toml", "k", "1"), NULL);
-    assert_ok(
-        branch_rebuild(r->exec, r->place->base, r->place->work, r->base_commit, one, "relay-x", &again, &commits, &err),
-        &err);
+    assert_ok(branch_rebuild(r->exec, r->place->base_files, r->place->work_files, r->base_commit, one, "relay-x",
+                             &again, &commits, &err),
+              &err);
     assert_int_equal(json_object_size(commits), 1);
     json_decref(commits);
     assert_string_not_equal(head, again);
@@ -353,6 +438,8 @@ int main(void)
         cmocka_unit_test(test_shape_is_checked),
         T(test_toml_values_keep_what_stands_around),
         T(test_lay_brings_files_back),
+        T(test_only_measured_settings_reach_the_configuration),
+        T(test_rules_of_files_bind),
         cmocka_unit_test(test_files_are_named_once),
         G(test_branch_is_rebuilt_from_recipes),
         G(test_commit_of_nothing),
