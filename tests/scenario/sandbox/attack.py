@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
 """The attack suite: every attempt works bare and is stopped in the box, as the calling user and, for root, as uid 1000 too.
 
-attack.py BOX_RUN ATTACKS [--uid N] [--json]
+attack.py BOX_RUN ATTACKS [--uid N] [--with bwrap] [--only WORDS] [--table]
+--with bwrap: beside it the same attempts under bubblewrap (the host read-only, the workspace writable, everything unshared); they do not
+count. --table: Markdown for docs/security.md instead of one JSON line each.
 Exit status 77: the host has not the layers (see `baton doctor`)."""
 import json, os, shutil, socket, subprocess, sys, tempfile, threading, time, ctypes, signal
 
@@ -10,7 +12,10 @@ SECRET = "BATON_TEST_SECRET"
 
 
 MAY_BE_CLOSED = ("userfaultfd", "keyring", "read a key through /proc/1/root", "open the disk", "sysrq", "ptrace a process outside",
-                 "vsock", "io_uring", "new user namespace", "new namespace by clone", "new namespace by clone3", "mount", "bpf")
+                 "vsock", "io_uring", "new user namespace", "new namespace by clone", "new namespace by clone3", "mount", "bpf", "crypto socket", "bluetooth socket",
+                 "calls of 32-bit programs", "calls of x32 programs", "kernel log", "kernel memory", "settings of core files",
+                 "real time", "higher priority", "leave the control group", "immutable file", "files of 100 GB", "terminal")
+BWRAP = ["bwrap", "--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc", "--unshare-all", "--die-with-parent", "--new-session"]
 
 
 def become(uid):
@@ -38,6 +43,14 @@ class Place:
         libc = ctypes.CDLL(None)
         self.segment = libc.shmget(0x62740000 + os.getpid() % 65536, 4096, 0o1666)
         self.libc = libc
+        self.queue = libc.msgget(0x62750000 + os.getpid() % 65536, 0o1666)
+        self.semaphore = libc.semget(0x62760000 + os.getpid() % 65536, 1, 0o1666)
+        self.posix_queue = "/baton-attack-%d" % os.getpid()
+        self.rt = ctypes.CDLL("librt.so.1")
+        self.rt.mq_unlink(self.posix_queue.encode())
+        os.close(self.rt.mq_open(self.posix_queue.encode(), os.O_CREAT | os.O_RDWR, 0o666, None))
+        self.write("ws/.cargo/config.toml", "\n")
+        self.left_open = os.open(self.out, os.O_RDONLY)
 
     def write(self, name, text):
         path = os.path.join(self.top, name)
@@ -80,6 +93,10 @@ class Place:
         self.victim.kill()
         self.victim.wait()
         self.libc.shmctl(self.segment, 0, None)
+        self.libc.msgctl(self.queue, 0, None)
+        self.libc.semctl(self.semaphore, 0, 0)
+        self.rt.mq_unlink(self.posix_queue.encode())
+        os.close(self.left_open)
         shutil.rmtree(self.top, ignore_errors=True)
 
 
@@ -165,32 +182,69 @@ def attacks(p):
         ("write .git/config", "write_outside", [ws + "/.git/config"], 0),
         ("write .git/info/attributes", "make_folder_file", [ws + "/.git/info/attributes"], 0),
         ("rename .git away", "rename", [ws + "/.git", ws + "/.git-away"], 0),
-        ("write .cargo/config.toml that does not exist", "make_folder_file", [ws + "/.cargo/config.toml"], 4),
+        ("write .codex/config.toml that does not exist", "make_folder_file", [ws + "/.codex/config.toml"], 4),
+        ("change .cargo/config.toml through memory", "map_shared", [ws + "/.cargo/config.toml"], 0),
+        ("write through /proc/self/fd", "write_through_proc", [ws + "/.cargo/config.toml"], 0),
+        ("move .cargo away and make another", "rename_over", [ws + "/.cargo", ws + "/gone"], 0),
         ("write rust-toolchain.toml that does not exist", "write_outside", [ws + "/rust-toolchain.toml"], 4),
         ("write .mcp.json that does not exist", "write_outside", [ws + "/.mcp.json"], 4),
         ("write .claude/settings.json", "make_folder_file", [ws + "/.claude/settings.json"], 4),
+        ("memory of the process above", "memory_above", [], 0),
+        ("descriptors of the process above", "descriptors_above", [], 0),
+        ("take a descriptor of the process above", "take_descriptor_above", [], 0),
+        ("descriptor that was left open", "inherited", [], 0),
+        ("message queue of others", "message_queue", [str(p.queue)], 0),
+        ("semaphore of others", "semaphore", [str(p.semaphore)], 0),
+        ("POSIX queue of others", "posix_queue", [p.posix_queue], 0),
+        ("crypto socket", "crypto_socket", [], 0),
+        ("bluetooth socket", "bluetooth", [], 0),
+        ("files of 100 GB", "large_file", [ws + "/large"], 0),
+        ("device files", "open_any_device", [], 0),
+        ("immutable file", "immutable", [ws + "/Cargo.toml"], 1),
+        ("script that names a shell", "script", [ws + "/target/debug/script"], 0),
+        ("set-uid program", "set_uid_program", [], 0),
+        ("mount propagation", "propagation", [], 1),
+        ("calls of 32-bit programs", "old_calls", [], 0),
+        ("calls of x32 programs", "x32_calls", [], 0),
+        ("kernel log", "kernel_log", [], 0),
+        ("kernel memory", "kernel_memory", [], 1),
+        ("settings of core files", "core_pattern", [], 1),
+        ("core files", "core_files", [], 0),
+        ("real time", "real_time", [], 1),
+        ("higher priority", "priority", [], 1),
+        ("leave the control group", "leave_group", [], 1),
+        ("terminal", "terminal", [], 7),
         ("daemon that stays", "daemon", ["stays-%d" % os.getpid(), p.program], 5),
         ("fork bomb", "fork_bomb", [], 6),
     ]
 
 
-def run(p, name, args, boxed):
+def command_of(p, name, args, how):
+    if how == "box":
+        return [BOX_RUN, "--rules", "Bash(./target/debug/attack *)", "--workspace", p.ws, "--home", p.home, "--wall", "60", "--",
+                "./target/debug/attack", name] + args
+    under = BWRAP + ["--bind", p.ws, p.ws, "--chdir", p.ws] if how == "bwrap" else []
+    return under + [p.program, name] + args
+
+
+def run(p, name, args, how, terminal=False):
     env = dict(os.environ, **{SECRET: SECRET})
-    command = [p.program, name] + args
-    if boxed:
-        command = [BOX_RUN, "--rules", "Bash(./target/debug/attack *)", "--workspace", p.ws, "--home", p.home, "--wall", "60", "--",
-                   "./target/debug/attack", name] + args
-    return subprocess.run(command, cwd=p.ws, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, errors="replace")
+    command = command_of(p, name, args, how)
+    if terminal:  # with one of its own, that the attempt must not get at
+        command = [shutil.which("python3", path="/usr/bin:/bin") or sys.executable, "-c", "import os, pty, sys; sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))"] + command
+    return subprocess.run(command, cwd=p.ws, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                          errors="replace", pass_fds=[p.left_open] if name == "inherited" else [])
 
 
-def one(index, boxed):
+def one(index, how):
+    boxed = how == "box"
     p = Place()
     try:
         os.makedirs(p.top + "/cargo-home")
         title, name, args, kind = attacks(p)[index]
         if kind == 3:
             os.makedirs(p.ws + "/swap")
-        r = run(p, name, args, boxed)
+        r = run(p, name, args, how, kind == 7)
         works = r.returncode == 0
         said = r.stderr.strip()[-300:]
         if r.returncode not in (0, 1) and not (boxed and r.returncode == 125):
@@ -200,7 +254,7 @@ def one(index, boxed):
         if kind == 5:
             time_out = time.time() + 5
             pid = somebody_runs(args[0])
-            while boxed is False and not pid and time.time() < time_out:
+            while how == "bare" and not pid and time.time() < time_out:
                 pid = somebody_runs(args[0])
             works = bool(pid)
             if pid:
@@ -224,25 +278,45 @@ def main():
     if subprocess.run([os.path.join(os.path.dirname(BOX_RUN), "../bin/baton-exec"), "--probe"], stdout=subprocess.DEVNULL).returncode:
         return 77
     sample = Place()
-    count = len(attacks(sample))
+    titles = [a[0] for a in attacks(sample)]
     sample.close()
-    failed = blocked = 0
-    for i in range(count):
-        title, kind, bare, _, said_bare = one(i, False)
-        title, kind, boxed, refused, said = one(i, True)
-        # What the kernel refuses an ordinary user anyway, or on this host, proves nothing; it must still be refused inside.
-        ok = not boxed and not refused and said.find("status ") != 0
-        blocked += ok
-        failed += not ok
-        excused = uid != 0 or title in MAY_BE_CLOSED
-        if not bare and not excused:
-            failed += 1
-            said = "does not even work without a box: " + said_bare
-            ok = False
-        print(json.dumps({"attack": title, "uid": uid, "bare": "open" if bare else "closed",
-                          "boxed": "refused" if refused else "OPEN" if boxed else "blocked", "ok": ok, "said": said if not ok else ""}), flush=True)
-    print(json.dumps({"uid": uid, "attacks": count, "blocked": blocked, "failed": failed}))
+    only = sys.argv[sys.argv.index("--only") + 1] if "--only" in sys.argv else ""
+    beside = "bwrap" if "bwrap" in sys.argv and shutil.which("bwrap") else None
+    rows = [judge(i, uid, beside) for i, title in enumerate(titles) if only in title]
+    failed = sum(not r["ok"] for r in rows)
+    if "--table" in sys.argv:
+        print_table(rows, beside)
+    else:
+        for r in rows:
+            print(json.dumps(r), flush=True)
+    counts = {"uid": uid, "attacks": len(rows), "blocked": sum(r["boxed"] == "blocked" for r in rows), "failed": failed}
+    if beside:
+        counts["blocked_by_bwrap"] = sum(r[beside] == "blocked" for r in rows)
+    print(json.dumps(counts), file=sys.stderr if "--table" in sys.argv else sys.stdout)
     return 1 if failed else 0
+
+
+def judge(index, uid, beside):
+    title, _, bare, _, said_bare = one(index, "bare")
+    title, _, boxed, refused, said = one(index, "box")
+    # What the kernel refuses an ordinary user anyway, or on this host, proves nothing; it must still be refused inside.
+    ok = not boxed and not refused and said.find("status ") != 0
+    if not bare and uid == 0 and title not in MAY_BE_CLOSED:
+        said = "does not even work without a box: " + said_bare
+        ok = False
+    row = {"attack": title, "uid": uid, "bare": "open" if bare else "closed",
+           "boxed": "refused" if refused else "OPEN" if boxed else "blocked", "ok": ok, "said": said if not ok else ""}
+    if beside:
+        row[beside] = "OPEN" if one(index, beside)[2] else "blocked"
+    return row
+
+
+def print_table(rows, beside):
+    print("| attempt | without a box | in the box |%s" % (" under bubblewrap |" if beside else ""))
+    print("|---|---|---|%s" % ("---|" if beside else ""))
+    for r in rows:
+        print("| %s | %s | %s |%s" % (r["attack"], "works" if r["bare"] == "open" else "not on this host", r["boxed"],
+                                      " %s |" % ("works" if r[beside] == "OPEN" else "blocked") if beside else ""))
 
 
 sys.exit(main())

@@ -103,10 +103,21 @@ static int a_terminal(void) // the one that we were started from
 
 // --- processes ---
 
-static int a_kill_named(void) // everybody but those who started us
+// The first PID namespace of a machine has this number everywhere.
+static int is_real_machine(void)
+{
+    char name[64] = {0};
+    return readlink("/proc/self/ns/pid", name, sizeof(name) - 1) < 0 || strcmp(name, "pid:[4026531836]") == 0;
+}
+
+// Everybody but those who started us. Never on a real machine: it ends every process there; cases.py runs it in one to
+// throw away.
+static int a_kill_named(void)
 {
     char keep[PIDS] = {0};
     int any = 0;
+    if (is_real_machine())
+        return 0;
     for (pid_t pid = getpid(); pid > 0 && pid < PIDS; pid = parent_of(pid))
         keep[pid] = 1;
     for (pid_t pid = 1; pid < PIDS; pid++)
@@ -119,14 +130,15 @@ static int a_memory_above(void)
     snprintf(path, sizeof(path), "/proc/%d/mem", (int)getppid());
     return opens(path, O_RDWR);
 }
-static int a_descriptors_above(void)
+static int a_descriptors_above(void) // to open again what it holds, or at least to see what that is
 {
-    char path[64];
-    snprintf(path, sizeof(path), "/proc/%d/fd", (int)getppid());
-    DIR *d = opendir(path);
-    if (d)
-        closedir(d);
-    return d != NULL;
+    char path[64], target[4096];
+    for (int fd = 0; fd < 64; fd++) {
+        snprintf(path, sizeof(path), "/proc/%d/fd/%d", (int)getppid(), fd);
+        if (readlink(path, target, sizeof(target)) > 0 || opens(path, O_RDONLY | O_NONBLOCK))
+            return 1;
+    }
+    return 0;
 }
 static int a_take_descriptor_above(void)
 {
