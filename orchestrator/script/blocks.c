@@ -10,6 +10,43 @@ struct chunk {
     alignas(BLOCK_UNIT) struct chunk *next;
 };
 
+// A large block hangs in a list, so that all can be given back at once.
+struct large {
+    alignas(BLOCK_UNIT) struct large *before, *behind;
+};
+
+static void list_add(struct blocks *b, struct large *l)
+{
+    l->before = NULL;
+    l->behind = b->large;
+    if (l->behind)
+        l->behind->before = l;
+    b->large = l;
+}
+
+static void list_remove(struct blocks *b, struct large *l)
+{
+    if (l->behind)
+        l->behind->before = l->before;
+    if (l->before)
+        l->before->behind = l->behind;
+    else
+        b->large = l->behind;
+}
+
+static void *large_get(struct blocks *b, struct large *old, size_t size)
+{
+    if (old)
+        list_remove(b, old);
+    struct large *l = realloc(old, sizeof(*l) + size);
+    if (!l && old)
+        list_add(b, old);
+    if (!l)
+        return NULL;
+    list_add(b, l);
+    return l + 1;
+}
+
 static size_t class_of(size_t size)
 {
     return (size - 1) / BLOCK_UNIT;
@@ -18,7 +55,7 @@ static size_t class_of(size_t size)
 void *blocks_get(struct blocks *b, size_t size)
 {
     if (size > BLOCK_LARGE)
-        return malloc(size);
+        return large_get(b, NULL, size);
     size_t class = class_of(size), bytes = (class + 1) * BLOCK_UNIT;
     void *p = b->free[class];
     if (p) {
@@ -42,7 +79,9 @@ void *blocks_get(struct blocks *b, size_t size)
 void blocks_put(struct blocks *b, void *p, size_t size)
 {
     if (size > BLOCK_LARGE) {
-        free(p);
+        struct large *l = (struct large *)p - 1;
+        list_remove(b, l);
+        free(l);
         return;
     }
     memcpy(p, &b->free[class_of(size)], sizeof(void *));
@@ -52,7 +91,7 @@ void blocks_put(struct blocks *b, void *p, size_t size)
 void *blocks_resize(struct blocks *b, void *p, size_t old_size, size_t new_size)
 {
     if (old_size > BLOCK_LARGE && new_size > BLOCK_LARGE)
-        return realloc(p, new_size);
+        return large_get(b, (struct large *)p - 1, new_size);
     if (old_size <= BLOCK_LARGE && new_size <= BLOCK_LARGE && class_of(old_size) == class_of(new_size))
         return p;
     void *q = blocks_get(b, new_size);
@@ -65,6 +104,11 @@ void *blocks_resize(struct blocks *b, void *p, size_t old_size, size_t new_size)
 
 void blocks_free(struct blocks *b)
 {
+    while (b->large) {
+        struct large *l = b->large;
+        list_remove(b, l);
+        free(l);
+    }
     struct chunk *next, *chunk = b->chunks;
     for (; chunk; chunk = next) {
         next = chunk->next;

@@ -52,14 +52,18 @@ static int write_code(lua_State *L, const void *data, size_t len, void *to)
     return 0;
 }
 
-int script_compile(lua_State *L, const char *text, size_t len, const char *chunk, struct buf *code)
+int script_compile(lua_State *L, const char *text, size_t len, const char *chunk, bool bare, struct buf *code)
 {
     if (code && code->len)
         return luaL_loadbufferx(L, buf_str(code), code->len, chunk, "b");
     int r = luaL_loadbufferx(L, text, len, chunk, "t");
-    if (r == LUA_OK && code)
-        lua_dump(L, write_code, code, 0);
-    return r;
+    if (r != LUA_OK || !code)
+        return r;
+    lua_dump(L, write_code, code, bare);
+    if (!bare)
+        return r;
+    lua_pop(L, 1); // the first one is as bare as all others
+    return luaL_loadbufferx(L, buf_str(code), code->len, chunk, "b");
 }
 
 static struct entry *find(struct script_cache *cache, const char *text, size_t len, const char *name)

@@ -127,7 +127,10 @@ void script_open_prelude(struct script *s, struct script_cache *cache)
     };
     lua_State *L = s->vm.L;
     value_open(L);
-    int r = script_compile(L, (const char *)SCRIPT_PRELUDE, SCRIPT_PRELUDE_LEN, "=" VM_PRELUDE_NAME, script_cache_prelude(cache));
+    struct buf own = BUF_INIT; // an error in it has the same text with and without a cache
+    struct buf *code = cache ? script_cache_prelude(cache) : &own;
+    int r = script_compile(L, (const char *)SCRIPT_PRELUDE, SCRIPT_PRELUDE_LEN, "=" VM_PRELUDE_NAME, true, code);
+    buf_free(&own);
     luaL_newlib(L, HOST);
     lua_pushlightuserdata(L, NULL);
     lua_setfield(L, -2, "null");

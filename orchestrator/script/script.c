@@ -20,7 +20,7 @@ static int load_text(struct script *s, const char *text, size_t len, struct scri
         return err_set(err, ERR_PARSE, "%s is compiled Lua; only text is loaded", s->name);
     struct buf *code = script_cache_code(cache, text, len, s->name);
     vm_enter(&s->vm, L);
-    int r = script_compile(L, text + skip, len - skip, chunk, code);
+    int r = script_compile(L, text + skip, len - skip, chunk, false, code);
     if (r == LUA_OK)
         r = lua_pcall(L, 0, 0, 0);
     vm_leave(&s->vm);

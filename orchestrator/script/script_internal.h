@@ -53,8 +53,9 @@ struct script {
 // hostlib.c: opens the border and runs the prelude.
 void script_open_prelude(struct script *s, struct script_cache *cache);
 
-// cache.c. Like luaL_loadbufferx of a text; `code` (NULL allowed) holds its bytecode afterwards, or is used when it does already.
-int script_compile(lua_State *L, const char *text, size_t len, const char *chunk, struct buf *code);
+// cache.c. Like luaL_loadbufferx of a text; `code` (NULL allowed) holds its bytecode afterwards, or is used when it does
+// already. bare: without lines and names, which nobody is shown of the prelude; a third of the work is reading them.
+int script_compile(lua_State *L, const char *text, size_t len, const char *chunk, bool bare, struct buf *code);
 struct buf *script_cache_prelude(struct script_cache *cache); // NULL without a cache
 struct buf *script_cache_code(struct script_cache *cache, const char *text, size_t len, const char *name);
 

@@ -6,6 +6,8 @@
 #include "base/mem.h"
 
 #include <pcre2.h>
+#include <stddef.h>
+#include <string.h>
 
 #define PATTERN_MAX  1000
 #define SUBJECT_MAX  ((size_t)4 << 20)
@@ -46,6 +48,39 @@ static void push_cache(lua_State *L)
     lua_setfield(L, LUA_REGISTRYINDEX, CACHE_NAME);
 }
 
+// Memory of expressions is the VM's: it goes with the VM.
+static void *get_memory(size_t size, void *user)
+{
+    max_align_t *p = blocks_get(user, sizeof(*p) + size);
+    if (!p)
+        return NULL;
+    memcpy(p, &size, sizeof(size));
+    return p + 1;
+}
+
+static void put_memory(void *memory, void *user)
+{
+    max_align_t *p = memory;
+    size_t size = 0;
+    if (!p)
+        return;
+    memcpy(&size, --p, sizeof(size));
+    blocks_put(user, p, sizeof(*p) + size);
+}
+
+static pcre2_code *compile_text(lua_State *L, const char *pattern, size_t len, int *ret_code, PCRE2_SIZE *ret_at)
+{
+    pcre2_general_context *memory = pcre2_general_context_create(get_memory, put_memory, &vm_of(L)->blocks);
+    pcre2_compile_context *context = memory ? pcre2_compile_context_create(memory) : NULL;
+    must(context != NULL);
+    pcre2_code *code =
+        pcre2_compile((PCRE2_SPTR)pattern, len, PCRE2_UTF | PCRE2_MATCH_INVALID_UTF | PCRE2_NEVER_BACKSLASH_C, ret_code,
+                      ret_at, context);
+    pcre2_compile_context_free(context);
+    pcre2_general_context_free(memory);
+    return code;
+}
+
 static struct box *compile(lua_State *L, const char *pattern, size_t len)
 {
     struct box *box = lua_newuserdatauv(L, sizeof(*box), 0);
@@ -57,8 +92,7 @@ static struct box *compile(lua_State *L, const char *pattern, size_t len)
     lua_setmetatable(L, -2);
     int code = 0;
     PCRE2_SIZE at = 0;
-    box->code = pcre2_compile((PCRE2_SPTR)pattern, len, PCRE2_UTF | PCRE2_MATCH_INVALID_UTF | PCRE2_NEVER_BACKSLASH_C,
-                              &code, &at, NULL);
+    box->code = compile_text(L, pattern, len, &code, &at);
     if (!box->code) {
         char text[160];
         pcre2_get_error_message(code, (PCRE2_UCHAR *)text, sizeof(text));

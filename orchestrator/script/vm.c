@@ -94,10 +94,10 @@ void vm_open(struct vm *vm, size_t memory, uint64_t instructions, void *owner)
     vm_open_base(vm->L);
 }
 
+// Without lua_close(), which would free one object after the other: all that a state holds lies in its blocks,
+// expressions too.
 void vm_close(struct vm *vm)
 {
-    if (vm->L)
-        lua_close(vm->L);
     blocks_free(&vm->blocks);
     vm->L = NULL;
 }
