@@ -124,7 +124,7 @@ static void give_group(struct exec_context *ctx, struct plan *plan)
 // Where the kernel counts processes by user namespace, a call with a limit has one of its own.
 static bool give_spaces(const struct exec_context *ctx, struct plan *plan)
 {
-    bool share = plan->net != BOX_NET_HOST && !plan->processes;
+    bool share = plan->net == BOX_NET_LO && !plan->processes; // one without a loopback is no use to those with one
     if (share && ctx->stage.net >= 0)
         plan->given = ctx->stage.user >= 0 ? BOX_GIVEN_USER : BOX_GIVEN_NET;
     return share;
@@ -143,9 +143,14 @@ static bool may(void *user, const char *const *argv)
     return decision.verdict != POLICY_DENY;
 }
 
+struct made { // about the box of a call
+    char profile[PROFILE_NAME_MAX];
+    enum box_net net;
+    bool share;
+};
+
 static int make_box(struct exec_context *ctx, const struct exec_call *call, const struct lookup *found,
-                    char *const *environment, bool fetching, char ret_profile[PROFILE_NAME_MAX], bool *ret_share,
-                    struct err *err)
+                    char *const *environment, bool fetching, struct made *ret, struct err *err)
 {
     char **all = fetching && (ctx->readonly || ctx->writable) ? all_checkouts(ctx) : NULL;
     struct places places = places_of(ctx, all);
@@ -160,18 +165,20 @@ static int make_box(struct exec_context *ctx, const struct exec_call *call, cons
                                   .cwd = cwd ? cwd : call_cwd(ctx, call),
                                   .environment = environment,
                                   .places = &places,
-                                  .fetching = fetching};
+                                  .fetching = fetching,
+                                  .network = ctx->network};
     struct plan plan = {0};
     struct buf text = BUF_INIT;
-    int r = profile_plan(ctx->profiles, &what, &plan, ret_profile, err);
+    int r = profile_plan(ctx->profiles, &what, &plan, ret->profile, err);
     plan.processes = (uint64_t)ctx->processes;
+    ret->net = plan.net;
     if (r == 0)
         give_group(ctx, &plan);
-    *ret_share = give_spaces(ctx, &plan);
+    ret->share = give_spaces(ctx, &plan);
     AUTO_FREE char *by = ours(ctx, call);
     if (r == 0 && by)
         program_give(&plan, ctx->pins, environment, by);
-    if (r == 0 && !str_starts(ret_profile, "git"))
+    if (r == 0 && !str_starts(ret->profile, "git"))
         places_steering(&places, what.cwd, &ctx->steering, &plan);
     if (r == 0)
         r = plan_write(&plan, &text, err);
@@ -186,9 +193,8 @@ static int make_box(struct exec_context *ctx, const struct exec_call *call, cons
 static int run(struct exec_context *ctx, const struct exec_call *call, const struct lookup *found,
                char *const *environment, bool fetching, json_t *receipt, struct exec_result *ret, struct err *err)
 {
-    char profile[PROFILE_NAME_MAX];
-    bool share = false;
-    int box_fd = make_box(ctx, call, found, environment, fetching, profile, &share, err);
+    struct made made = {.net = BOX_NET_NONE};
+    int box_fd = make_box(ctx, call, found, environment, fetching, &made, err);
     if (box_fd < 0) {
         places_sweep(&ctx->steering);
         return box_fd;
@@ -217,7 +223,7 @@ static int run(struct exec_context *ctx, const struct exec_call *call, const str
         .cancel_fd = ctx->cancel_fd,
         .wall_ns = call->wall_ns > 0 ? call->wall_ns : CALL_WALL_NS,
         .stage = &ctx->stage,
-        .share = share,
+        .share = made.share,
     };
     struct spawn_result result;
     int r = spawn_run(&s, &result, err);
@@ -237,7 +243,7 @@ static int run(struct exec_context *ctx, const struct exec_call *call, const str
             call->argv[0], ctx->processes);
     if (result.report.start_errno)
         return start_error(call->argv[0], &result.report, err);
-    receipt_put_box(receipt, profile, &result.report);
+    receipt_put_box(receipt, made.profile, made.net, &result.report);
     take_report(&result, ret);
     receipt_put_result(receipt, ret);
     if (result.report.tasks > 0)

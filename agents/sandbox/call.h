@@ -31,6 +31,7 @@ struct exec_context {
     struct spawn_stage stage;
     bool prepared;     // places made and resolved: done by the first call, a stage without calls costs nothing
     int64_t processes; // of one call at the same time; 0: no limit
+    enum exec_network network;
     int cancel_fd;
     atomic_bool cancelled;
     json_t *receipts;

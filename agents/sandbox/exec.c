@@ -165,6 +165,11 @@ void exec_limit_processes(struct exec_context *ctx, int64_t most)
     ctx->processes = most > 0 ? most : 0;
 }
 
+void exec_limit_network(struct exec_context *ctx, enum exec_network network)
+{
+    ctx->network = network;
+}
+
 void exec_on_step(struct exec_context *ctx, void (*on_step)(void *user, const char *text), void *user)
 {
     ctx->on_step = on_step;

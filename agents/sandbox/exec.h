@@ -21,6 +21,9 @@
 struct policy;       // policy/policy.h
 struct exec_context; // policy + places + receipts of one stage
 
+// What an agent's file and the bounds on it say about the network of its tools.
+enum exec_network { EXEC_NETWORK_OF_PROFILE, EXEC_NETWORK_NONE, EXEC_NETWORK_LO, EXEC_NETWORK_HOST };
+
 struct exec_places {
     const char *workspace;    // root that relative path rules refer to (the checkout)
     const char *const *built; // NULL-terminated: folders whose programs count as built by cargo (target directories)
@@ -41,6 +44,8 @@ void exec_cancel(struct exec_context *ctx);
 // How many processes and threads one call may have at the same time, kept by the kernel; 0: no limit. Where it cannot
 // be kept, calls are refused with ERR_UNSUPPORTED. Not while a call runs.
 void exec_limit_processes(struct exec_context *ctx, int64_t most);
+// No more network than that for any call; with host, as much, except for profiles without any. Not while a call runs.
+void exec_limit_network(struct exec_context *ctx, enum exec_network network);
 // Called before a step of the worker's own that may take long ("fetching dependencies"). Not while a call runs.
 void exec_on_step(struct exec_context *ctx, void (*on_step)(void *user, const char *text), void *user);
 // Receipts so far: array of receipt objects (proto/README.md); borrowed.

@@ -9,6 +9,13 @@
 #include <string.h>
 #include <unistd.h>
 
+static const char *const NETS[] = {"none", "lo", "host"};
+
+const char *box_net_name(enum box_net net)
+{
+    return NETS[net];
+}
+
 void plan_free(struct plan *p)
 {
     for (size_t i = 0; i < p->items.len; i++) {
@@ -161,7 +168,7 @@ static int write_item(const struct plan_item *item, struct buf *b, struct err *e
 
 int plan_write(struct plan *p, struct buf *b, struct err *err)
 {
-    static const char *const NETS[] = {"none", "lo", "host"}, *const REQUIRES[] = {"full", "landlock", "none"};
+    static const char *const REQUIRES[] = {"full", "landlock", "none"};
     buf_printf(b, "net\t%s\nrequire\t%s\n", NETS[p->net], REQUIRES[p->require]);
     if (p->given)
         buf_printf(b, "given\t%s\n", p->given == BOX_GIVEN_USER ? "user" : "net");

@@ -25,6 +25,7 @@ struct plan {
     uint64_t processes, pids_max, memory_max, file_max; // as in struct box
 };
 
+const char *box_net_name(enum box_net net); // "lo"
 void plan_free(struct plan *p);
 void plan_copy(const struct plan *from, struct plan *ret);
 // A path twice: its rights add up. Sources that do not exist are left out.

@@ -325,12 +325,11 @@ static int take_gift(struct applying *a, const char *word, struct err *err)
                    "a profile gives '%s', expected target, temporary, workspace, cargo, git, perf or inner", word);
 }
 
-static int take_network(struct applying *a, const char *word, struct err *err)
+static int network_of(const char *word, enum box_net *ret, struct err *err)
 {
-    static const char *const NETS[] = {"none", "lo", "host"};
-    for (size_t i = 0; i < ARRAY_LEN(NETS); i++) {
-        if (str_eq(word, NETS[i])) {
-            a->plan->net = (enum box_net)i;
+    for (enum box_net net = BOX_NET_NONE; net <= BOX_NET_HOST; net++) {
+        if (str_eq(word, box_net_name(net))) {
+            *ret = net;
             return 0;
         }
     }
@@ -383,7 +382,7 @@ static int take_word(struct applying *a, const char *key, const char *word, int 
     else if (str_eq(key, "give"))
         return take_gift(a, word, err);
     else if (str_eq(key, "network"))
-        return take_network(a, word, err);
+        return network_of(word, &a->plan->net, err);
     else if (str_eq(key, "require"))
         return take_require(a, word, err);
     else if (str_eq(key, "pids") && (!str_to_i64(word, &n) || n < 1))
@@ -520,6 +519,16 @@ static int apply_base(struct applying *a, struct profiles *p, const char *profil
     return 0;
 }
 
+// What is said of the agent narrows what the profile has. It widens the loopback, but not a profile without network.
+static void take_network(const struct box_call *call, struct plan *plan)
+{
+    if (call->fetching || call->network == EXEC_NETWORK_OF_PROFILE)
+        return;
+    enum box_net wanted = (enum box_net)(call->network - EXEC_NETWORK_NONE);
+    if (wanted < plan->net || plan->net == BOX_NET_LO)
+        plan->net = wanted;
+}
+
 int profile_plan(struct profiles *p, const struct box_call *call, struct plan *plan, char ret_name[PROFILE_NAME_MAX],
                  struct err *err)
 {
@@ -539,6 +548,7 @@ int profile_plan(struct profiles *p, const struct box_call *call, struct plan *p
         r = give_places(&a, err);
     if (r == 0)
         program_give(plan, call->pins, call->environment, call->program);
+    take_network(call, plan);
     if (plan->net == BOX_NET_HOST)
         give_paths(&a, "/etc/resolv.conf", BOX_READ);
     for (size_t i = 0; i < a.done.len; i++)

@@ -12,6 +12,7 @@
 #include "pins.h"
 #include "places.h"
 #include "plan.h"
+#include "sandbox/exec.h"
 
 struct profiles;
 
@@ -35,7 +36,8 @@ struct box_call {
     const struct places *places;
     bool (*may)(void *user, const char *const *argv); // whether a rule allows this call too, which a launcher names
     void *user;
-    bool fetching; // the worker's own step: dependencies are brought with network and the real CARGO_HOME
+    enum exec_network network; // of the agent
+    bool fetching;             // the worker's own step: dependencies are brought with network and the real CARGO_HOME
 };
 
 // Fills the plan. ret_name: the profile that was chosen. What the system has installed is looked up once for each

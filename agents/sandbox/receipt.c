@@ -1,5 +1,7 @@
 #include "receipt.h"
 
+#include "plan.h"
+
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/id.h"
@@ -91,7 +93,7 @@ void receipt_put_result(json_t *receipt, const struct exec_result *r)
     json_put_int(receipt, "max_rss_kb", r->max_rss_kb);
 }
 
-void receipt_put_box(json_t *receipt, const char *profile, const struct exec_report *report)
+void receipt_put_box(json_t *receipt, const char *profile, enum box_net net, const struct exec_report *report)
 {
     static const struct {
         enum exec_layer bit;
@@ -105,5 +107,6 @@ void receipt_put_box(json_t *receipt, const char *profile, const struct exec_rep
             json_add_str(layers, NAMES[i].name);
     json_put_str(box, "profile", profile);
     json_put(box, "layers", layers);
+    json_put_str(box, "network", box_net_name(net));
     json_put(receipt, "box", box);
 }

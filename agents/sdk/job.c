@@ -275,7 +275,7 @@ static void tell_step(void *user, const char *text)
 }
 
 // The tools' home lies in the spool. A stage without one (echo) gets a temporary folder, if any tool is allowed at all.
-static int open_exec(struct job *job, const struct policy *policy, struct err *err)
+static int open_exec(struct job *job, const struct rules *rules, const struct policy *policy, struct err *err)
 {
     const char *spool = job_dir(job, "spool");
     if (!spool && policy_list_count(policy) > 0) {
@@ -301,6 +301,7 @@ static int open_exec(struct job *job, const struct policy *policy, struct err *e
     int r = exec_context_new(policy, &places, &exec, err);
     if (r < 0)
         return r;
+    exec_limit_network(exec, rules->network);
     exec_on_step(exec, tell_step, job);
     exec_limit_processes(exec, json_int(json_obj(job->assignment, "limits"), "processes", 0));
     pthread_mutex_lock(&job->lock);
@@ -359,7 +360,7 @@ json_t *job_run_new(struct job *job, struct rules *rules)
     json_t *draft = draft_new();
     int r = rules_load(rules, job->assignment, &policy, &err);
     if (r == 0)
-        r = open_exec(job, policy, &err);
+        r = open_exec(job, rules, policy, &err);
     if (r == 0 && json_flag(json_obj(job->assignment, "limits"), "sign", false))
         job_progress(job, -1, "begun");
     if (r == 0)

@@ -3,12 +3,14 @@
 
 #include "base/err.h"
 #include "json/json.h"
+#include "sandbox/exec.h"
 
 struct policy;
 
 struct rules {
     char key[65]; // hash of what the policy was made from
     struct policy *policy;
+    enum exec_network network;
 };
 
 // ret_policy is borrowed until the next call. A rule that cannot be read is an error that names file and line. Without an agent file

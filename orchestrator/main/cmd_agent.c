@@ -93,6 +93,8 @@ static void print_agent(const struct agentfile *f)
         printf("  %4d  %s\n", f->tools.items[i].line, f->tools.items[i].text);
     for (size_t i = 0; i < f->disallowed.len; i++)
         printf("  %4d  not %s\n", f->disallowed.items[i].line, f->disallowed.items[i].text);
+    if (f->network != AGENT_NETWORK_UNSAID)
+        printf("network\n  %4d  %s\n", f->network_line, agent_network_name(f->network));
     if (f->focus.len)
         printf("when called after\n");
     for (size_t i = 0; i < f->focus.len; i++)

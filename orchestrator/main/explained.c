@@ -75,6 +75,7 @@ static json_t *agent_new(const struct agentfile *f, const json_t *causes)
     add_rules(rules, f->disallowed.items, f->disallowed.len, true);
     json_put(one, "rules", rules);
     json_put_flag(one, "attenuate", f->attenuate);
+    json_put_str(one, "network", agent_network_name(f->network));
     if (f->grants_declared) {
         json_t *grants = json_array();
         for (size_t i = 0; i < f->grants.len; i++)
@@ -237,6 +238,8 @@ static void print_bounds(const char *indent, const json_t *bounds)
             print_list(deeper, "at most  ", json_list(bound, "allow"), ", ");
         if (json_list(bound, "deny"))
             print_list(deeper, "never    ", json_list(bound, "deny"), ", ");
+        if (json_str(bound, "network", NULL))
+            printf("%snetwork  at most %s\n", deeper, json_str(bound, "network", NULL));
     }
 }
 
@@ -279,6 +282,8 @@ static void print_agent(const json_t *agent)
                    : "nothing");
     if (never.len)
         printf("    never    %s\n", buf_str(&never));
+    if (json_str(agent, "network", NULL))
+        printf("    network  %s\n", json_str(agent, "network", NULL));
     if (json_list(agent, "grants"))
         print_list("    ", "hands on at most  ", json_list(agent, "grants"), ", ");
     else if (json_flag(agent, "attenuate", false))

@@ -7,7 +7,7 @@
 #include <stdio.h>
 
 // {run, ceiling [bounds], operator_rules [rule],
-//  agents [{agent, rules [{rule, line, deny}], grants [rule]?, attenuate, causes [{right, through}]}], cycles,
+//  agents [{agent, rules [{rule, line, deny}], grants [rule]?, attenuate, network, causes [{right, through}]}], cycles,
 //  stages [{stage, agent, mode, state, entered [{from, listed}], bounds [bounds]?,
 //           calls [{argv, decision, rule, where, reason, needed, box?, times}]}]}
 // NULL with err.

@@ -25,6 +25,13 @@ const char *agent_level_name(enum agent_level level)
     return names[level];
 }
 
+static const char *const NETWORKS[] = {NULL, "none", "lo", "host"};
+
+const char *agent_network_name(enum agent_network network)
+{
+    return NETWORKS[network];
+}
+
 const char *agent_tools_state_name(enum agent_tools_state state)
 {
     static const char *const names[] = {"absent", "blank", "empty", "all", "list"};
@@ -122,9 +129,11 @@ static void read_parts(const struct source *s, struct agentfile *f)
     f->mode = front.mode;
     f->body_line = (int)front.body + 1;
     f->body_offset = front.body < s->lines.len ? s->lines.items[front.body].start : s->len;
-    fields_read(s, &front, f);
+    bool good = fields_read(s, &front, f);
     body_read(s, front.body, f);
     lint_check(s, &front, f);
+    if (!good)
+        f->mode = AGENT_MODE_NONE;
     front_free(&front);
 }
 
@@ -174,6 +183,9 @@ static int take_agent(struct agentfile *f, enum err_code code, struct agentfile 
         return 0;
     }
     const struct agent_diagnostic *why = f->diagnostics.items;
+    for (size_t i = f->diagnostics.len; i-- > 0;)
+        if (f->diagnostics.items[i].level == AGENT_ERROR)
+            why = &f->diagnostics.items[i];
     int result = err_set(err, code, "%s:%d: %s", f->file, why ? why->line : 1, why ? why->text : "no agent");
     agentfile_free(f);
     return result;

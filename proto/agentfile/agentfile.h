@@ -3,7 +3,8 @@
 //
 // Reading, in this order: strict YAML; YAML once more with one-line values quoted; line by line, each key on its own.
 // Which one it was is the mode. A file without frontmatter, with bytes that are not text, or over the size limit
-// yields no agent, and one diagnostic of level error says why; there is no other cause for that level.
+// yields no agent, and one diagnostic of level error says why; so does a `network` that is not known, because guessing
+// would grant or take away. There is no other cause for that level.
 //
 // Duplicate keys: in valid YAML the last one counts, read line by line the first one (what follows is prose more often
 // than a key). Tool lists only narrow: several of them, the same key twice or different keys, are intersected.
@@ -29,6 +30,14 @@ enum agent_mode {
     AGENT_MODE_YAML,     // the frontmatter is valid YAML
     AGENT_MODE_QUOTED,   // valid after values with special characters were quoted
     AGENT_MODE_TOLERANT, // read line by line
+};
+
+// What the tools of the agent may talk to. The order counts: less before more.
+enum agent_network {
+    AGENT_NETWORK_UNSAID, // no key: what the profile of the tool has, which is their own loopback
+    AGENT_NETWORK_NONE,
+    AGENT_NETWORK_LO,
+    AGENT_NETWORK_HOST,
 };
 
 enum agent_level { AGENT_INFO, AGENT_WARNING, AGENT_ERROR };
@@ -82,6 +91,8 @@ struct agentfile {
     char *description, *model, *color; // NULL when not given
     char *memory, *effort, *permission_mode;
     long max_turns;      // 0 when not given
+    enum agent_network network;
+    int network_line;    // where it is declared
     json_t *mcp_servers; // as written, or NULL; borrowed from extra
     VEC(char *) skills;
     enum agent_tools_state tools_state;
@@ -114,7 +125,8 @@ int agentfile_load(const char *path, struct agentfile **ret, struct err *err);
 struct agentfile *agentfile_free(struct agentfile *f); // takes NULL, returns NULL
 
 // {name, file, description, model, tools[], delegates[], focus[{previous, context, focus}], chains[[name]], mode,
-//  diagnostics[{line, level, text}], tools_state, disallowed_tools[], extra{}}; a new reference.
+//  diagnostics[{line, level, text}], tools_state, disallowed_tools[], network (null when not given), extra{}}; a new
+// reference.
 json_t *agentfile_to_json(const struct agentfile *f);
 
 // The focus row for a stage that is entered from `previous` (an agent's name in any spelling; NULL: a person or nobody
@@ -127,5 +139,6 @@ bool agentfile_may_ask_for(const struct agentfile *f, const char *name);
 void agentfile_note(struct agentfile *f, enum agent_level level, int line, const char *fmt, ...) ATTR_PRINTF(4, 5);
 
 const char *agent_mode_name(enum agent_mode mode);                // "yaml"
+const char *agent_network_name(enum agent_network network);       // "lo"; NULL when unsaid
 const char *agent_level_name(enum agent_level level);             // "warning"
 const char *agent_tools_state_name(enum agent_tools_state state); // "list"

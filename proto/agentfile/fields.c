@@ -198,6 +198,43 @@ static void read_grants(const struct front *front, struct agentfile *f)
     mem_free(path);
 }
 
+static bool take_network(const char *text, int line, struct agentfile *f)
+{
+    for (enum agent_network n = AGENT_NETWORK_NONE; n <= AGENT_NETWORK_HOST; n++) {
+        if (!str_eq(text, agent_network_name(n)))
+            continue;
+        if (f->network == AGENT_NETWORK_UNSAID || n < f->network) { // said twice: the narrower one
+            f->network = n;
+            f->network_line = line;
+        }
+        return true;
+    }
+    agentfile_note(f, AGENT_ERROR, line, "network is '%.40s', expected none, lo or host", text ? text : "");
+    return false;
+}
+
+static bool read_network(const struct front *front, struct agentfile *f)
+{
+    const char *name;
+    json_t *value;
+    size_t i;
+    bool exact, good = true, last_counts = f->mode != AGENT_MODE_TOLERANT;
+    json_object_foreach (front->text, name, value) {
+        const struct agent_key *key = agent_key_find(name, &exact);
+        if (key && str_eq(key->name, "network"))
+            good = take_network(json_string_value(value), key_line(front, name), f) && good;
+    }
+    json_array_foreach (front->duplicates, i, value) {
+        const char *path = json_string_value(json_object_get(value, "path"));
+        const struct agent_key *key = strchr(path + 1, '/') ? NULL : agent_key_find(path + 1, &exact);
+        if (key && str_eq(key->name, "network"))
+            good = take_network(json_string_value(json_object_get(value, "was")),
+                                (int)json_integer_value(json_object_get(value, last_counts ? "first" : "line")), f) &&
+                   good;
+    }
+    return good;
+}
+
 static void read_extra(const struct front *front, struct agentfile *f)
 {
     const char *key;
@@ -329,7 +366,7 @@ static void read_delegates(struct agentfile *f)
         f->delegates_any = false;
 }
 
-void fields_read(const struct source *s, const struct front *front, struct agentfile *f)
+bool fields_read(const struct source *s, const struct front *front, struct agentfile *f)
 {
     read_extra(front, f);
     read_name(front, f);
@@ -341,4 +378,5 @@ void fields_read(const struct source *s, const struct front *front, struct agent
     read_lists(front, f);
     read_grants(front, f);
     read_delegates(f);
+    return read_network(front, f);
 }

@@ -3,7 +3,8 @@
 
 #include "front.h"
 
-void fields_read(const struct source *s, const struct front *front, struct agentfile *f);
+// False, with a diagnostic of level error: no agent can be made of this.
+bool fields_read(const struct source *s, const struct front *front, struct agentfile *f);
 // Notes what a strict host would have dropped or read differently; after fields_read.
 void lint_check(const struct source *s, const struct front *front, struct agentfile *f);
 // "dir/x.agent.md" -> "x"; owned by the caller.

@@ -293,6 +293,15 @@ static void check_tools(const struct front *front, struct agentfile *f)
         check_entry(f, i);
 }
 
+static void check_network(struct agentfile *f)
+{
+    if (f->network == AGENT_NETWORK_HOST)
+        agentfile_note(f, AGENT_WARNING, f->network_line,
+                       "network: host lets every tool of this agent talk to whatever this machine can reach, and send "
+                       "there whatever it can read; the ceiling of the machine must permit it ('network host' in "
+                       "policy.rules)");
+}
+
 void lint_check(const struct source *s, const struct front *front, struct agentfile *f)
 {
     check_layout(s, f);
@@ -303,4 +312,5 @@ void lint_check(const struct source *s, const struct front *front, struct agentf
     check_duplicates(front, f);
     check_comments(s, front, f);
     check_tools(front, f);
+    check_network(f);
 }

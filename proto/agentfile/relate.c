@@ -120,6 +120,7 @@ json_t *agentfile_to_json(const struct agentfile *f)
     json_put(o, "diagnostics", diagnostics_to_json(f));
     json_put_str(o, "tools_state", agent_tools_state_name(f->tools_state));
     json_put(o, "disallowed_tools", denied);
+    json_put_str(o, "network", agent_network_name(f->network));
     json_put(o, "extra", json_incref(f->extra));
     return o;
 }

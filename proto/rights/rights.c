@@ -112,6 +112,44 @@ int rights_new(const char *name, const struct agentfile *file, const json_t *ope
     return 0;
 }
 
+// --- network ---
+
+// The least of the bounds; unsaid: none says anything. A word that is not known bounds to nothing.
+static enum agent_network least_network(const json_t *bounds, bool *ret_host)
+{
+    enum agent_network least = AGENT_NETWORK_UNSAID;
+    size_t i;
+    json_t *bound;
+    *ret_host = false;
+    json_array_foreach (bounds, i, bound) {
+        const char *word = json_str(bound, "network", NULL);
+        enum agent_network said = !word                  ? AGENT_NETWORK_UNSAID
+                                  : str_eq(word, "host") ? AGENT_NETWORK_HOST
+                                  : str_eq(word, "lo")   ? AGENT_NETWORK_LO
+                                                         : AGENT_NETWORK_NONE;
+        *ret_host = *ret_host || said == AGENT_NETWORK_HOST;
+        if (said != AGENT_NETWORK_UNSAID && (least == AGENT_NETWORK_UNSAID || said < least))
+            least = said;
+    }
+    return least;
+}
+
+int rights_network(const char *name, const struct agentfile *file, const json_t *bounds, enum agent_network *ret,
+                   struct err *err)
+{
+    bool host = false;
+    enum agent_network least = least_network(bounds, &host), own = file ? file->network : AGENT_NETWORK_UNSAID;
+    if (own == AGENT_NETWORK_HOST && !host)
+        return err_set(
+            err, ERR_DENIED,
+            "agent '%s' says network: host (%s:%d), and this machine permits lo at most: change the file, or "
+            "say 'network host' in /etc/baton/policy.rules or ~/.config/baton/policy.rules",
+            name, file->file, file->network_line);
+    bool narrows = own == AGENT_NETWORK_UNSAID ? least != AGENT_NETWORK_HOST : least < own;
+    *ret = least != AGENT_NETWORK_UNSAID && narrows ? least : own;
+    return 0;
+}
+
 int rights_check(const char *name, const struct agentfile *file, const json_t *operator_rules, const json_t *bounds,
                  struct err *err)
 {
@@ -121,7 +159,8 @@ int rights_check(const char *name, const struct agentfile *file, const json_t *o
     if (r == 0 && says)
         r = policy_check_usable(p, err);
     policy_free(p);
-    return r;
+    enum agent_network network;
+    return r < 0 ? r : rights_network(name, file, bounds, &network, err);
 }
 
 // --- handing on ---
@@ -142,7 +181,8 @@ static json_t *rows_new(const struct agent_tool *tools, size_t count)
     return rows;
 }
 
-static void add_bound(json_t **bounds, const char *of, json_t *allow_consumed, json_t *deny_consumed)
+static void add_bound(json_t **bounds, const char *of, json_t *allow_consumed, json_t *deny_consumed,
+                      const char *network)
 {
     AUTO_JSON json_t *more = json_array();
     json_t *bound = json_object();
@@ -152,6 +192,8 @@ static void add_bound(json_t **bounds, const char *of, json_t *allow_consumed, j
     if (json_array_size(deny_consumed))
         json_put(bound, "deny", json_incref(deny_consumed));
     json_decref(deny_consumed);
+    if (network)
+        json_put_str(bound, "network", network);
     json_array_append_new(more, bound);
     rights_narrow(bounds, more);
 }
@@ -174,13 +216,17 @@ json_t *rights_handed_on_new(const struct agentfile *file, const json_t *operato
     AUTO_FREE char *of = str_printf("%s.md", file->name);     // wherever it lay: bounds are part of keys
     bool as_bounds = is_open(file) && lists_anything(bounds); // it may do what they allow: no list of its own
     json_t *allow = as_bounds ? NULL : rows_new(file->tools.items, is_open(file) ? 0 : file->tools.len);
-    if (file->attenuate && (allow || file->disallowed.len))
+    // What it has itself when it says nothing; host is bounded by the site alone.
+    const char *network = file->network == AGENT_NETWORK_UNSAID ? agent_network_name(AGENT_NETWORK_LO)
+                          : file->network == AGENT_NETWORK_HOST ? NULL
+                                                                : agent_network_name(file->network);
+    if (file->attenuate && (allow || file->disallowed.len || network))
         add_bound(&out, of, with_operator(allow, operator_rules),
-                  rows_new(file->disallowed.items, file->disallowed.len));
+                  rows_new(file->disallowed.items, file->disallowed.len), network);
     else
         json_decref(allow);
     if (file->grants_declared)
-        add_bound(&out, of, with_operator(rows_new(file->grants.items, file->grants.len), operator_rules), NULL);
+        add_bound(&out, of, with_operator(rows_new(file->grants.items, file->grants.len), operator_rules), NULL, NULL);
     return out;
 }
 

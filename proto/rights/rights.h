@@ -9,7 +9,8 @@
 // Bounds are JSON, journaled with the run, part of the stage key and sent with every assignment:
 //   [{"of": "/etc/baton/policy.rules",        who says so
 //     "allow": [["Bash(cargo *)", 3], …],     rule and its line there; no key: it restricts by `deny` alone
-//     "deny": [["Read(//etc/**)", 4], …]}, …]
+//     "deny": [["Read(//etc/**)", 4], …],
+//     "network": "host"}, …]                  none, lo or host: no more than that; `host` comes from a site only
 #pragma once
 
 #include "agentfile/agentfile.h"
@@ -23,6 +24,11 @@ int rights_new(const char *name, const struct agentfile *file, const json_t *ope
 // Would the agent have anything it may do? ERR_INVALID names the entries of a list that grants nothing.
 int rights_check(const char *name, const struct agentfile *file, const json_t *operator_rules, const json_t *bounds,
                  struct err *err);
+
+// What its tools may talk to: what the file says, and no more than any bound. Unsaid: what the profiles of its tools
+// have. ERR_DENIED: the file says host, and no bound says that this machine permits it.
+int rights_network(const char *name, const struct agentfile *file, const json_t *bounds, enum agent_network *ret,
+                   struct err *err);
 
 // What an agent hands on: its own bounds, and what `grants` and `attenuate` in its file add. A new reference, NULL when
 // there is no bound at all.

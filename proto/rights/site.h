@@ -5,6 +5,7 @@
 //   # a comment
 //   allow Bash(cargo *)
 //   deny Read(//etc/**)
+//   network host                              agents may say `network: host`; none or lo: no tool has more than that
 // Both files bind: a call must be allowed by each that has an `allow` line. No file bounds nothing: what agent files
 // declare is granted, and a file without a list may do nothing.
 #pragma once

@@ -133,7 +133,7 @@ static void test_agentfile_json_has_the_agreed_form(void **state)
                               "\"tools\":[\"Read\",\"Task(b)\"],\"delegates\":[\"b\"],"
                               "\"focus\":[{\"previous\":\"b\",\"context\":\"c\",\"focus\":\"d\"}],"
                               "\"chains\":[[\"b\",\"a\",\"b\"]],\"mode\":\"yaml\",\"diagnostics\":[],"
-                              "\"tools_state\":\"list\",\"disallowed_tools\":[\"Write\"],"
+                              "\"tools_state\":\"list\",\"disallowed_tools\":[\"Write\"],\"network\":null,"
                               "\"extra\":{\"memory\":\"user\",\"maxTurns\":15}}");
     assert_int_equal(f->max_turns, 15);
     assert_string_equal(f->memory, "user");
@@ -405,6 +405,44 @@ static void test_agentfile_lint(void **state)
     buf_free(&b);
 }
 
+static void check_network(const char *lines, const char *expected, int line)
+{
+    char *text = str_printf("---\nname: a\ndescription: d\ntools: Read\n%s---\n", lines);
+    struct err err;
+    struct agentfile *f = NULL;
+    assert_ok(agentfile_parse("a.md", text, strlen(text), &f, &err), &err);
+    assert_true(str_eq(agent_network_name(f->network), expected));
+    assert_int_equal(f->network_line, line);
+    assert_int_equal(noted(f, AGENT_WARNING, line, "talk to whatever this machine can reach"),
+                     str_eq(expected, "host"));
+    agentfile_free(f);
+    mem_free(text);
+}
+
+static void test_agentfile_network(void **state)
+{
+    (void)state;
+    static const char *const BAD[] = {"network: internet\n",         "network:\n",
+                                      "network: [lo, host]\n",       "network: HOST\n",
+                                      "network: lo\nnetwork: all\n", "description: x: y: z\nnetwork: any\n"};
+    check_network("", NULL, 0);
+    check_network("network: none\n", "none", 5);
+    check_network("network: lo\n", "lo", 5);
+    check_network("model: x\nnetwork: host\n", "host", 6);
+    check_network("Network: 'none'\n", "none", 5);
+    check_network("network: none\nnetwork: host\n", "none", 5); // said twice: the narrower one
+    check_network("network: host\nnetwork: none\n", "none", 6);
+    for (size_t i = 0; i < ARRAY_LEN(BAD); i++) {
+        char *text = str_printf("---\nname: a\ntools: Read\n%s---\n", BAD[i]);
+        struct err err;
+        struct agentfile *f = NULL;
+        assert_int_equal(agentfile_parse("a.md", text, strlen(text), &f, &err), -ERR_PARSE);
+        assert_true(str_starts(err.text, "a.md:"));
+        assert_non_null(strstr(err.text, "expected none, lo or host"));
+        mem_free(text);
+    }
+}
+
 // ---- body ----
 
 static void check_chains(const char *body, const char *expected)
@@ -480,6 +518,7 @@ int main(void)
         cmocka_unit_test(test_agentfile_tool_shapes),
         cmocka_unit_test(test_agentfile_delegates),
         cmocka_unit_test(test_agentfile_lint),
+        cmocka_unit_test(test_agentfile_network),
         cmocka_unit_test(test_agentfile_chains),
         cmocka_unit_test(test_agentfile_focus_tables),
     };

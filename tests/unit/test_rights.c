@@ -174,6 +174,87 @@ static void test_site_files_that_are_not_understood_are_refused(void **state)
     assert_null(bound);
 }
 
+// --- network ---
+
+// What an agent with these keys gets; NULL: refused.
+static const char *network(const char *keys, const json_t *bounds)
+{
+    struct err err = {0};
+    enum agent_network got = AGENT_NETWORK_UNSAID;
+    struct agentfile *file = agent(keys);
+    int r = rights_network("x", file, bounds, &got, &err);
+    assert_int_equal(rights_check("x", file, NULL, bounds, NULL), r); // a run that cannot have it does not begin
+    agentfile_free(file);
+    if (r < 0)
+        assert_non_null(strstr(err.text, "permits lo at most"));
+    return r < 0 ? NULL : got == AGENT_NETWORK_UNSAID ? "" : agent_network_name(got);
+}
+
+static void test_rights_network_is_the_least_of_file_and_ceiling(void **state)
+{
+    (void)state;
+    static const char *const FILES[] = {"tools: Read\n", "tools: Read\nnetwork: none\n", "tools: Read\nnetwork: lo\n",
+                                        "tools: Read\nnetwork: host\n"};
+    static const struct {
+        const char *site, *expected[4];
+    } CASES[] = {
+        {"allow Read\n", {"", "none", "lo", NULL}},
+        {"allow Read\nnetwork none\n", {"none", "none", "none", NULL}},
+        {"network lo\n", {"lo", "none", "lo", NULL}},
+        {"network host\n", {"", "none", "lo", "host"}},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(CASES); i++) {
+        AUTO_JSON json_t *site = ceiling(CASES[i].site);
+        for (size_t k = 0; k < ARRAY_LEN(FILES); k++) {
+            const char *got = network(FILES[k], site);
+            if (!str_eq(got, CASES[i].expected[k]))
+                fail_msg("%s with %s: %s", FILES[k], CASES[i].site, got ? got : "refused");
+        }
+    }
+    assert_null(network("tools: Read\nnetwork: host\n", NULL));
+    assert_string_equal(network("tools: Read\nnetwork: lo\n", NULL), "lo");
+    AUTO_JSON json_t *odd = json_pack("[{s:s, s:s}]", "of", "x", "network", "more");
+    assert_string_equal(network("tools: Read\nnetwork: lo\n", odd), "none"); // what is not known bounds to nothing
+}
+
+static void test_rights_network_shrinks_down_the_chain(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *caller, *expected; // what an agent behind it has that says host
+    } CASES[] = {
+        {"tools: Read\nnetwork: none\nattenuate: true\n", "none"},
+        {"tools: Read\nattenuate: true\n", "lo"},
+        {"tools: Read\nnetwork: lo\nattenuate: true\n", "lo"},
+        {"tools: Read\nnetwork: host\nattenuate: true\n", "host"},
+        {"tools: Read\nnetwork: none\n", "host"},
+    };
+    AUTO_JSON json_t *site = ceiling("network host\n");
+    for (size_t i = 0; i < ARRAY_LEN(CASES); i++) {
+        struct agentfile *file = agent(CASES[i].caller);
+        AUTO_JSON json_t *rest = rights_handed_on_new(file, NULL, site);
+        assert_string_equal(network("tools: Read\nnetwork: host\n", rest), CASES[i].expected);
+        struct agentfile *next = agent("tools: Read\nnetwork: host\nattenuate: true\n");
+        AUTO_JSON json_t *further = rights_handed_on_new(next, NULL, rest); // what is gone does not come back
+        assert_string_equal(network("tools: Read\nnetwork: host\n", further), CASES[i].expected);
+        agentfile_free(next);
+        agentfile_free(file);
+    }
+}
+
+static void test_rights_site_file_says_network_once(void **state)
+{
+    (void)state;
+    static const char *const BAD[] = {"network\n", "network all\n", "allow Read\nnetwork lo\nnetwork host\n"};
+    for (size_t i = 0; i < ARRAY_LEN(BAD); i++) {
+        struct err err = {0};
+        json_t *bound = NULL;
+        assert_int_equal(site_parse(BAD[i], "rules", &bound, &err), -ERR_PARSE);
+        assert_true(str_starts(err.text, "rules:"));
+        assert_null(bound);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -183,6 +264,9 @@ int main(void)
         cmocka_unit_test(test_rights_only_narrow_along_a_chain),
         cmocka_unit_test(test_rights_bounds_add_up_once),
         cmocka_unit_test(test_site_files_that_are_not_understood_are_refused),
+        cmocka_unit_test(test_rights_network_is_the_least_of_file_and_ceiling),
+        cmocka_unit_test(test_rights_network_shrinks_down_the_chain),
+        cmocka_unit_test(test_rights_site_file_says_network_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,6 +1,6 @@
 // A command in its box, for tests that are not written in C:
-//   box_run [--rules LIST] [--env NAME=VALUE]... [--built DIR]... [--wall SECONDS] --workspace DIR --home DIR [--cwd
-//   DIR]
+//   box_run [--network none|lo|host] [--rules LIST] [--env NAME=VALUE]... [--built DIR]... [--wall SECONDS] --workspace
+//   DIR --home DIR [--cwd DIR]
 //           -- ARGV...
 //   box_run … -- --command TEXT     a command text: decided as a whole, then each stage in the box of its own rule
 // Output of the tools is passed on. Exit status: that of the (last) tool; 128 + signal; 125 refused or not started (the
@@ -23,7 +23,7 @@
 enum { REFUSED = 125 };
 
 struct run {
-    const char *rules, *workspace, *home, *cwd, *receipts, *wall;
+    const char *rules, *workspace, *home, *cwd, *receipts, *wall, *network;
     VEC(const char *) env, built;
     struct policy *policy;
     struct exec_context *exec;
@@ -122,8 +122,9 @@ static int options(struct run *r, int argc, char **argv)
     for (; i + 1 < argc && strcmp(argv[i], "--") != 0; i += 2) {
         const struct {
             const char *name, **value;
-        } NAMES[] = {{"--rules", &r->rules}, {"--workspace", &r->workspace}, {"--home", &r->home},
-                     {"--cwd", &r->cwd},     {"--receipts", &r->receipts},   {"--wall", &r->wall}};
+        } NAMES[] = {{"--rules", &r->rules},    {"--workspace", &r->workspace}, {"--home", &r->home},
+                     {"--cwd", &r->cwd},        {"--receipts", &r->receipts},   {"--wall", &r->wall},
+                     {"--network", &r->network}};
         for (size_t k = 0; k < ARRAY_LEN(NAMES); k++)
             if (str_eq(argv[i], NAMES[k].name))
                 *NAMES[k].value = argv[i + 1];
@@ -137,9 +138,17 @@ static int options(struct run *r, int argc, char **argv)
     return i + 1;
 }
 
+static void limit_network(struct run *r)
+{
+    static const char *const GRADES[] = {"", "none", "lo", "host"};
+    for (size_t i = 0; i < ARRAY_LEN(GRADES); i++)
+        if (str_eq(r->network, GRADES[i]))
+            exec_limit_network(r->exec, (enum exec_network)i);
+}
+
 int main(int argc, char **argv)
 {
-    struct run r = {.rules = "Bash(*)", .wall = "600"};
+    struct run r = {.rules = "Bash(*)", .wall = "600", .network = ""};
     struct err err = {0};
     int first = options(&r, argc, argv), status = REFUSED;
     if (!r.workspace || !r.home || first >= argc) {
@@ -151,9 +160,11 @@ int main(int argc, char **argv)
         exec_context_new(r.policy, &places, &r.exec, &err) < 0) {
         fprintf(stderr, "box_run: %s\n", err.text);
     } else if (first + 1 < argc && str_eq(argv[first], "--command")) {
+        limit_network(&r);
         status = text(&r, argv[first + 1]);
     } else {
         const struct exec_call c = call_of(&r, (const char *const *)(argv + first));
+        limit_network(&r);
         status = call(&r, &c);
     }
     if (r.receipts && r.exec)
