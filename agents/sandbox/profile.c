@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "environment.h"
+#include "profile_table.h"
 #include "program.h"
 
 #include <glob.h>
@@ -14,14 +15,9 @@
 #include <sys/sysinfo.h>
 #include <unistd.h>
 
-enum { ENTRIES_MAX = 2000, LOCK_MAX = 8 << 20, BASES_MAX = 100 };
+enum { LOCK_MAX = 8 << 20, BASES_MAX = 100 };
 
 static const uint64_t FILE_MAX_BYTES = (uint64_t)64 << 30;
-
-struct entry {
-    char *profile, *key, *words;
-    bool replaced;
-};
 
 struct gifts { // of a profile and those it includes
     bool target, temporary, workspace, cargo, git, inner;
@@ -35,91 +31,18 @@ struct base { // what a profile means on this host, whatever the call
 };
 
 struct profiles {
-    VEC(struct entry) list;
+    struct profile_table *table;
     VEC(struct base) bases;
 };
 
-static const struct {
-    const char *profile, *key, *words;
-} SHIPPED[] = {
-#define BOX(profile, key, words) {profile, key, words},
-#include "tbl/box_profiles.def"
-#undef BOX
-};
-
-static const char *const KEYS[] = {"match",   "include", "program", "exec",      "read",  "write", "give",
-                                   "network", "pids",    "require", "toolchain", "hosts", "config"};
-
-// --- the table and the sites' files ---
-
-static void add(struct profiles *p, const char *profile, const char *key, const char *words)
-{
-    vec_push(&p->list, (struct entry){.profile = str_dup(profile), .key = str_dup(key), .words = str_dup(words)});
-}
-
-static bool known_key(const char *key)
-{
-    for (size_t i = 0; i < ARRAY_LEN(KEYS); i++)
-        if (str_eq(key, KEYS[i]))
-            return true;
-    return false;
-}
-
-static int take_line(struct profiles *p, char *line, const char *file, int number, struct err *err)
-{
-    line[strcspn(line, "#")] = '\0';
-    char **words = str_split(line, " \t\r", true, NULL);
-    int r = 0;
-    size_t first = words[0] && words[1] && str_eq(words[2], "=") ? 3 : 2;
-    if (words[0] &&
-        (!words[1] || !words[2] || !words[first] || !known_key(words[1]) || strlen(words[0]) >= PROFILE_NAME_MAX))
-        r = err_set(err, ERR_PARSE,
-                    "%s:%d: expected 'PROFILE KEY WORDS' or 'PROFILE KEY = WORDS' with a key of match, include, "
-                    "program, exec, read, write, give, network, pids, require, toolchain, hosts, config",
-                    file, number);
-    else if (words[0] && p->list.len >= ENTRIES_MAX)
-        r = err_set(err, ERR_LIMIT, "%s:%d: more than %d entries", file, number, ENTRIES_MAX);
-    else if (words[0]) {
-        struct buf b = BUF_INIT;
-        for (size_t i = first; words[i]; i++)
-            buf_printf(&b, "%s%s", b.len ? " " : "", words[i]);
-        for (size_t i = 0; first == 3 && i < p->list.len; i++)
-            if (str_eq(p->list.items[i].profile, words[0]) && str_eq(p->list.items[i].key, words[1]))
-                p->list.items[i].replaced = true;
-        add(p, words[0], words[1], buf_str(&b));
-        buf_free(&b);
-    }
-    str_list_free(words);
-    return r;
-}
-
-static int take_file(struct profiles *p, const char *file, struct err *err)
-{
-    char *text = NULL;
-    if (!file_exists(file))
-        return 0;
-    int r = file_read(file, PROFILE_SITE_MAX, &text, NULL, err);
-    char **lines = r < 0 ? NULL : str_split(text, "\n", false, NULL);
-    for (int i = 0; r == 0 && lines[i]; i++)
-        r = take_line(p, lines[i], file, i + 1, err);
-    str_list_free(lines);
-    mem_free(text);
-    return r;
-}
-
 int profiles_load(struct profiles **ret, struct err *err)
 {
-    struct profiles *p = mem_alloc(sizeof(*p));
-    for (size_t i = 0; i < ARRAY_LEN(SHIPPED); i++)
-        add(p, SHIPPED[i].profile, SHIPPED[i].key, SHIPPED[i].words);
-    AUTO_FREE char *own = path_user_config("baton/sandbox.profiles");
-    int r = take_file(p, "/etc/baton/sandbox.profiles", err);
-    if (r == 0 && own)
-        r = take_file(p, own, err);
-    if (r < 0) {
-        profiles_free(p);
+    struct profile_table *table = NULL;
+    int r = profile_table_load(&table, err);
+    if (r < 0)
         return r;
-    }
+    struct profiles *p = mem_alloc(sizeof(*p));
+    p->table = table;
     *ret = p;
     return 0;
 }
@@ -128,12 +51,7 @@ void profiles_free(struct profiles *p)
 {
     if (!p)
         return;
-    for (size_t i = 0; i < p->list.len; i++) {
-        mem_free(p->list.items[i].profile);
-        mem_free(p->list.items[i].key);
-        mem_free(p->list.items[i].words);
-    }
-    vec_free(&p->list);
+    profile_table_free(p->table);
     for (size_t i = 0; i < p->bases.len; i++) {
         mem_free(p->bases.items[i].profile);
         mem_free(p->bases.items[i].path);
@@ -146,18 +64,7 @@ void profiles_free(struct profiles *p)
 
 char **profiles_words(const struct profiles *p, const char *profile, const char *key)
 {
-    VEC(char *) all = {0};
-    for (size_t i = 0; i < p->list.len; i++) {
-        const struct entry *e = &p->list.items[i];
-        if (e->replaced || !str_eq(e->profile, profile) || !str_eq(e->key, key))
-            continue;
-        char **words = str_split(e->words, " ", true, NULL);
-        for (char **w = words; *w; w++)
-            vec_push(&all, *w);
-        mem_free(words);
-    }
-    vec_push(&all, NULL);
-    return all.items;
+    return profile_table_words(p->table, profile, key);
 }
 
 // --- choosing ---
@@ -190,8 +97,8 @@ static const char *subcommand(const char *const *argv)
 static const char *match_one(const struct profiles *p, const char *wanted)
 {
     const char *found = NULL;
-    for (size_t i = 0; i < p->list.len; i++) {
-        const struct entry *e = &p->list.items[i];
+    for (size_t i = 0; i < p->table->list.len; i++) {
+        const struct profile_entry *e = &p->table->list.items[i];
         if (e->replaced || !str_eq(e->key, "match"))
             continue;
         char **words = str_split(e->words, " ", true, NULL);
@@ -406,8 +313,8 @@ static int apply(struct applying *a, const char *profile, int depth, struct err 
     static const char *const ORDER[] = {"include", "read", "exec",    "write",  "give",
                                         "network", "pids", "require", "program"};
     for (size_t k = 0; k < ARRAY_LEN(ORDER); k++) {
-        for (size_t i = 0; r == 0 && i < a->profiles->list.len; i++) {
-            const struct entry *e = &a->profiles->list.items[i];
+        for (size_t i = 0; r == 0 && i < a->profiles->table->list.len; i++) {
+            const struct profile_entry *e = &a->profiles->table->list.items[i];
             if (e->replaced || !str_eq(e->profile, profile) || !str_eq(e->key, ORDER[k]))
                 continue;
             char **words = str_split(e->words, " ", true, NULL);

@@ -12,12 +12,11 @@
 #include "pins.h"
 #include "places.h"
 #include "plan.h"
+#include "profile_table.h"
 #include "sandbox/exec.h"
 
 struct profiles;
 
-#define PROFILE_SITE_MAX  ((size_t)64 * 1024) // bytes of a site's file
-#define PROFILE_NAME_MAX  32
 #define PROFILE_DEPTH_MAX 8 // of includes
 
 // ERR_PARSE, ERR_LIMIT: a site's file is not understood; the text begins with file:line.

@@ -384,6 +384,33 @@ static void test_exec_pins_site_limits_toolchains(void **state)
     finish(&p);
 }
 
+static void test_exec_pins_refuse_a_site_file_with_its_line(void **state)
+{
+    (void)state;
+    static const char *const LINES[][2] = {
+        {"cargo network = all", "network is 'all', expected one of none, lo, host"},
+        {"cargo give root", "give is 'root'"},
+        {"cargo require less", "require is 'less'"},
+        {"fetch config = all", "config is 'all'"},
+        {"cargo pids 0", "pids is '0'"},
+        {"cargo read etc/passwd", "no absolute path"},
+        {"mine include yours", "no profile 'yours'"},
+        {"cargo porgram x", "expected 'PROFILE KEY WORDS'"},
+        {"cargo network =", "expected 'PROFILE KEY WORDS'"},
+    };
+    struct place p;
+    begin(&p);
+    program(&p, "bin/tool", "one");
+    for (size_t i = 0; i < ARRAY_LEN(LINES); i++) {
+        AUTO_FREE char *text = str_printf("# ours\n%s\n", LINES[i][0]);
+        put(&p, "config/baton/sandbox.profiles", text, 0644);
+        begin_stage(&p, RULES);
+        assert_refused(&p, WORDS("tool"), ERR_PARSE, "sandbox.profiles:2: ");
+        assert_refused(&p, WORDS("tool"), ERR_PARSE, LINES[i][1]);
+    }
+    finish(&p);
+}
+
 // --- hashes that are kept ---
 
 static void test_exec_pins_keep_hashes(void **state)
@@ -493,6 +520,7 @@ int main(void)
         cmocka_unit_test(test_exec_pins_start_the_toolchains_own_program),
         cmocka_unit_test(test_exec_pins_refuse_toolchains_of_the_project),
         cmocka_unit_test(test_exec_pins_site_limits_toolchains),
+        cmocka_unit_test(test_exec_pins_refuse_a_site_file_with_its_line),
         cmocka_unit_test(test_exec_pins_keep_hashes),
         cmocka_unit_test(test_exec_pins_name_the_hosts_of_a_fetch),
         cmocka_unit_test(test_exec_pins_hold_a_fetch_to_listed_hosts),
