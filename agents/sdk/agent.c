@@ -6,6 +6,7 @@
 
 #include "base/mem.h"
 #include "base/str.h"
+#include "sandbox/tools.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,7 +20,8 @@ static int usage(const struct agent *agent, FILE *to, int status)
             "Baton's worker for the role '%s', version %s.\n"
             "  --connect ENDPOINT      serve an engine; it starts its workers itself, with " TOKEN_ENV " set\n"
             "  --once ASSIGNMENT.json  run one assignment and print the draft\n"
-            "  --describe              print role, version and modes as JSON\n",
+            "  --describe              print role, version and modes as JSON\n"
+            "  --tools                 print which tools a stage would have here, and their profiles, as JSON\n",
             agent->role, agent->version);
     return status;
 }
@@ -42,6 +44,18 @@ static int complain(const struct agent *agent, const struct err *err)
 {
     fprintf(stderr, "%s worker: %s\n", agent->role, err->text);
     return err_exit_status(err->code);
+}
+
+static int print_tools(const struct agent *agent)
+{
+    struct err err;
+    json_t *tools = NULL;
+    if (tools_new(&tools, &err) < 0)
+        return complain(agent, &err);
+    AUTO_FREE char *text = json_compact(tools);
+    puts(text);
+    json_decref(tools);
+    return 0;
 }
 
 static void print_progress(void *user)
@@ -87,6 +101,8 @@ int agent_main(int argc, char **argv, const struct agent *agent)
     json_object_seed(0); // Jansson seeds itself at the first object; not on two threads at once
     if (argc == 2 && str_eq(argv[1], "--describe"))
         return describe(agent);
+    if (argc == 2 && str_eq(argv[1], "--tools"))
+        return print_tools(agent);
     if (argc == 3 && str_eq(argv[1], "--once"))
         return once(agent, argv[2]);
     if (argc == 3 && str_eq(argv[1], "--connect"))
