@@ -21,6 +21,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     for (size_t i = 0; i < table->list.len; i++) {
         const struct profile_entry *e = &table->list.items[i];
+        if (!e->site)
+            continue;
         char **words = profile_table_words(table, e->profile, e->key);
         if (strlen(e->profile) >= PROFILE_NAME_MAX || !*e->words || (!e->replaced && !words[0]))
             abort();
