@@ -23,10 +23,24 @@
 // A file that was changed so short before it was read may be changed again without its time stamp showing it.
 #define FRESH_NS (100 * NS_PER_MS)
 
+struct seen { // a file or folder, as it was
+    char *path;
+    bool root; // one of the folders and files that were asked for
+    bool absent;
+    ino_t inode;
+    int64_t changed_ns, bytes;
+};
+
+struct sight {
+    VEC(struct seen) items;
+    int64_t newest_ns;
+    bool whole; // everything was seen
+};
+
 struct agents {
     struct store *store;
     char *data_dir, *shipped;
-    char sign[HASH_TEXT]; // of what `set` was made from; empty: not to be used again
+    struct sight sight; // what `set` was made from; nothing: not to be used again
     struct agentset *set;
     json_t *hashes; // {name: hash} of the whole set
     json_t *usable; // {name: true} of those whose file grants something by itself
@@ -50,6 +64,14 @@ static void text_free(struct agent_text *t)
     mem_free(t);
 }
 
+static void sight_clear(struct sight *sight)
+{
+    for (size_t i = 0; i < sight->items.len; i++)
+        mem_free(sight->items.items[i].path);
+    vec_free(&sight->items);
+    *sight = (struct sight){0};
+}
+
 struct agents *agents_free(struct agents *a)
 {
     if (!a)
@@ -58,6 +80,7 @@ struct agents *agents_free(struct agents *a)
         text_free(a->texts.items[i]);
     vec_free(&a->texts);
     agentset_free(a->set);
+    sight_clear(&a->sight);
     json_decref(a->hashes);
     json_decref(a->usable);
     mem_free(a->data_dir);
@@ -68,31 +91,32 @@ struct agents *agents_free(struct agents *a)
 
 // --- has anything changed? ---
 
-struct walk {
-    struct buf seen;
-    int64_t newest_ns;
-    size_t count;
-    bool whole; // everything was seen
-};
-
-static void walk(struct walk *w, const char *path, int depth)
+static mode_t look(struct seen *s)
 {
     struct stat st;
-    if (stat(path, &st) < 0) {
-        buf_printf(&w->seen, "%s absent\n", path);
-        return;
-    }
-    int64_t changed = (int64_t)st.st_mtim.tv_sec * NS_PER_SEC + st.st_mtim.tv_nsec;
-    w->newest_ns = changed > w->newest_ns ? changed : w->newest_ns;
-    buf_printf(&w->seen, "%s %lld %lld %lld\n", path, (long long)st.st_ino, (long long)changed, (long long)st.st_size);
-    if (!S_ISDIR(st.st_mode))
+    s->absent = stat(s->path, &st) < 0;
+    if (s->absent)
+        return 0;
+    s->inode = st.st_ino;
+    s->changed_ns = (int64_t)st.st_mtim.tv_sec * NS_PER_SEC + st.st_mtim.tv_nsec;
+    s->bytes = st.st_size;
+    return st.st_mode;
+}
+
+static void walk(struct sight *w, const char *path, int depth)
+{
+    struct seen seen = {.path = str_dup(path), .root = depth == 0};
+    mode_t mode = look(&seen);
+    w->newest_ns = seen.changed_ns > w->newest_ns ? seen.changed_ns : w->newest_ns;
+    vec_push(&w->items, seen);
+    if (!S_ISDIR(mode))
         return;
     DIR *dir = depth < WALK_DEPTH ? opendir(path) : NULL;
     w->whole = w->whole && dir;
     for (struct dirent *e; dir && (e = readdir(dir)) != NULL;) {
         if (e->d_name[0] == '.' || (e->d_type == DT_REG && !str_ends(e->d_name, ".md")))
             continue;
-        if (++w->count > WALK_MAX) {
+        if (w->items.len > WALK_MAX) {
             w->whole = false;
             break;
         }
@@ -103,16 +127,46 @@ static void walk(struct walk *w, const char *path, int depth)
         closedir(dir);
 }
 
-static void sign(const struct agents *a, const char *const *agent_dirs, char out[HASH_TEXT])
+// To be used again only when everything was seen, and nothing of it is fresh.
+static struct sight see(const struct agents *a, const char *const *agent_dirs)
 {
-    struct walk w = {.seen = BUF_INIT, .whole = true};
+    struct sight w = {.whole = true};
     for (const char *const *d = agent_dirs; d && *d; d++)
         walk(&w, *d, 0);
     walk(&w, a->shipped, 0);
-    out[0] = '\0';
-    if (w.whole && clock_wall_ns() - w.newest_ns > FRESH_NS)
-        hash_bytes(buf_str(&w.seen), w.seen.len, out);
-    buf_free(&w.seen);
+    if (!w.whole || clock_wall_ns() - w.newest_ns <= FRESH_NS)
+        sight_clear(&w);
+    return w;
+}
+
+static bool same_roots(const struct agents *a, const char *const *agent_dirs)
+{
+    const char *const *d = agent_dirs;
+    bool shipped = false;
+    for (size_t i = 0; i < a->sight.items.len; i++) {
+        const struct seen *s = &a->sight.items.items[i];
+        if (!s->root)
+            continue;
+        const char *wanted = d && *d ? *d++ : shipped ? NULL : a->shipped;
+        shipped = shipped || wanted == a->shipped;
+        if (!str_eq(s->path, wanted))
+            return false;
+    }
+    return shipped;
+}
+
+// A folder that has gained or lost something has changed itself: its entries need not be listed.
+static bool is_unchanged(const struct agents *a, const char *const *agent_dirs)
+{
+    bool same = same_roots(a, agent_dirs);
+    for (size_t i = 0; same && i < a->sight.items.len; i++) {
+        const struct seen *before = &a->sight.items.items[i];
+        struct seen now = *before;
+        look(&now);
+        same = now.absent == before->absent && now.inode == before->inode && now.changed_ns == before->changed_ns &&
+               now.bytes == before->bytes;
+    }
+    return same;
 }
 
 // --- gathering ---
@@ -185,11 +239,13 @@ int agents_check(const char *data_dir, const char *const *agent_dirs, const json
     return r;
 }
 
-static int load(struct agents *a, const char *const *agent_dirs, const char signature[HASH_TEXT], struct err *err)
+static int load(struct agents *a, const char *const *agent_dirs, struct err *err)
 {
+    struct sight sight = see(a, agent_dirs); // before they are read: what changes meanwhile shows the next time
     struct agentset *set = catalog_agents(a->data_dir, agent_dirs);
     int r = check_callers(set, agent_dirs, err);
     if (r < 0) {
+        sight_clear(&sight);
         agentset_free(set);
         return r;
     }
@@ -206,20 +262,19 @@ static int load(struct agents *a, const char *const *agent_dirs, const char sign
     a->set = set;
     a->hashes = hashes;
     a->usable = usable;
-    memcpy(a->sign, r == 0 ? signature : "", r == 0 ? HASH_TEXT : 1);
+    sight_clear(&a->sight);
+    if (r < 0)
+        sight_clear(&sight);
+    a->sight = sight;
     return r;
 }
 
 int agents_gather(struct agents *a, const char *const *agent_dirs, const json_t *needed, const char *who,
                   const json_t *options, json_t **ret, struct err *err)
 {
-    char now[HASH_TEXT];
-    sign(a, agent_dirs, now);
-    if (!*now || !str_eq(now, a->sign)) {
-        int r = load(a, agent_dirs, now, err);
-        if (r < 0)
-            return r;
-    }
+    int changed = is_unchanged(a, agent_dirs) ? 0 : load(a, agent_dirs, err);
+    if (changed < 0)
+        return changed;
     AUTO_JSON json_t *agents = json_object(); // those it needs come first: a script may name them by role
     size_t i;
     json_t *name;

@@ -3,3 +3,4 @@ baton_test(engine_workspace unit SOURCES test_engine_workspace.c LINK base json 
 baton_test(engine_loops unit SOURCES test_engine_loops.c LINK base json run)
 baton_test(engine_letters unit SOURCES test_engine_letters.c store_fixture.c LINK base json store run)
 baton_test(engine_admission unit SOURCES test_engine_admission.c store_fixture.c LINK base json store engine run door)
+baton_test(engine_agents unit SOURCES test_engine_agents.c store_fixture.c LINK base json store run)
