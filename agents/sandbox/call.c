@@ -260,7 +260,7 @@ static int run(struct exec_context *ctx, const struct exec_call *call, const str
 }
 
 // Tools that find no network should not look for one.
-static char **environment_of(const struct exec_context *ctx, const struct exec_call *call, bool fetching)
+static char **environment_of(struct exec_context *ctx, const struct exec_call *call, bool fetching)
 {
     VEC(const char *) extra = {0};
     vec_push(&extra, "RUSTUP_AUTO_INSTALL=0");
@@ -273,6 +273,9 @@ static char **environment_of(const struct exec_context *ctx, const struct exec_c
     vec_free(&extra);
     const struct policy_context context = call_context(ctx, ctx->workspace, NULL);
     const char *path = trust_path(ctx->trust, &context, environment_get(environment, "PATH"));
+    if (!ctx->pinned)
+        lookup_pin_rules(ctx->pins, ctx->policy, path);
+    ctx->pinned = true;
     return environment_put(environment, str_printf("PATH=%s", path));
 }
 
@@ -293,7 +296,7 @@ static int look_up(const struct exec_context *ctx, const struct exec_call *call,
     return r;
 }
 
-int call_lookup(const struct exec_context *ctx, const struct exec_call *call, struct lookup *ret, struct err *err)
+int call_lookup(struct exec_context *ctx, const struct exec_call *call, struct lookup *ret, struct err *err)
 {
     char **environment = environment_of(ctx, call, false);
     int r = look_up(ctx, call, environment, ret, err);

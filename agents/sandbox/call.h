@@ -21,6 +21,7 @@ struct exec_context {
     char **built, **own, **readonly, **writable;
     struct profiles *profiles;
     struct pins *pins;   // programs as they were when the stage asked for them first
+    bool pinned;         // what the rules name is
     struct trust *trust; // which folders of PATH count
     VEC(char *) fetched; // projects whose dependencies were brought
     char *not_fetched;   // why they could not be brought, NULL: they could
@@ -40,7 +41,7 @@ struct exec_context {
 // What a decision is asked about. own: as in struct policy_context.
 struct policy_context call_context(const struct exec_context *ctx, const char *cwd, const char *const *own);
 // Whether the program of the call can be started, and as what.
-int call_lookup(const struct exec_context *ctx, const struct exec_call *call, struct lookup *ret, struct err *err);
+int call_lookup(struct exec_context *ctx, const struct exec_call *call, struct lookup *ret, struct err *err);
 const char *call_cwd(const struct exec_context *ctx, const struct exec_call *call);
 // Decides what is not the call itself, but named by it.
 void call_decide(const struct exec_context *ctx, const char *const *argv, const char *cwd, const char *const *reach,

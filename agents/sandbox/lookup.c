@@ -157,6 +157,32 @@ static char *find(struct pins *pins, const struct lookup_call *call)
     return path ? behind_wrapper(path) : NULL;
 }
 
+// "Bash(cargo test *)" names cargo; NULL: no plain word. Owned by the caller.
+static char *named_by(const char *rule)
+{
+    if (!str_starts(rule, "Bash("))
+        return NULL;
+    const char *word = rule + 5;
+    size_t n = strcspn(word, " :*?[)");
+    bool plain = n > 0 && strchr(" :)", word[n]) && !memchr(word, '/', n);
+    return plain ? str_ndup(word, n) : NULL;
+}
+
+void lookup_pin_rules(struct pins *pins, const struct policy *policy, const char *path)
+{
+    AUTO_FREE struct policy_rule_view *rules = mem_array(POLICY_RULES_MAX, sizeof(*rules));
+    for (size_t list = 0; list < policy_list_count(policy); list++) {
+        size_t n = policy_list_rules(policy, list, rules, POLICY_RULES_MAX);
+        for (size_t i = 0; i < n && i < POLICY_RULES_MAX; i++) {
+            AUTO_FREE char *name = named_by(rules[i].text);
+            const char *found = name ? pins_find(pins, path, name) : NULL;
+            AUTO_FREE char *real = found ? path_real(found, NULL) : NULL;
+            if (real)
+                pins_was(pins, real);
+        }
+    }
+}
+
 int lookup_program(struct pins *pins, const struct lookup_call *call, struct lookup *ret, struct err *err)
 {
     *ret = (struct lookup){0};

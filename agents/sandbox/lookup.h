@@ -4,6 +4,7 @@
 
 #include "pins.h"
 
+#include "policy/policy.h"
 #include "json/json.h"
 
 struct lookup_call {
@@ -20,6 +21,10 @@ struct lookup {
     char *toolchain;   // for RUSTUP_TOOLCHAIN; NULL: none was chosen
     json_t *record;    // {path, hash, toolchain?, starts?} for the receipt; NULL: not pinned
 };
+
+// Pins what the rules name by a plain word, so that a program is the one it was when the stage made its first call,
+// also when its own turn comes later. Rules for any command pin nothing here.
+void lookup_pin_rules(struct pins *pins, const struct policy *policy, const char *path);
 
 // ERR_NOT_FOUND: no such program. ERR_DENIED: it is not the one it was, or a toolchain that a project may not ask for.
 int lookup_program(struct pins *pins, const struct lookup_call *call, struct lookup *ret, struct err *err);

@@ -184,6 +184,20 @@ static void test_exec_pins_refuse_other_content_in_the_same_file(void **state)
     finish(&p);
 }
 
+static void test_exec_pins_hold_what_rules_name_from_the_first_call(void **state)
+{
+    (void)state;
+    struct place p;
+    begin(&p);
+    begin_stage(&p, WORDS("Bash(tool *)", "Bash(later:*)"));
+    program(&p, "bin/tool", "one");
+    program(&p, "bin/later", "two");
+    assert_says(&p, WORDS("tool"), "one\n");
+    program(&p, "bin/later", "other");
+    assert_refused(&p, WORDS("later"), ERR_DENIED, "was replaced since this stage began");
+    finish(&p);
+}
+
 // What a program leads to is compared by baton-exec, with the file it has mounted: nothing is between that and the
 // start.
 static void test_exec_pins_refuse_a_replaced_interpreter(void **state)
@@ -455,6 +469,53 @@ static void test_exec_pins_keep_hashes(void **state)
 
 // --- where dependencies come from ---
 
+static void count_step(void *user, const char *text)
+{
+    assert_string_equal(text, "fetching dependencies");
+    ++*(int *)user;
+}
+
+static size_t fetches(const struct place *p)
+{
+    const json_t *all = exec_receipts(p->ctx);
+    size_t n = 0;
+    for (size_t i = 0; i < json_array_size(all); i++)
+        n += str_eq(json_string_value(json_array_get(json_list(json_array_get(all, i), "argv"), 1)), "fetch");
+    return n;
+}
+
+static void test_exec_pins_tell_of_a_fetch_and_of_what_it_could_not_bring(void **state)
+{
+    (void)state;
+    struct place p;
+    struct err err;
+    struct exec_result result;
+    int steps = 0;
+    begin(&p);
+    put(&p, "bin/cargo", "#!/bin/sh\necho \"$1: no such host\" >&2\nexit 7\n", 0755);
+    put(&p, "work/Cargo.toml", "[package]\nname = \"x\"\n", 0644);
+    exec_on_step(p.ctx, count_step, &steps);
+    const struct exec_call call = {.argv = WORDS("cargo", "build")};
+    assert_int_equal(exec_check(p.ctx, &call, &result, &err), -ERR_TOOL);
+    exec_result_free(&result);
+    assert_non_null(strstr(err.text, "could not be fetched before: fetch: no such host"));
+    assert_int_equal(steps, 1);
+    assert_int_equal(fetches(&p), 1);
+    assert_string_equal(json_str(json_array_get(exec_receipts(p.ctx), 0), "message", ""), "fetch: no such host");
+    assert_int_equal(exec_check(p.ctx, &call, &result, &err), -ERR_TOOL); // once for a project
+    exec_result_free(&result);
+    assert_int_equal(fetches(&p), 1);
+
+    put(&p, "bin/cargo", "#!/bin/sh\nexit 0\n", 0755); // with a lock file of which nothing is missing: no step
+    put(&p, "work/Cargo.lock", "version = 4\n", 0644);
+    begin_stage(&p, RULES);
+    exec_on_step(p.ctx, count_step, &steps);
+    assert_ok(exec_check(p.ctx, &call, &result, &err), &err);
+    exec_result_free(&result);
+    assert_int_equal(steps, 1);
+    finish(&p);
+}
+
 static void test_exec_pins_name_the_hosts_of_a_fetch(void **state)
 {
     (void)state;
@@ -522,6 +583,8 @@ int main(void)
         cmocka_unit_test(test_exec_pins_site_limits_toolchains),
         cmocka_unit_test(test_exec_pins_refuse_a_site_file_with_its_line),
         cmocka_unit_test(test_exec_pins_keep_hashes),
+        cmocka_unit_test(test_exec_pins_hold_what_rules_name_from_the_first_call),
+        cmocka_unit_test(test_exec_pins_tell_of_a_fetch_and_of_what_it_could_not_bring),
         cmocka_unit_test(test_exec_pins_name_the_hosts_of_a_fetch),
         cmocka_unit_test(test_exec_pins_hold_a_fetch_to_listed_hosts),
     };
