@@ -18,14 +18,19 @@
 #define CACHE_WORTH_CRATES 30
 #define SCRIPT_MAX         ((size_t)256 * 1024)
 
-static bool config_has_wrapper(const char *dir)
+// files: NULL for a folder of the user, who set this up for himself.
+static bool config_has_wrapper(struct files *files, const char *dir)
 {
     static const char *const NAMES[] = {"config.toml", "config"};
     for (size_t i = 0; i < ARRAY_LEN(NAMES); i++) {
         AUTO_FREE char *path = path_join(dir, NAMES[i]);
-        if (!file_exists(path))
+        AUTO_FREE char *text = NULL;
+        size_t len = 0;
+        int r = files ? files_read(files, path, TOML_TEXT_MAX, &text, &len, NULL)
+                      : file_read(path, TOML_TEXT_MAX, &text, &len, NULL);
+        if (r < 0)
             continue;
-        AUTO_JSON json_t *v = toml_read_file_new(path, NULL);
+        AUTO_JSON json_t *v = toml_parse_new(text, len, path, NULL);
         const json_t *build = json_obj(v, "build"), *env = json_obj(v, "env");
         if (json_str(build, "rustc-wrapper", NULL) || json_str(build, "rustc-workspace-wrapper", NULL) ||
             json_object_get(env, "RUSTC_WRAPPER"))
@@ -45,7 +50,7 @@ static bool has_compiler_cache(const struct project *p)
     AUTO_FREE char *dir = str_dup(p->dir);
     while (path_below(dir, p->root)) { // cargo reads every folder upwards
         AUTO_FREE char *config = path_join(dir, ".cargo");
-        if (config_has_wrapper(config))
+        if (config_has_wrapper(p->files, config))
             return true;
         char *up = path_dir(dir);
         bool top = str_eq(up, dir);
@@ -56,7 +61,7 @@ static bool has_compiler_cache(const struct project *p)
     }
     const char *home = getenv("CARGO_HOME"), *user = getenv("HOME");
     AUTO_FREE char *own = home && *home ? str_dup(home) : str_printf("%s/.cargo", user ? user : "");
-    return config_has_wrapper(own);
+    return config_has_wrapper(NULL, own);
 }
 
 static void check_cache(const struct project *p, struct findings *f)
@@ -164,10 +169,9 @@ static void visit_path(void *user, const char *below)
     const struct scripts *s = user;
     if (!is_script(below))
         return;
-    AUTO_FREE char *path = path_join(s->p->root, below);
     char *text = NULL;
     size_t len = 0;
-    if (file_read(path, SCRIPT_MAX, &text, &len, NULL) == 0 && strlen(text) == len)
+    if (files_read(s->p->files, below, SCRIPT_MAX, &text, &len, NULL) == 0 && strlen(text) == len)
         check_script(s->f, below, text);
     mem_free(text);
 }

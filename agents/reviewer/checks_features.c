@@ -95,11 +95,10 @@ static void look_in_file(void *user, const char *below)
     struct all_sources *a = user;
     if (!str_ends(below, ".rs"))
         return;
-    AUTO_FREE char *path = path_join(a->p->root, below);
     char *text = NULL;
     size_t len = 0;
     struct source s;
-    if (file_read(path, PROJECT_SOURCE_MAX, &text, &len, NULL) == 0 && strstr(text, "tokio") &&
+    if (files_read(a->p->files, below, PROJECT_SOURCE_MAX, &text, &len, NULL) == 0 && strstr(text, "tokio") &&
         source_open(below, text, len, &s, NULL) == 0) {
         look_for_tokio(&a->use, &s);
         source_close(&s);

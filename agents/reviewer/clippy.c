@@ -99,14 +99,13 @@ static void close_file(struct open_file *f)
     *f = (struct open_file){0};
 }
 
-static bool open_file(struct open_file *f, const char *root, const char *below)
+static bool open_file(struct open_file *f, struct files *files, const char *below)
 {
     if (str_eq(f->path, below))
         return f->source.t.count > 0;
     close_file(f);
-    AUTO_FREE char *path = path_join(root, below);
     f->path = str_dup(below);
-    if (file_read(path, RUST_SOURCE_MAX, &f->text, &f->len, NULL) < 0)
+    if (files_read(files, below, RUST_SOURCE_MAX, &f->text, &f->len, NULL) < 0)
         return false;
     return source_open(f->path, f->text, f->len, &f->source, NULL) == 0 && f->source.t.count > 0;
 }
@@ -201,7 +200,7 @@ static void add_finding(const struct cargo_diagnostic *d, const struct clippy_sc
     if (!lint || !span || cargo_from_macro(d) || (!str_eq(d->target_kind, "lib") && !str_eq(d->target_kind, "bin")))
         return;
     AUTO_FREE char *file = file_below(scope, span->file);
-    if (!file || !open_file(open, scope->root, file) || in_test(&open->source, span->line))
+    if (!file || !open_file(open, scope->files, file) || in_test(&open->source, span->line))
         return;
     if (lint->group == 'l' && !in_loop(&open->source, span))
         return;

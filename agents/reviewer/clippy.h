@@ -5,8 +5,10 @@
 
 #include "reviewer/finding.h"
 #include "rust/cargo_messages.h"
+#include "sandbox/files.h"
 
 struct clippy_scope {
+    struct files *files;        // the checkout: sources are read through it
     const char *root;           // checkout root (absolute): findings name files below it
     const char *workspace_root; // rustc's relative file names start here (absolute)
 };

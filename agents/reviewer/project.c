@@ -68,7 +68,12 @@ static int add_manifest(struct project *p, const char *path, struct err *err)
     for (size_t i = 0; i < p->manifests.len; i++)
         if (str_eq(p->manifests.items[i].file, below))
             return 0;
-    int r = manifest_read(path, &m.manifest, err);
+    char *text = NULL;
+    size_t len = 0;
+    int r = files_read(p->files, path, MANIFEST_MAX, &text, &len, err);
+    if (r == 0)
+        r = manifest_parse(text, len, path, &m.manifest, err);
+    mem_free(text);
     if (r < 0)
         return r;
     m.file = str_dup(below);
@@ -186,7 +191,8 @@ static void drop_tests_and_generated(struct project *p)
         AUTO_FREE char *file = str_dup(p->sources.items[i]);
         char *text = NULL;
         size_t len = 0;
-        bool large = file_read(path, PROJECT_SOURCE_MAX, &text, &len, NULL) < 0 || bytes + len > PROJECT_BYTES_MAX;
+        bool large =
+            files_read(p->files, path, PROJECT_SOURCE_MAX, &text, &len, NULL) < 0 || bytes + len > PROJECT_BYTES_MAX;
         bool generated = !large && is_generated(text, len);
         bytes += large ? 0 : len;
         struct source s;
@@ -213,10 +219,10 @@ static void drop_tests_and_generated(struct project *p)
         qsort(p->sources.items, kept, sizeof(p->sources.items[0]), by_text);
 }
 
-int project_open(const char *root, const char *dir, const struct cargo_metadata *metadata, struct project *ret,
-                 struct err *err)
+int project_open(struct files *files, const char *root, const char *dir, const struct cargo_metadata *metadata,
+                 struct project *ret, struct err *err)
 {
-    struct project p = {.root = str_dup(root), .dir = str_dup(dir), .metadata = metadata};
+    struct project p = {.files = files, .root = str_dup(root), .dir = str_dup(dir), .metadata = metadata};
     p.workspace = str_dup(metadata ? metadata->workspace_root : dir);
     AUTO_FREE char *own = path_join(dir, "Cargo.toml");
     AUTO_FREE char *top = path_join(p.workspace, "Cargo.toml");
@@ -268,7 +274,7 @@ void project_each_source(struct project *p, project_source_fn *visit, void *user
         char *text = NULL;
         size_t len = 0;
         struct source s;
-        if (file_read(path, PROJECT_SOURCE_MAX, &text, &len, NULL) < 0)
+        if (files_read(p->files, path, PROJECT_SOURCE_MAX, &text, &len, NULL) < 0)
             continue;
         if (source_open(p->sources.items[i], text, len, &s, NULL) == 0) {
             p->lines += s.t.lines;

@@ -6,6 +6,7 @@
 #include "reviewer/source.h"
 #include "rust/cargo_metadata.h"
 #include "rust/manifest.h"
+#include "sandbox/files.h"
 
 #define PROJECT_FILES_MAX  ((size_t)20000)
 #define PROJECT_SOURCE_MAX ((size_t)1024 * 1024) // larger sources are data in disguise: left out, counted
@@ -18,6 +19,7 @@ struct project_manifest {
 };
 
 struct project {
+    struct files *files;                   // the checkout, borrowed: everything is read through it
     char *root;                            // checkout root, absolute
     char *dir;                             // the project inside it
     char *workspace;                       // folder of the workspace's root manifest
@@ -29,9 +31,10 @@ struct project {
     size_t lines; // of the sources that project_each_source opened
 };
 
-// ERR_NOT_FOUND: no Cargo.toml in the project's folder.
-int project_open(const char *root, const char *dir, const struct cargo_metadata *metadata, struct project *ret,
-                 struct err *err);
+// files: held folder of the checkout at `root`; must outlive the project. ERR_NOT_FOUND: no Cargo.toml in the project's
+// folder. ERR_DENIED: it may not be read.
+int project_open(struct files *files, const char *root, const char *dir, const struct cargo_metadata *metadata,
+                 struct project *ret, struct err *err);
 void project_close(struct project *p);
 
 // Opens every source in turn; files that cannot be read are passed over.

@@ -35,7 +35,8 @@ static void add_limit(struct review *r, const char *what, const char *why)
 }
 
 // False: nothing was checked, because clippy does not know some lints; they are out of argv now, so call it again.
-static bool read_clippy(const struct workplace *w, const struct exec_result *result, const char **argv, struct review *ret)
+static bool read_clippy(struct files *files, const struct workplace *w, const struct exec_result *result,
+                        const char **argv, struct review *ret)
 {
     struct cargo_messages messages;
     cargo_messages_parse(buf_str(&result->out), result->out.len, &messages);
@@ -45,8 +46,8 @@ static bool read_clippy(const struct workplace *w, const struct exec_result *res
         cargo_messages_free(&messages);
         return false;
     }
-    struct clippy_scope scope = {.root = w->root,
-                                 .workspace_root = w->has_metadata ? w->metadata.workspace_root : w->dir};
+    struct clippy_scope scope = {
+        .files = files, .root = w->root, .workspace_root = w->has_metadata ? w->metadata.workspace_root : w->dir};
     clippy_findings(&messages, &scope, &ret->findings);
     ret->compile_error = clippy_compile_error(&messages);
     if (ret->compile_error) {
@@ -61,8 +62,8 @@ static bool read_clippy(const struct workplace *w, const struct exec_result *res
     return true;
 }
 
-static int run_clippy(const struct review_request *request, const struct workplace *w, struct review *ret,
-                      struct err *err)
+static int run_clippy(const struct review_request *request, struct files *files, const struct workplace *w,
+                      struct review *ret, struct err *err)
 {
     AUTO_FREE char *real = path_real(w->dir, NULL);
     bool whole =
@@ -80,7 +81,7 @@ static int run_clippy(const struct review_request *request, const struct workpla
     for (bool done = false; !done;) {
         struct exec_result result;
         r = exec_run(request->exec, &call, &result, &why);
-        done = r < 0 || read_clippy(w, &result, argv, ret);
+        done = r < 0 || read_clippy(files, w, &result, argv, ret);
         if (r < 0 && r != -ERR_CANCELLED)
             add_limit(ret, "clippy could not run, so only our own checks were made", why.text);
         exec_result_free(&result);
@@ -96,11 +97,11 @@ static void visit_source(void *user, const struct source *s)
     json_add_str(r->files, s->file);
 }
 
-static int own_checks(const struct workplace *w, struct review *ret, struct err *err)
+static int own_checks(struct files *files, const struct workplace *w, struct review *ret, struct err *err)
 {
     struct project p;
     const struct cargo_metadata *metadata = w->has_metadata ? &w->metadata : NULL;
-    int r = project_open(w->root, w->dir, metadata, &p, err);
+    int r = project_open(files, w->root, w->dir, metadata, &p, err);
     if (r < 0)
         return r;
     for (size_t i = 0; i < p.manifests.len; i++)
@@ -139,12 +140,17 @@ int review_project(const struct review_request *request, struct review *ret, str
     tell(request, 0, "reading the workspace");
     int code = workplace_open(request->exec, &place, r.limits, &w, err);
     if (code == 0) {
-        tell(request, 0.1, "checking the sources");
-        code = own_checks(&w, &r, err);
+        struct files *files = NULL;
+        code = files_open(request->exec, w.root, &files, err);
+        if (code == 0) {
+            tell(request, 0.1, "checking the sources");
+            code = own_checks(files, &w, &r, err);
+        }
         if (code == 0) {
             tell(request, 0.3, "running clippy");
-            code = run_clippy(request, &w, &r, err);
+            code = run_clippy(request, files, &w, &r, err);
         }
+        files_free(files);
         workplace_close(&w);
     }
     if (code < 0) {

@@ -134,7 +134,7 @@ static int check_tests(const struct verify_request *request, const struct diff *
     return r;
 }
 
-int verify_branch(const struct verify_request *request, struct verification *ret, struct err *err)
+static int verify_held(const struct verify_request *request, struct verification *ret, struct err *err)
 {
     struct verification v;
     struct diff diff = {0};
@@ -159,4 +159,17 @@ int verify_branch(const struct verify_request *request, struct verification *ret
     }
     *ret = v;
     return 0;
+}
+
+int verify_branch(const struct verify_request *request, struct verification *ret, struct err *err)
+{
+    struct verify_request held = *request;
+    int r = files_open(request->exec, request->base, &held.base_files, err);
+    if (r == 0)
+        r = files_open(request->exec, request->work, &held.work_files, err);
+    if (r == 0)
+        r = verify_held(&held, ret, err);
+    files_free(held.base_files);
+    files_free(held.work_files);
+    return r;
 }

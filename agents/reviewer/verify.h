@@ -4,12 +4,14 @@
 
 #include "reviewer/diff.h"
 #include "reviewer/workplace.h"
+#include "sandbox/files.h"
 
 struct verify_request {
     struct exec_context *exec;
-    const char *base, *work;         // checkout roots
-    const char *base_dir, *work_dir; // the project inside them
-    const char *cache, *scratch;     // folders: target directories that are kept; this stage's own
+    const char *base, *work;               // checkout roots
+    struct files *base_files, *work_files; // the same, held; verify_branch opens them itself
+    const char *base_dir, *work_dir;       // the project inside them
+    const char *cache, *scratch;           // folders: target directories that are kept; this stage's own
     const char *base_commit;
     const json_t *results; // performance engineer's output.results: [{id, kept, comparisons|comparison}], or NULL
     const json_t *changes; // developer's output.changes: [{id, commit, files}], or NULL

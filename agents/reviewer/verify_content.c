@@ -84,11 +84,17 @@ static void gather(const char *file, const char *text, size_t len, bool publics,
     source_close(&s);
 }
 
-static char *read_side(const char *root, const char *file, size_t *len)
+// What may not be read cannot be approved.
+static char *read_side(const struct verify_request *request, struct verification *v, bool work, const char *file,
+                       size_t *len)
 {
-    AUTO_FREE char *path = path_join(root, file);
     char *text = NULL;
-    if (file_read(path, RUST_SOURCE_MAX, &text, len, NULL) < 0)
+    struct err err;
+    int r = files_read(work ? request->work_files : request->base_files, file, RUST_SOURCE_MAX, &text, len, &err);
+    if (r == -ERR_DENIED)
+        verify_ask(v, request, NULL, file, 1, "critical", "let the reviewer read it, or take the change back", "%.400s",
+                   err.text);
+    if (r < 0)
         *len = 0;
     return text;
 }
@@ -133,8 +139,8 @@ static void check_manifest(const struct verify_request *request, const struct di
 {
     static const char *const PROFILES[] = {"dev", "test", "release", "bench"};
     size_t before_len = 0, after_len = 0;
-    AUTO_FREE char *before = read_side(request->base, f->path, &before_len);
-    AUTO_FREE char *after = read_side(request->work, f->path, &after_len);
+    AUTO_FREE char *before = read_side(request, v, false, f->path, &before_len);
+    AUTO_FREE char *after = read_side(request, v, true, f->path, &after_len);
     for (size_t i = 0; i < ARRAY_LEN(PROFILES); i++) {
         struct profile old, new;
         if (!profile_of(before, before_len, f->path, PROFILES[i], &old) ||
@@ -166,8 +172,8 @@ void verify_content(const struct verify_request *request, const struct diff *dif
             continue;
         size_t old_len = 0, new_len = 0;
         struct facts b = before, a = after; // counts up to here
-        AUTO_FREE char *old = read_side(request->base, f->path, &old_len);
-        AUTO_FREE char *new = f->deleted ? NULL : read_side(request->work, f->path, &new_len);
+        AUTO_FREE char *old = read_side(request, v, false, f->path, &old_len);
+        AUTO_FREE char *new = f->deleted ? NULL : read_side(request, v, true, f->path, &new_len);
         bool library = is_library_file(work, f->path);
         if (old)
             gather(f->path, old, old_len, library, &before);

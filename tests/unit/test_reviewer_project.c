@@ -1,5 +1,6 @@
 // The reviewer's view of a whole project: which sources count, profiles, features, duplicates, scripts, clippy's
 // messages.
+#include "held.h"
 #include "support/support.h"
 
 #include "base/buf.h"
@@ -89,7 +90,9 @@ static void test_which_sources_count(void **state)
     put(root, "build.rs", "");
     put(root, "target/debug/gen.rs", "");
     make_metadata(root, "lib:src/lib.rs bin:src/main.rs", &m);
-    assert_ok(project_open(root, root, &m, &p, &err), &err);
+    struct held h;
+    held_open(&h, root);
+    assert_ok(project_open(h.files, root, root, &m, &p, &err), &err);
     struct buf b = BUF_INIT;
     for (size_t i = 0; i < p.sources.len; i++)
         buf_printf(&b, "%s ", p.sources.items[i]);
@@ -98,7 +101,8 @@ static void test_which_sources_count(void **state)
     buf_free(&b);
     project_close(&p);
     cargo_metadata_free(&m);
-    assert_int_equal(project_open("/nonexistent", "/nonexistent", NULL, &p, &err), -ERR_NOT_FOUND);
+    assert_int_equal(project_open(h.files, "/nonexistent", "/nonexistent", NULL, &p, &err), -ERR_NOT_FOUND);
+    held_close(&h);
     test_remove(root);
 }
 
@@ -112,11 +116,14 @@ static void assert_profile(const char *manifest, const char *targets, const char
     put(root, "Cargo.toml", manifest);
     make_metadata(root, targets, &m);
     findings_init(&f);
-    assert_ok(project_open(root, root, &m, &p, &err), &err);
+    struct held h;
+    held_open(&h, root);
+    assert_ok(project_open(h.files, root, root, &m, &p, &err), &err);
     check_profiles(&p, &f);
     assert_found(&f, expected);
     project_close(&p);
     cargo_metadata_free(&m);
+    held_close(&h);
     test_remove(root);
 }
 
@@ -153,12 +160,15 @@ static void test_profile_of_a_member_is_ignored(void **state)
                             root, root);
     assert_ok(cargo_metadata_parse(text, strlen(text), &m, &err), &err);
     findings_init(&f);
-    assert_ok(project_open(root, root, &m, &p, &err), &err);
+    struct held h;
+    held_open(&h, root);
+    assert_ok(project_open(h.files, root, root, &m, &p, &err), &err);
     check_profiles(&p, &f);
     assert_found(&f, "profile_ignored@x/Cargo.toml:4");
     project_close(&p);
     cargo_metadata_free(&m);
     mem_free(text);
+    held_close(&h);
     test_remove(root);
 }
 
@@ -171,11 +181,14 @@ static void assert_features(const char *dependency, const char *source, const ch
     put(root, "Cargo.toml", manifest);
     put(root, "src/main.rs", source);
     findings_init(&f);
-    assert_ok(project_open(root, root, NULL, &p, &err), &err);
+    struct held h;
+    held_open(&h, root);
+    assert_ok(project_open(h.files, root, root, NULL, &p, &err), &err);
     check_features(&p, &f);
     assert_found(&f, expected);
     project_close(&p);
     mem_free(manifest);
+    held_close(&h);
     test_remove(root);
 }
 
@@ -236,11 +249,14 @@ static void test_scripts_that_measure_debug_builds(void **state)
     put(root, ".github/workflows/ci.yml", "      - run: time cargo run -- x\n      - run: cargo test\n");
     put(root, "README.md", "time cargo run\n");
     findings_init(&f);
-    assert_ok(project_open(root, root, NULL, &p, &err), &err);
+    struct held h;
+    held_open(&h, root);
+    assert_ok(project_open(h.files, root, root, NULL, &p, &err), &err);
     check_build_setup(&p, &f);
     assert_found(&f, "bench_without_release@.github/workflows/ci.yml:1 bench_without_release@bench.sh:3 "
                      "bench_without_release@bench.sh:5 bench_without_release@bench.sh:8");
     project_close(&p);
+    held_close(&h);
     test_remove(root);
 }
 
@@ -250,7 +266,8 @@ static void test_clippy_findings(void **state)
     char *path = test_source_path("tests/fixtures/rust/clippy-wordmill.jsonl"), *text = test_read(path);
     struct cargo_messages messages;
     struct findings f;
-    // rustc ran over these sources, with two lines in front of the first: put the same there, so that lines and bytes fit
+    // rustc ran over these sources, with two lines in front of the first: put the same there, so that lines and bytes
+    // fit
     char *root = test_temp_dir(), *lib = test_source_path("tests/fixtures/rust/clippy-wordmill/lib.rs"),
          *report = test_source_path("tests/fixtures/rust/clippy-wordmill/report.rs");
     char *lib_text = test_read(lib), *report_text = test_read(report);
@@ -259,7 +276,9 @@ static void test_clippy_findings(void **state)
     put(root, "src/report.rs", report_text);
     cargo_messages_parse(text, strlen(text), &messages);
     findings_init(&f);
-    struct clippy_scope scope = {.root = root, .workspace_root = root};
+    struct held h;
+    held_open(&h, root);
+    struct clippy_scope scope = {.files = h.files, .root = root, .workspace_root = root};
     clippy_findings(&messages, &scope, &f);
     assert_null(clippy_compile_error(&messages));
     findings_finish(&f);
@@ -285,6 +304,7 @@ static void test_clippy_findings(void **state)
     mem_free(report);
     mem_free(text);
     mem_free(path);
+    held_close(&h);
     test_remove(root);
 }
 
@@ -307,11 +327,12 @@ static void test_clippy_drops_lints_it_does_not_know(void **state)
 {
     (void)state;
 #define UNKNOWN(name)                                                                                                  \
-    "{\"reason\":\"compiler-message\",\"target\":{\"kind\":[\"lib\"]},\"message\":{\"level\":\"error\",\"message\":"              \
+    "{\"reason\":\"compiler-message\",\"target\":{\"kind\":[\"lib\"]},\"message\":{\"level\":\"error\",\"message\":"   \
     "\"unknown lint: `clippy::" name "`\",\"code\":{\"code\":\"E0602\"},\"spans\":[]}}\n"
     static const char TEXT[] = UNKNOWN("assigning_clones") UNKNOWN("of_the_project") UNKNOWN("perf");
-    const char *argv[] = {"cargo", "clippy", "--", "-Aclippy::all", "-Wclippy::assigning_clones", "-Wclippy::perf_other",
-                          "-Wclippy::perf", "-Wclippy::last", NULL};
+    const char *argv[] = {
+        "cargo",          "clippy",         "--", "-Aclippy::all", "-Wclippy::assigning_clones", "-Wclippy::perf_other",
+        "-Wclippy::perf", "-Wclippy::last", NULL};
     struct cargo_messages m;
     cargo_messages_parse(TEXT, strlen(TEXT), &m);
     char *dropped = clippy_drop_unknown(&m, argv);

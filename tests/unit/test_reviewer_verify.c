@@ -1,4 +1,5 @@
 // Mode verify without tools: diffs, claims against evidence, what a branch may not lose or gain.
+#include "held.h"
 #include "support/support.h"
 
 #include "base/buf.h"
@@ -11,6 +12,7 @@
 
 struct fixture {
     char *base, *work;
+    struct held held_base, held_work;
     struct verify_request request;
     struct verification v;
     struct diff diff;
@@ -24,8 +26,14 @@ static void begin(struct fixture *f, const char *diff, const char *results, cons
     assert_ok(diff_parse(diff, strlen(diff), &f->diff, &err), &err);
     f->results = results ? json_parse_new(results, strlen(results), "results", &err) : NULL;
     f->changes = changes ? json_parse_new(changes, strlen(changes), "changes", &err) : NULL;
-    f->request =
-        (struct verify_request){.base = f->base, .work = f->work, .results = f->results, .changes = f->changes};
+    held_open(&f->held_base, f->base);
+    held_open(&f->held_work, f->work);
+    f->request = (struct verify_request){.base = f->base,
+                                         .work = f->work,
+                                         .base_files = f->held_base.files,
+                                         .work_files = f->held_work.files,
+                                         .results = f->results,
+                                         .changes = f->changes};
     f->v = (struct verification){.requests = json_array(), .limits = json_array(), .files = json_array()};
 }
 
@@ -35,6 +43,8 @@ static void finish(struct fixture *f)
     diff_free(&f->diff);
     json_decref(f->results);
     json_decref(f->changes);
+    held_close(&f->held_base);
+    held_close(&f->held_work);
     test_remove(f->base);
     test_remove(f->work);
 }
