@@ -4,6 +4,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "sandbox/files.h"
 #include "base/vec.h"
 #include "rust/cargo_messages.h"
 
@@ -150,7 +151,20 @@ void built_free(struct built *b)
     *b = (struct built){0};
 }
 
-int builder_set_aside(const json_t *programs, const char *dir, json_t **ret, char ret_hash[65], struct err *err)
+// What was built lies below the target folder, whatever cargo's messages say: build scripts can write those, too, and
+// leave links there.
+static int copy_program(const char *target_dir, const char *from, const char *to, struct err *err)
+{
+    struct files *target = NULL;
+    int r = files_open_own(target_dir, &target, err);
+    if (r == 0)
+        r = files_copy_out(target, from, to, err);
+    files_free(target);
+    return r;
+}
+
+int builder_set_aside(const char *target_dir, const json_t *programs, const char *dir, json_t **ret, char ret_hash[65],
+                      struct err *err)
 {
     int r = file_remove_tree(dir, err);
     if (r == 0)
@@ -169,7 +183,7 @@ int builder_set_aside(const json_t *programs, const char *dir, json_t **ret, cha
                 *c = '-';
         AUTO_FREE char *copy = path_join(dir, file);
         char hash[65];
-        r = file_copy(json_string_value(json_object_iter_value(at)), copy, err);
+        r = copy_program(target_dir, json_string_value(json_object_iter_value(at)), copy, err);
         if (r == 0)
             r = file_hash(copy, hash, err);
         json_put_str(copies, name, copy);

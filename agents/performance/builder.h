@@ -29,6 +29,7 @@ struct built {
 int builder_build(const struct builder *b, const json_t *programs, struct built *ret, struct err *err);
 void built_free(struct built *b);
 
-// Copies the programs below dir (made anew) and returns {"bin:x": "<dir>/bin-x"}. ret_hash: over all of them, so that equal builds
+// Copies the programs, which lie below target_dir and are no links out of it, below dir (made anew) and returns {"bin:x": "<dir>/bin-x"}. ret_hash: over all of them, so that equal builds
 // are seen.
-int builder_set_aside(const json_t *programs, const char *dir, json_t **ret, char ret_hash[65], struct err *err);
+int builder_set_aside(const char *target_dir, const json_t *programs, const char *dir, json_t **ret, char ret_hash[65],
+                      struct err *err);

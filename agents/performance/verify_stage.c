@@ -90,7 +90,7 @@ static int build_state(struct verify *v, const json_t *candidates, json_t **ret_
     if (r < 0)
         return r;
     AUTO_FREE char *dir = str_printf("%s/programs/%03u", v->cache, v->built++);
-    r = builder_set_aside(built.programs, dir, ret_programs, hash, err);
+    r = builder_set_aside(v->target, built.programs, dir, ret_programs, hash, err);
     built_free(&built);
     return r;
 }
@@ -313,7 +313,7 @@ static int measure_base(struct verify *v, json_t *limits, struct err *err)
     if (r < 0)
         return err_wrap(err, "the base does not build");
     AUTO_FREE char *dir = str_printf("%s/programs/%03u", v->cache, v->built++);
-    r = builder_set_aside(v->programs, dir, &second, hash, err);
+    r = builder_set_aside(v->cache, v->programs, dir, &second, hash, err);
     v->copy = second;
     if (r == 0)
         r = compare_try_subjects(v->job, v->work_root, v->subjects, v->programs, limits, err);

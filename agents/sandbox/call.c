@@ -12,6 +12,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <string.h>
@@ -190,6 +191,55 @@ static int make_box(struct exec_context *ctx, const struct exec_call *call, cons
     return r;
 }
 
+static bool in_one_of(char *const *list, const char *path, bool resolved)
+{
+    for (; list && *list; list++) {
+        AUTO_FREE char *real = resolved ? path_real(*list, NULL) : NULL;
+        if (path_below(path, *list) || (real && path_below(path, real)))
+            return true;
+    }
+    return false;
+}
+
+static bool in_places(const struct exec_context *ctx, const char *path, bool resolved)
+{
+    char *const first[] = {ctx->workspace, ctx->home, NULL};
+    char *const *const lists[] = {first, ctx->readonly, ctx->writable, ctx->own, ctx->built};
+    for (size_t i = 0; i < ARRAY_LEN(lists); i++)
+        if (in_one_of(lists[i], path, resolved))
+            return true;
+    return false;
+}
+
+// The worker opens it, outside of the box: a link in the project must not lead it to what the tool could not read.
+static int check_input(const struct exec_context *ctx, const struct exec_call *call, struct err *err)
+{
+    if (!call->stdin_path || !in_places(ctx, call->stdin_path, false))
+        return 0;
+    AUTO_FREE char *real = path_real(call->stdin_path, err);
+    if (!real)
+        return err_wrap(err, "the input of '%s'", call->argv[0]);
+    if (in_places(ctx, real, true))
+        return 0;
+    return err_set(err, ERR_DENIED, "the input '%s' of '%s' leads to '%s', outside of the stage's folders",
+                   call->stdin_path, call->argv[0], real);
+}
+
+// A tool can leave a link in the folders that it shares with the worker, where the worker expects a folder or a file of
+// its own. Nothing of the call lives any more.
+static void straighten(char *const *folders)
+{
+    for (; folders && *folders; folders++) {
+        DIR *d = opendir(*folders);
+        struct dirent *e;
+        while (d && (e = readdir(d)) != NULL)
+            if (e->d_type == DT_LNK)
+                unlinkat(dirfd(d), e->d_name, 0);
+        if (d)
+            closedir(d);
+    }
+}
+
 static int run(struct exec_context *ctx, const struct exec_call *call, const struct lookup *found,
                char *const *environment, bool fetching, json_t *receipt, struct exec_result *ret, struct err *err)
 {
@@ -229,6 +279,10 @@ static int run(struct exec_context *ctx, const struct exec_call *call, const str
     int r = spawn_run(&s, &result, err);
     close(box_fd);
     places_sweep(&ctx->steering);
+    if (ctx->readonly || ctx->writable) { // a stage with checkouts: these folders are Baton's, not somebody's project
+        straighten(ctx->own);
+        straighten(ctx->built);
+    }
     uint64_t out_bytes = out.bytes, err_bytes = errs.bytes;
     char out_hash[HASH_TEXT], err_hash[HASH_TEXT];
     capture_finish(&out, out_hash, &ret->out);
@@ -314,6 +368,8 @@ int call_run(struct exec_context *ctx, const struct exec_call *call, bool fetchi
         json_put(receipt, "program", json_incref(found.record));
     if (found.toolchain) // proxies that are started inside mean the same one
         environment = environment_put(environment, str_printf("RUSTUP_TOOLCHAIN=%s", found.toolchain));
+    if (r == 0)
+        r = check_input(ctx, call, err);
     if (r == 0)
         r = run(ctx, call, &found, environment, fetching, receipt, ret, err);
     lookup_free(&found);

@@ -39,6 +39,12 @@ int files_write(struct files *f, const char *path, const void *data, size_t len,
 int files_edit(struct files *f, const char *path, const char *old, const char *new_text, struct err *err);
 int files_remove(struct files *f, const char *path, struct err *err); // absent is success
 
+// A folder of the stage itself (cache, spool), which its tools change, too: the same containment, but no rule is asked
+// and no receipt left.
+int files_open_own(const char *root, struct files **ret, struct err *err);
+// Copies a regular file of any size out to `to`, which must not exist; the mode is kept.
+int files_copy_out(struct files *f, const char *path, const char *to, struct err *err);
+
 // Settings of the build (".cargo/config.toml" of a folder), which no rule can grant because they steer tools: the
 // worker's own step for what it has measured, allowed where Cargo.toml of the same folder may be written. The caller
 // answers for the content. data NULL: removes the file.

@@ -8,8 +8,8 @@
 #include <sys/stat.h>
 
 struct files {
-    struct exec_context *ctx;
-    char *given, *root; // as the caller named it, and resolved
+    struct exec_context *ctx; // NULL: a folder of the stage itself
+    char *given, *root;       // as the caller named it, and resolved
     int fd;
     json_t *reads; // receipt that the reads of one rule share; borrowed from the context
 };

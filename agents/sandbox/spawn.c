@@ -60,7 +60,7 @@ static int open_file(const char *path, int flags, int *ret_fd, struct err *err)
 static int open_output(const char *path, int *ret_theirs, int *ret_ours, struct err *err)
 {
     if (path)
-        return open_file(path, O_WRONLY | O_CREAT | O_TRUNC, ret_theirs, err);
+        return open_file(path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, ret_theirs, err);
     int ends[2];
     if (pipe2(ends, O_CLOEXEC) < 0)
         return err_sys(err, errno, "cannot make a pipe for a tool");

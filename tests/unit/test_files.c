@@ -225,6 +225,37 @@ static void test_files_search_is_bounded(void **state)
     finish(&f);
 }
 
+static void test_files_copy_out(void **state)
+{
+    (void)state;
+    struct fixture f;
+    struct err err;
+    begin(&f, (const char *const[]){"Bash(git *)", NULL}); // no rule of files: this is for the stage's own folders
+    struct files *own = NULL;
+    assert_ok(files_open_own(f.root, &own, &err), &err);
+    AUTO_FREE char *program = path_join(f.root, "src/lib.rs"), *copy = path_join(f.dir, "copy");
+    assert_int_equal(chmod(program, 0751), 0);
+    assert_ok(files_copy_out(own, program, copy, &err), &err);
+    AUTO_FREE char *text = test_read(copy);
+    struct stat st;
+    assert_string_equal(text, "fn one() {}\nfn two() {}\n");
+    assert_int_equal(stat(copy, &st), 0);
+    assert_int_equal(st.st_mode & 0777, 0751);
+    assert_int_equal(files_copy_out(own, program, copy, &err), -ERR_EXISTS);
+    AUTO_FREE char *other = path_join(f.dir, "other");
+    link_to(&f, f.key, "planted");
+    link_to(&f, f.outside, "folder");
+    AUTO_FREE char *planted = path_join(f.root, "planted"), *through = path_join(f.root, "folder/key");
+    const char *const WAYS[] = {planted, through, f.key, "../outside/key", "src"};
+    for (size_t i = 0; i < ARRAY_LEN(WAYS); i++) {
+        assert_true(files_copy_out(own, WAYS[i], other, &err) < 0);
+        assert_false(file_exists(other));
+    }
+    assert_int_equal(json_array_size(exec_receipts(f.ctx)), 0);
+    files_free(own);
+    finish(&f);
+}
+
 // --- rules ---
 
 static void test_files_rules_bind(void **state)
@@ -505,6 +536,7 @@ int main(void)
         cmocka_unit_test(test_files_edit_one_place),
         cmocka_unit_test(test_files_find),
         cmocka_unit_test(test_files_search_is_bounded),
+        cmocka_unit_test(test_files_copy_out),
         cmocka_unit_test(test_files_rules_bind),
         cmocka_unit_test(test_files_leave_receipts),
         cmocka_unit_test(test_files_that_steer_tools),
