@@ -5,7 +5,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "change/change.h"
-#include "rust/manifest.h"
+#include "performance/manifests.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -107,7 +107,7 @@ static void add_settings(json_t *list, const struct candidate_facts *f)
     const char *below = path_below(path, f->checkout);
     struct manifest m;
     struct profile p;
-    if (!below || manifest_read(path, &m, NULL) < 0)
+    if (!below || manifests_read(f->files, path, &m, NULL) < 0)
         return;
     if (manifest_profile(&m, "release", &p, NULL) == 0)
         add_profile(list, below, &p);
@@ -177,11 +177,11 @@ json_t *candidates_new(const struct candidate_facts *facts)
     return list;
 }
 
-json_t *release_profile_new(const char *workspace_root)
+json_t *release_profile_new(struct files *files, const char *workspace_root)
 {
     AUTO_FREE char *path = path_join(workspace_root, "Cargo.toml");
     struct manifest m;
-    if (manifest_read(path, &m, NULL) < 0)
+    if (manifests_read(files, path, &m, NULL) < 0)
         return json_object();
     const json_t *release = json_obj(json_obj(m.root, "profile"), "release");
     json_t *copy = release ? json_deep_copy(release) : json_object();

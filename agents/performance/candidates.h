@@ -5,6 +5,7 @@
 
 #include "json/json.h"
 #include "rust/cargo_metadata.h"
+#include "sandbox/files.h"
 
 #include <stdbool.h>
 
@@ -12,6 +13,7 @@
 #define LINT_CANDIDATES_MAX  20
 
 struct candidate_facts {
+    struct files *files;                 // the checkout, held
     const char *checkout;                // root that file names of candidates are relative to
     const struct cargo_metadata *metadata;
     const json_t *findings;              // ranked, each with share_pct
@@ -28,4 +30,4 @@ bool candidates_library_only(const struct cargo_metadata *metadata);
 json_t *candidates_new(const struct candidate_facts *facts);
 
 // [profile.release] of the workspace's root manifest as written; an empty object when there is none.
-json_t *release_profile_new(const char *workspace_root);
+json_t *release_profile_new(struct files *files, const char *workspace_root);

@@ -30,6 +30,7 @@
 
 struct stage {
     struct job *job;
+    struct files *files;         // the checkout, held
     const char *checkout, *cache, *spool;
     char *project;               // in the checkout
     struct cargo_metadata metadata;
@@ -223,7 +224,7 @@ static void analyse_build(struct stage *s)
     json_put(s->build, "toolchain", toolchain);
     json_put(s->build, "duplicates", duplicates_new(&s->metadata));
     json_put(s->build, "features", features_new(&s->metadata));
-    json_put(s->build, "release_profile", release_profile_new(s->metadata.workspace_root));
+    json_put(s->build, "release_profile", release_profile_new(s->files, s->metadata.workspace_root));
 }
 
 // --- handing over ---
@@ -294,7 +295,8 @@ static bool is_library_only(const struct stage *s)
 
 static int hand_over(struct stage *s, json_t *output, json_t *draft, const char *why_not, struct err *err)
 {
-    struct candidate_facts facts = {.checkout = s->checkout,
+    struct candidate_facts facts = {.files = s->files,
+                                    .checkout = s->checkout,
                                     .metadata = &s->metadata,
                                     .findings = s->findings,
                                     .build = s->build,
@@ -329,7 +331,7 @@ static int profile_all(struct stage *s, json_t *draft, struct err *err)
     const json_t *bench = job_input(s->job, "bench");
     json_t *output = json_obj(draft, "output");
     AUTO_FREE char *why_not = NULL;
-    struct subject_places places = {.project = s->project, .user = job_dir(s->job, "project")};
+    struct subject_places places = {.files = s->files, .project = s->project, .user = job_dir(s->job, "project")};
     int r = subject_find(&places, &s->metadata, json_string_value(bench), &s->subjects, &why_not, err);
     if (r == 0 && json_array_size(s->subjects) > 0)
         r = run_subjects(s, output, err);
@@ -366,7 +368,9 @@ int stage_profile(struct job *job, json_t *draft, struct err *err)
     s.project = job_project_in(job, "base");
     s.limits = json_array();
     s.build = json_object();
-    int r = read_metadata(&s, err);
+    int r = files_open(job_exec(job), s.checkout, &s.files, err);
+    if (r == 0)
+        r = read_metadata(&s, err);
     if (r == 0) {
         s.crates = crate_names(&s.metadata);
         r = profile_all(&s, draft, err);
@@ -378,6 +382,7 @@ int stage_profile(struct job *job, json_t *draft, struct err *err)
     json_t *const values[] = {s.subjects, s.limits, s.build, s.findings, s.programs};
     for (size_t i = 0; i < ARRAY_LEN(values); i++)
         json_decref(values[i]);
+    files_free(s.files);
     profile_free(s.profile);
     mem_free(s.project);
     return r;

@@ -9,7 +9,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "base/vec.h"
-#include "rust/manifest.h"
+#include "performance/manifests.h"
 #include "toml/toml.h"
 
 #include <string.h>
@@ -190,12 +190,12 @@ static bool is_chosen(const char *wanted, const char *name)
     return !wanted || str_eq(wanted, name);
 }
 
-static void from_cargo_bench(const struct cargo_metadata *m, const struct bench_choice *choice, json_t *list)
+static void from_cargo_bench(struct files *files, const struct cargo_metadata *m, const struct bench_choice *choice, json_t *list)
 {
     for (size_t i = 0; i < m->package_count; i++) {
         const struct cargo_package *p = &m->packages[i];
         struct manifest manifest;
-        bool known = p->is_member && manifest_read(p->manifest_path, &manifest, NULL) == 0;
+        bool known = p->is_member && manifests_read(files, p->manifest_path, &manifest, NULL) == 0;
         for (size_t t = 0; known && t < p->target_count && json_array_size(list) < SUBJECTS_MAX; t++) {
             const char *name = p->targets[t].name;
             // libtest's own benches need a nightly compiler: only programs with a harness of their own can be run everywhere.
@@ -284,7 +284,7 @@ static int from_caller(const struct subject_places *places, const struct cargo_m
     if (str_eq(json_string_value(json_array_get(words, 0)), "cargo") &&
         str_eq(json_string_value(json_array_get(words, 1)), "bench")) {
         read_choice(words, &choice);
-        from_cargo_bench(m, &choice, list);
+        from_cargo_bench(places->files, m, &choice, list);
         return 0;
     }
     int r = caller_subject(places, m, words, list, err);
@@ -338,7 +338,7 @@ static int from_declaration(const char *project_dir, const struct cargo_metadata
 
 // A name that is not known is a mistake that would go unnoticed: it is named, with its line. prefix: the table it
 // stands in, "" for the file.
-static int refuse_unknown(const char *path, const json_t *table, const char *prefix, const char *const *known,
+static int refuse_unknown(const char *text, size_t len, const json_t *table, const char *prefix, const char *const *known,
                           struct err *err)
 {
     const char *key;
@@ -351,10 +351,8 @@ static int refuse_unknown(const char *path, const json_t *table, const char *pre
             buf_printf(&names, "%s'%s'", k == known ? "" : ", ", *k);
         }
         if (!found) {
-            AUTO_FREE char *full = str_printf("%s%s", prefix, key), *text = NULL;
-            size_t len = 0;
-            int line = file_read(path, TOML_TEXT_MAX, &text, &len, NULL) == 0 ? toml_line_near(text, len, full) : 0;
-            err_set(err, ERR_INVALID, "baton.toml:%d: unknown %s '%s'; known here: %s", line,
+            AUTO_FREE char *full = str_printf("%s%s", prefix, key);
+            err_set(err, ERR_INVALID, "baton.toml:%d: unknown %s '%s'; known here: %s", toml_line_near(text, len, full),
                     json_is_string(value) || json_is_number(value) ? "key" : "section or key", key, buf_str(&names));
         }
         buf_free(&names);
@@ -364,10 +362,10 @@ static int refuse_unknown(const char *path, const json_t *table, const char *pre
     return 0;
 }
 
-static int check_names(const char *path, const json_t *root, struct err *err)
+static int check_names(const char *text, size_t len, const json_t *root, struct err *err)
 {
     static const char *const SECTIONS[] = {"bench", NULL}, *const KEYS[] = {"name", "command", "cwd", "stdin", NULL};
-    int r = refuse_unknown(path, root, "", SECTIONS, err);
+    int r = refuse_unknown(text, len, root, "", SECTIONS, err);
     if (r == 0 && json_object_get(root, "bench") && !json_list(root, "bench"))
         return err_set(err, ERR_INVALID, "baton.toml: 'bench' is a list: write its header as [[bench]]");
     size_t i;
@@ -375,20 +373,22 @@ static int check_names(const char *path, const json_t *root, struct err *err)
     json_array_foreach (json_list(root, "bench"), i, entry) {
         AUTO_FREE char *prefix = str_printf("bench.%zu.", i);
         if (r == 0)
-            r = refuse_unknown(path, entry, prefix, KEYS, err);
+            r = refuse_unknown(text, len, entry, prefix, KEYS, err);
     }
     return r;
 }
 
-static int from_baton_toml(const char *project_dir, const struct cargo_metadata *m, json_t *list, struct err *err)
+static int from_baton_toml(const struct subject_places *places, const struct cargo_metadata *m, json_t *list, struct err *err)
 {
-    AUTO_FREE char *path = path_join(project_dir, "baton.toml");
-    if (!file_exists(path))
-        return 0;
-    AUTO_JSON json_t *root = toml_read_file_new(path, err);
+    AUTO_FREE char *path = path_join(places->project, "baton.toml"), *text = NULL;
+    size_t len = 0;
+    int r = files_read(places->files, path, TOML_TEXT_MAX, &text, &len, err);
+    if (r < 0)
+        return r == -ERR_NOT_FOUND ? 0 : r;
+    AUTO_JSON json_t *root = toml_parse_new(text, len, "baton.toml", err);
     if (!root)
         return -(int)err->code;
-    int named = check_names(path, root, err);
+    int named = check_names(text, len, root, err);
     if (named < 0)
         return named;
     size_t i;
@@ -396,7 +396,7 @@ static int from_baton_toml(const char *project_dir, const struct cargo_metadata 
     json_array_foreach (json_list(root, "bench"), i, entry) {
         if (json_array_size(list) >= SUBJECTS_MAX)
             break;
-        int r = from_declaration(project_dir, m, entry, list, err);
+        r = from_declaration(places->project, m, entry, list, err);
         if (r < 0)
             return err_wrap(err, "baton.toml, bench %zu", i + 1);
     }
@@ -446,9 +446,9 @@ int subject_find(const struct subject_places *places, const struct cargo_metadat
     if (bench && *bench) {
         r = from_caller(places, metadata, bench, list, err);
     } else {
-        r = from_baton_toml(places->project, metadata, list, err);
+        r = from_baton_toml(places, metadata, list, err);
         if (r == 0 && json_array_size(list) == 0)
-            from_cargo_bench(metadata, &(struct bench_choice){0}, list);
+            from_cargo_bench(places->files, metadata, &(struct bench_choice){0}, list);
     }
     if (r < 0) {
         json_decref(list);

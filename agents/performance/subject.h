@@ -13,11 +13,13 @@
 #include "base/err.h"
 #include "json/json.h"
 #include "rust/cargo_metadata.h"
+#include "sandbox/files.h"
 
 #define SUBJECTS_MAX 32
 #define SUBJECT_WORDS_MAX 256
 
 struct subject_places {
+    struct files *files; // the checkout, held
     const char *project; // in the checkout
     const char *user;    // the caller's own folder: files that are not in git lie only there; may be NULL
 };

@@ -1,6 +1,5 @@
 #include "rust/manifest.h"
 
-#include "base/file.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "toml/toml.h"
@@ -19,17 +18,6 @@ int manifest_parse(const char *text, size_t len, const char *path, struct manife
         return err ? -(int)err->code : -ERR_PARSE;
     *ret = (struct manifest){.path = str_dup(path), .text = str_ndup(text, len), .len = len, .root = root};
     return 0;
-}
-
-int manifest_read(const char *path, struct manifest *ret, struct err *err)
-{
-    char *text = NULL;
-    size_t len = 0;
-    int r = file_read(path, MANIFEST_MAX, &text, &len, err);
-    if (r == 0)
-        r = manifest_parse(text, len, path, ret, err);
-    mem_free(text);
-    return r;
 }
 
 void manifest_free(struct manifest *m)

@@ -16,7 +16,6 @@ struct manifest {
     json_t *root; // the TOML as JSON
 };
 
-int manifest_read(const char *path, struct manifest *ret, struct err *err);
 int manifest_parse(const char *text, size_t len, const char *path, struct manifest *ret, struct err *err);
 void manifest_free(struct manifest *m);
 

@@ -1,4 +1,5 @@
 // agents/performance: the report of cargo build --timings, and the candidates that come from findings and settings.
+#include "held.h"
 #include "support/support.h"
 
 #include "base/file.h"
@@ -71,6 +72,7 @@ static void test_timings_odd_and_broken(void **state)
 // --- candidates ---
 
 struct place {
+    struct held held;
     char *root;
     struct cargo_metadata metadata;
 };
@@ -80,6 +82,7 @@ static int set_up(void **state)
     struct place *p = mem_alloc(sizeof(*p));
     p->root = test_temp_dir();
     p->metadata = (struct cargo_metadata){.workspace_root = p->root};
+    held_open(&p->held, p->root);
     *state = p;
     return 0;
 }
@@ -87,6 +90,7 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
     struct place *p = *state;
+    held_close(&p->held);
     test_remove(p->root);
     mem_free(p);
     return 0;
@@ -102,7 +106,8 @@ static void write_manifest(const struct place *p, const char *text)
 static json_t *candidates(const struct place *p, const json_t *findings, const json_t *build, bool runtime,
                           bool build_speed)
 {
-    struct candidate_facts facts = {.checkout = p->root,
+    struct candidate_facts facts = {.files = p->held.files,
+                                    .checkout = p->root,
                                     .metadata = &p->metadata,
                                     .findings = findings,
                                     .build = build,

@@ -1,5 +1,6 @@
 // agents/performance/subject: what is run and measured. Words without a shell, programs of the project, baton.toml,
 // cargo bench.
+#include "held.h"
 #include "support/support.h"
 
 #include "base/file.h"
@@ -10,6 +11,7 @@
 #include <string.h>
 
 struct place {
+    struct held held;
     char *root, *member, *user;
     struct cargo_metadata metadata;
 };
@@ -51,6 +53,7 @@ static int set_up(void **state)
     assert_non_null(v);
     AUTO_FREE char *text = json_compact(v);
     assert_ok(cargo_metadata_parse(text, strlen(text), &p->metadata, &err), &err);
+    held_open(&p->held, p->root);
     *state = p;
     return 0;
 }
@@ -59,6 +62,7 @@ static int tear_down(void **state)
 {
     struct place *p = *state;
     cargo_metadata_free(&p->metadata);
+    held_close(&p->held);
     test_remove(p->root);
     mem_free(p->member);
     mem_free(p->user);
@@ -71,7 +75,7 @@ static json_t *find(const struct place *p, const char *bench)
     json_t *list = NULL;
     char *why = NULL;
     struct err err;
-    const struct subject_places places = {.project = p->member, .user = p->user};
+    const struct subject_places places = {.files = p->held.files, .project = p->member, .user = p->user};
     assert_ok(subject_find(&places, &p->metadata, bench, &list, &why, &err), &err);
     mem_free(why);
     return list;
@@ -116,7 +120,7 @@ static void test_what_needs_a_shell_is_refused(void **state)
         json_t *list = NULL;
         char *why = NULL;
         struct err err;
-        const struct subject_places places = {.project = p->member};
+        const struct subject_places places = {.files = p->held.files, .project = p->member};
         if (subject_find(&places, &p->metadata, BAD[i], &list, &why, &err) >= 0)
             fail_msg("accepted: %s", BAD[i]);
         assert_non_null(strstr(err.text, "--bench"));
@@ -181,7 +185,7 @@ static void test_wrong_declarations(void **state)
         json_t *list = NULL;
         char *why = NULL;
         struct err err;
-        const struct subject_places places = {.project = p->member};
+        const struct subject_places places = {.files = p->held.files, .project = p->member};
         write_text(p->member, "baton.toml", BAD[i]);
         if (subject_find(&places, &p->metadata, NULL, &list, &why, &err) >= 0)
             fail_msg("accepted: %s", BAD[i]);
@@ -204,7 +208,7 @@ static void test_unknown_names_are_named_with_their_line(void **state)
         json_t *list = NULL;
         char *why = NULL;
         struct err err;
-        const struct subject_places places = {.project = p->member};
+        const struct subject_places places = {.files = p->held.files, .project = p->member};
         write_text(p->member, "baton.toml", CASES[i][0]);
         assert_int_equal(subject_find(&places, &p->metadata, NULL, &list, &why, &err), -ERR_INVALID);
         if (!strstr(err.text, CASES[i][1]))
@@ -229,7 +233,7 @@ static void test_nothing_to_run_says_how_to_declare(void **state)
     json_t *list = NULL;
     char *why = NULL;
     struct err err;
-    const struct subject_places places = {.project = p->member};
+    const struct subject_places places = {.files = p->held.files, .project = p->member};
     write_text(p->member, "Cargo.toml", "[package]\nname = \"tool\"\nversion = \"0.1.0\"\n");
     assert_ok(subject_find(&places, &p->metadata, "", &list, &why, &err), &err);
     assert_int_equal(json_array_size(list), 0);
