@@ -5,8 +5,6 @@
 #include "base/mem.h"
 #include "base/str.h"
 
-#include <fcntl.h>
-#include <sys/stat.h>
 
 struct sampling {
     const struct build_sides *sides;
@@ -41,9 +39,11 @@ static int sample(void *ctx, enum ab_side side, uint64_t noise, struct ab_values
         if (r < 0)
             return r;
     } else {
-        const char *const *files = b ? sides->touch_b : sides->touch_a;
-        for (; files && *files; files++)
-            utimensat(AT_FDCWD, *files, NULL, 0);
+        size_t i;
+        json_t *file;
+        json_array_foreach (sides->touch, i, file)
+            if (json_is_string(file)) // one that is gone is not built, either
+                files_touch(b ? sides->files_b : sides->files_a, json_string_value(file), NULL);
     }
     job_progress(sides->job, -1, "%s: timing build %u", sides->label, ++s->builds);
     return build_once(sides, b, ret, err);

@@ -5,13 +5,15 @@
 #include "base/err.h"
 #include "json/json.h"
 #include "measure/ab.h"
+#include "sandbox/files.h"
 #include "sdk/agent.h"
 
 struct build_sides {
     struct job *job;
     const char *root_a, *root_b;     // workspace roots of the two checkouts
     const char *target_a, *target_b; // target directories, private to this comparison
-    const char *const *touch_a, *const *touch_b; // sources to touch for "relink", NULL-terminated
+    struct files *files_a, *files_b; // the checkouts, held
+    const json_t *touch;             // sources to touch for "relink": array of paths below the checkouts; may be NULL
     bool clean;
     int64_t wall_ns;                 // for the whole comparison
     const char *label;

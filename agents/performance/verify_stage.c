@@ -229,18 +229,6 @@ static int verify_program(struct verify *v, json_t *candidate, json_t *result, s
 
 // --- build configuration ---
 
-// Sources to touch for a relink: the main files of the programs, in one checkout.
-static char **touch_list(const char *checkout, const json_t *files)
-{
-    VEC(char *) list = {0};
-    size_t i;
-    json_t *file;
-    json_array_foreach (files, i, file)
-        vec_push(&list, path_join(checkout, json_string_value(file)));
-    vec_push(&list, NULL);
-    return list.items;
-}
-
 static int verify_build(struct verify *v, json_t *candidate, json_t *result, size_t left, struct err *err)
 {
     if (clock_mono_ns() > v->deadline_ns) {
@@ -255,23 +243,21 @@ static int verify_build(struct verify *v, json_t *candidate, json_t *result, siz
     AUTO_JSON json_t *mains = job_context_new(v->job, "mains", NULL);
     AUTO_FREE char *target_a = path_join(v->cache, "target-build-a");
     AUTO_FREE char *target_b = path_join(v->cache, "target-build-b");
-    char **touch_a = touch_list(v->base, mains), **touch_b = touch_list(v->work, mains);
     const char *id = json_str(candidate, "id", "?");
     struct build_sides sides = {.job = v->job,
                                 .root_a = v->base_root,
                                 .root_b = v->work_root,
                                 .target_a = target_a,
                                 .target_b = target_b,
-                                .touch_a = (const char *const *)touch_a,
-                                .touch_b = (const char *const *)touch_b,
+                                .files_a = v->base_files,
+                                .files_b = v->work_files,
+                                .touch = mains,
                                 .clean = str_eq(json_str(json_obj(candidate, "evidence"), "measure", ""), "clean"),
                                 .wall_ns = (v->deadline_ns - clock_mono_ns()) / (int64_t)(left + 1),
                                 .label = id};
     struct ab_result *ab = NULL;
     struct err why;
     r = build_time_compare(&sides, &ab, &why);
-    str_list_free(touch_a);
-    str_list_free(touch_b);
     if (r == -ERR_CANCELLED)
         return err_set(err, why.code, "%s", why.text);
     if (r < 0) {

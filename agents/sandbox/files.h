@@ -39,6 +39,9 @@ int files_write(struct files *f, const char *path, const void *data, size_t len,
 int files_edit(struct files *f, const char *path, const char *old, const char *new_text, struct err *err);
 int files_remove(struct files *f, const char *path, struct err *err); // absent is success
 
+// Sets the time of a regular file to now, as an edit would, for who may read it.
+int files_touch(struct files *f, const char *path, struct err *err);
+
 // A folder of the stage itself (cache, spool), which its tools change, too: the same containment, but no rule is asked
 // and no receipt left.
 int files_open_own(const char *root, struct files **ret, struct err *err);

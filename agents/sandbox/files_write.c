@@ -201,6 +201,26 @@ int files_remove(struct files *f, const char *path, struct err *err)
     return r < 0 ? r : change(f, "Write", path, NULL, 0, &d, false, err);
 }
 
+int files_touch(struct files *f, const char *path, struct err *err)
+{
+    struct target t = {.fd = -1};
+    struct decision d;
+    const char *below = files_below(f, path);
+    int r = files_decide(f, "Read", below, &d, err);
+    if (r == 0)
+        r = hold(f, below, false, &t, err);
+    if (r == 0 && !str_eq(t.place, below))
+        r = files_decide(f, "Read", t.place, &d, err);
+    if (r == 0 && !t.exists)
+        r = err_set(err, ERR_NOT_FOUND, "'%s' does not exist", path);
+    if (r == 0)
+        r = check_kind(&t, path, err);
+    if (r == 0 && utimensat(t.fd, t.name, NULL, AT_SYMLINK_NOFOLLOW) < 0)
+        r = err_sys(err, errno, "cannot set the time of '%s'", path);
+    target_close(&t);
+    return r;
+}
+
 int files_edit(struct files *f, const char *path, const char *old, const char *new_text, struct err *err)
 {
     struct decision d;

@@ -256,6 +256,31 @@ static void test_files_copy_out(void **state)
     finish(&f);
 }
 
+static void test_files_touch(void **state)
+{
+    (void)state;
+    struct fixture f;
+    struct err err;
+    struct stat st;
+    begin(&f, (const char *const[]){"Read(src/**)", NULL});
+    AUTO_FREE char *path = path_join(f.root, "src/lib.rs");
+    const struct timespec old[2] = {{.tv_sec = 1000}, {.tv_sec = 1000}};
+    assert_int_equal(utimensat(AT_FDCWD, path, old, 0), 0);
+    assert_int_equal(utimensat(AT_FDCWD, f.key, old, 0), 0);
+    assert_ok(files_touch(f.files, "src/lib.rs", &err), &err);
+    assert_int_equal(stat(path, &st), 0);
+    assert_true(st.st_mtime > 1000);
+    link_to(&f, f.key, "src/key");
+    link_to(&f, f.outside, "src/away");
+    assert_int_equal(files_touch(f.files, "src/key", &err), -ERR_DENIED);
+    assert_int_equal(files_touch(f.files, "src/away/key", &err), -ERR_DENIED);
+    assert_int_equal(files_touch(f.files, "Cargo.toml", &err), -ERR_DENIED);
+    assert_int_equal(files_touch(f.files, "src/gone", &err), -ERR_NOT_FOUND);
+    assert_int_equal(stat(f.key, &st), 0);
+    assert_int_equal(st.st_mtime, 1000);
+    finish(&f);
+}
+
 // --- rules ---
 
 static void test_files_rules_bind(void **state)
@@ -537,6 +562,7 @@ int main(void)
         cmocka_unit_test(test_files_find),
         cmocka_unit_test(test_files_search_is_bounded),
         cmocka_unit_test(test_files_copy_out),
+        cmocka_unit_test(test_files_touch),
         cmocka_unit_test(test_files_rules_bind),
         cmocka_unit_test(test_files_leave_receipts),
         cmocka_unit_test(test_files_that_steer_tools),
