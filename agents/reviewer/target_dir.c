@@ -16,7 +16,7 @@
 
 static int lock_file(const char *path, struct err *err)
 {
-    int fd = open(path, O_CREAT | O_RDWR | O_CLOEXEC, 0666);
+    int fd = open(path, O_CREAT | O_RDWR | O_CLOEXEC | O_NOFOLLOW, 0666);
     if (fd < 0)
         return err_sys(err, errno, "cannot open '%s'", path);
     if (flock(fd, LOCK_EX | LOCK_NB) == 0)

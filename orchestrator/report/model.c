@@ -102,6 +102,28 @@ static void add_commands(json_t *commands, const json_t *stage)
     }
 }
 
+// What workers read and changed themselves (sandbox/files.h).
+static void add_file_calls(json_t *files, const json_t *stage)
+{
+    static const char *const KEYS[] = {"tool", "root", "path", "paths", "files", "bytes", "hash", "removed"},
+                             *const DECISION[] = {"decision", "rule", "where", "reason"};
+    size_t i;
+    json_t *receipt;
+    json_array_foreach (json_list(stage, "receipts"), i, receipt) {
+        if (!json_str(receipt, "tool", NULL))
+            continue;
+        json_t *row = json_object();
+        json_put_int(row, "stage", json_int(stage, "seq", 0));
+        json_put_str(row, "agent", json_str(stage, "agent", NULL));
+        for (size_t k = 0; k < ARRAY_LEN(KEYS); k++)
+            if (json_object_get(receipt, KEYS[k]))
+                copy(row, receipt, KEYS[k], NULL);
+        for (size_t k = 0; k < ARRAY_LEN(DECISION); k++)
+            json_put_str(row, DECISION[k], json_str(json_obj(receipt, "decision"), DECISION[k], NULL));
+        json_array_append_new(files, row);
+    }
+}
+
 // options: as the run was started with them.
 static void add_budget(struct model *m, const json_t *options, int64_t wall_ms)
 {
@@ -145,7 +167,7 @@ static int add_stages(struct model *m, struct err *err)
     AUTO_JSON json_t *list = store_stage_list_new(m->store, m->run, true, err);
     if (!list)
         return -(int)err->code;
-    json_t *rows = json_array(), *commands = json_array();
+    json_t *rows = json_array(), *commands = json_array(), *files = json_array();
     size_t i;
     json_t *stage;
     json_array_foreach (list, i, stage) {
@@ -162,11 +184,13 @@ static int add_stages(struct model *m, struct err *err)
         copy(row, handoff, "blockers", NULL);
         json_array_append_new(rows, row);
         add_commands(commands, stage);
+        add_file_calls(files, stage);
         note_output(m, stage);
     }
     add_spent(m, list);
     json_put(m->out, "stages", rows);
     json_put(m->out, "commands", commands);
+    json_put(m->out, "files", files);
     return 0;
 }
 

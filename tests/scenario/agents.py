@@ -125,6 +125,9 @@ class Agents(support.Scenario):
         partly = self.change("Read", "Edit(/src/**)", status=0)
         self.assertEqual([s["id"] for s in partly["skipped"]], ["C1"])
         self.assertIn("the rule 'Edit(/Cargo.toml)' would allow it", partly["skipped"][0]["reason"])
+        files = self.baton("show", "last", "--json", status=0).json()["files"]
+        self.assertIn(("Write", "src/main.rs", "allow", "Edit(/src/**)"), [(f["tool"], f.get("path"), f["decision"], f["rule"]) for f in files])
+        self.assertIn(("Write", "Cargo.toml", "deny"), [(f["tool"], f.get("path"), f["decision"]) for f in files])
         whole = self.change("Read", "Write", status=0)
         self.assertFalse(whole["skipped"])
         names = git(self.project, "diff", "--name-only", "HEAD", whole["git"]["branch"]).split()
