@@ -133,6 +133,23 @@ class Agents(support.Scenario):
         names = git(self.project, "diff", "--name-only", "HEAD", whole["git"]["branch"]).split()
         self.assertEqual(names, ["Cargo.toml", "src/main.rs"])
 
+    @unittest.skipUnless(support.have("cargo", "git"), "needs cargo and git")
+    def test_a_reviewer_that_may_not_read(self):
+        support.tiny_crate(self.project)
+        support.make_repository(self.project)
+        self.agent("  - Read(/docs/**)\n  - Bash(cargo *)\n  - Bash(git *)\n", name="rust-code-reviewer")
+        flow = self.workflow("review", """
+workflow "review" {
+  agents = { "rust-code-reviewer" },
+  run = function()
+    local r = stage { agent = "rust-code-reviewer", mode = "review", input = {} }
+    finish(r.ok and "accepted" or "rejected", { reason = r.summary })
+  end,
+}
+""")
+        done = self.baton("run", flow, "--project", self.project, "--agents", self.root / "agents", "--json", status=1)
+        self.assertIn("the rule 'Read(/Cargo.toml)' would allow it", done.lines()[-1]["reason"])
+
     def test_an_agent_nobody_has(self):
         self.plain()
         flow = self.workflow("nobody", 'workflow "nobody" { agents = { "nobody" }, run = function() stage { agent = "nobody" } end }')

@@ -9,6 +9,7 @@
 #include "reviewer/verify.h"
 
 #include <string.h>
+#include <unistd.h>
 
 struct fixture {
     char *base, *work;
@@ -168,6 +169,25 @@ static void assert_content(const char *before, const char *after, const char *ex
     finish(&f);
 }
 
+// What leads out of the checkout is not read, and what is not read is not approved.
+static void test_content_that_cannot_be_read(void **state)
+{
+    (void)state;
+    struct fixture f;
+    struct err err;
+    begin(&f, LIB, NULL, NULL);
+    put(f.base, "src/lib.rs", "fn f() {}\n");
+    AUTO_FREE char *dir = path_join(f.work, "src"), *file = path_join(f.work, "src/lib.rs"),
+                   *elsewhere = path_join(f.base, "src/lib.rs");
+    assert_ok(file_make_dirs(dir, &err), &err);
+    assert_int_equal(symlink(elsewhere, file), 0);
+    verify_content(&f.request, &f.diff, NULL, &f.v);
+    assert_int_equal(json_array_size(f.v.requests), 1);
+    const char *issue = json_str(json_array_get(f.v.requests, 0), "issue", "");
+    assert_non_null(strstr(issue, "leads out of its folder"));
+    finish(&f);
+}
+
 static void test_content_may_not_lose(void **state)
 {
     (void)state;
@@ -217,6 +237,7 @@ static void test_content_of_manifests(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_content_that_cannot_be_read),
         cmocka_unit_test(test_diff_shapes),
         cmocka_unit_test(test_claims_hold),
         cmocka_unit_test(test_claims_without_evidence),
