@@ -111,6 +111,8 @@ static json_t *call_new(const json_t *receipt)
     json_object_update(call, json_obj(receipt, "decision"));
     if (json_obj(receipt, "box"))
         json_put(call, "box", json_incref(json_obj(receipt, "box")));
+    if (json_obj(receipt, "program"))
+        json_put(call, "program", json_incref(json_obj(receipt, "program")));
     return call;
 }
 
@@ -312,6 +314,10 @@ static void print_call(const json_t *call)
     if (*json_str(call, "rule", ""))
         printf("          rule    %s  %s%s%s\n", json_str(call, "rule", ""), json_str(call, "where", ""),
                json_obj(call, "box") ? "  in the box " : "", json_str(json_obj(call, "box"), "profile", ""));
+    const json_t *box = json_obj(call, "box"), *program = json_obj(call, "program");
+    if (program)
+        printf("          program %s  %.12s%s%s\n", json_str(program, "path", "?"), json_str(program, "hash", ""),
+               box ? "  network " : "", json_str(box, "network", ""));
     if (denied(call) || !*json_str(call, "rule", ""))
         printf("          reason  %s\n", json_str(call, "reason", "?"));
     if (*json_str(call, "needed", ""))

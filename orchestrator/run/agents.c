@@ -187,6 +187,15 @@ static int keep(struct agents *a, const struct agentfile *agent, json_t *hashes,
     return r;
 }
 
+static int refuse_file(const struct agentfile *f, struct err *err)
+{
+    for (size_t i = 0; i < f->diagnostics.len; i++)
+        if (f->diagnostics.items[i].level == AGENT_ERROR)
+            return err_set(err, ERR_INVALID, "%s:%d: %s", f->file, f->diagnostics.items[i].line,
+                           f->diagnostics.items[i].text);
+    return err_set(err, ERR_INVALID, "'%s' cannot be used", f->file);
+}
+
 // What the caller names must be there and usable: falling back to the agents that ship would silently widen rights.
 static int check_callers(const struct agentset *set, const char *const *agent_dirs, struct err *err)
 {
@@ -199,6 +208,8 @@ static int check_callers(const struct agentset *set, const char *const *agent_di
             if (!str_eq(f->file, *d) && !path_below(f->file, *d))
                 continue;
             usable += f->mode != AGENT_MODE_NONE;
+            if (f->mode == AGENT_MODE_NONE && f->name) // an agent, but not as it is written
+                return refuse_file(f, err);
             if (f->mode == AGENT_MODE_NONE && f->diagnostics.len)
                 log_fact(LOG_WARN, "agent_file_not_used", "file", f->file, "why", f->diagnostics.items[0].text, NULL);
         }

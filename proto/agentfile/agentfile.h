@@ -85,7 +85,7 @@ struct agent_chain { // a sequence of stages; the same agent may occur more than
 struct agentfile {
     char *file; // as given
     enum agent_mode mode;
-    char *name;                        // NULL only in mode none
+    char *name;                        // NULL only in mode none, when nothing was read
     bool name_declared;                // false: taken from the file name
     int name_line;                     // where it is declared, 1 when it is not
     char *description, *model, *color; // NULL when not given

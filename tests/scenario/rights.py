@@ -100,6 +100,26 @@ class Rights(support.Scenario):
             self.assertIn("policy.rules:2: expected 'allow RULE'", self.baton(*command, status=2).err)
         self.assertIn("policy.rules:2: expected 'allow RULE'", self.chain(status=2).err)
 
+    def test_network_is_what_the_file_says_within_the_ceiling(self):
+        def grade(lead, dev, site):
+            self.ceiling.write_text(site)
+            self.agent("lead", "tools: Bash(true *), Bash(date)" + lead)
+            self.agent("dev", "tools: Bash(date)" + dev)
+            self.chain(status=0)
+            return self.stages()[1]["calls"][0]["box"]["network"]
+        self.assertEqual(grade("", "", ""), "lo")
+        self.assertEqual(grade("", "\nnetwork: none", ""), "none")
+        self.assertEqual(grade("", "\nnetwork: host", "network host\n"), "host")
+        self.assertIn("network  host", self.baton("policy", "explain", status=0).out)
+        self.assertEqual(grade("", "", "network none\n"), "none")
+        self.assertEqual(grade("\nattenuate: true\nnetwork: none", "\nnetwork: host", "network host\n"), "none")
+        self.assertEqual(grade("\nnetwork: none", "\nnetwork: host", "network host\n"), "host")
+        self.ceiling.unlink()
+        self.agent("dev", "tools: Bash(date)\nnetwork: host")
+        self.assertRegex(self.chain(status=6).err, r"network: host \(.*dev\.md:5\), and this machine permits lo at most")
+        self.agent("dev", "tools: Bash(date)\nnetwork: internet")
+        self.assertRegex(self.chain(status=2).err, r"dev\.md:5: network is 'internet', expected none, lo or host")
+
     def test_policy_check_answers_for_this_machine(self):
         ask = ("policy", "check", "--agent", self.agents / "dev.md", "--tool", "Bash", "--input")
         self.baton(*ask, "date", status=0)
