@@ -238,7 +238,7 @@ static void test_session_compares_in_the_box(void **state)
     const char *const slow[] = {a, "6000", NULL}, *const fast[] = {b, "300", NULL};
     struct session s = {.command = {slow, fast},
                         .cwd = f.work,
-                        .env = (const char *const[]){"LANG=C", NULL},
+                        .env = (const char *const[]){"LANG=C", "ASAN_OPTIONS=detect_leaks=0", NULL},
                         .max_wall_ns = 60 * (int64_t)1000000000,
                         .seed = 1};
     struct ab_result *r = NULL;
@@ -255,7 +255,7 @@ static void test_session_compares_in_the_box(void **state)
     const char *const short_copy[] = {copy, "300", NULL};
     s = (struct session){.command = {short_a, short_b, short_copy},
                          .cwd = f.work,
-                         .env = (const char *const[]){"LANG=C", NULL},
+                         .env = (const char *const[]){"LANG=C", "ASAN_OPTIONS=detect_leaks=0", NULL},
                          .max_wall_ns = 2 * (int64_t)1000000000};
     assert_ok(ask(&f, &s, &answer, &err), &err);
     assert_ok(session_read_comparison(answer, &r, &err), &err);
