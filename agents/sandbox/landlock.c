@@ -84,26 +84,46 @@ static int allow(int ruleset, uint64_t handled, unsigned mode, const char *path)
     return e;
 }
 
-// Where a path of the view lies on the host: below the mount with the longest matching path.
-static const char *host_path(const struct box *b, const char *path, char *room, size_t size)
+// What the view would have at a path: the mount or folder of memory with the longest matching path; NULL: neither.
+static const struct box_item *covering(const struct box *b, const char *path)
 {
-    size_t best = 0;
-    const char *source = NULL;
+    const struct box_item *best = NULL;
+    size_t best_len = 0;
     for (size_t i = 0; i < b->count; i++) {
-        size_t n = strlen(b->items[i].path);
-        if (b->items[i].kind == BOX_MOUNT && n >= best && strncmp(path, b->items[i].path, n) == 0 &&
-            (path[n] == '/' || path[n] == '\0')) {
-            best = n;
-            source = b->items[i].source;
+        const struct box_item *item = &b->items[i];
+        size_t n = strlen(item->path);
+        if ((item->kind == BOX_MOUNT || item->kind == BOX_TMPFS) && n >= best_len &&
+            strncmp(path, item->path, n) == 0 && (path[n] == '/' || path[n] == '\0')) {
+            best = item;
+            best_len = n;
         }
     }
-    if (!source)
-        return path;
-    if (strlen(source) + strlen(path + best) >= size)
-        return NULL;
-    memcpy(room, source, strlen(source));
-    memcpy(room + strlen(source), path + best, strlen(path + best) + 1);
-    return room;
+    return best;
+}
+
+// No view was made: rights of the view, on the host's tree. What the view has of its own (/tmp, /dev) is not there, and
+// what it would show read-only or with a layer of memory cannot be written to.
+static int allow_on_host(const struct box *b, int ruleset, uint64_t handled, const struct box_item *item)
+{
+    static const char *const DEVICES[] = {"/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom"};
+    const struct box_item *by = covering(b, item->path);
+    char room[8192];
+    int e = 0;
+    if (!by && strcmp(item->path, "/dev") == 0) {
+        for (size_t i = 0; i < sizeof(DEVICES) / sizeof(DEVICES[0]) && e == 0; i++)
+            e = allow(ruleset, handled, BOX_READ | BOX_WRITE, DEVICES[i]);
+        return e;
+    }
+    if (!by)
+        return allow(ruleset, handled, item->mode, item->path);
+    if (by->kind == BOX_TMPFS)
+        return 0;
+    const char *rest = item->path + strlen(by->path);
+    if (strlen(by->source) + strlen(rest) >= sizeof(room))
+        return ENAMETOOLONG;
+    memcpy(room, by->source, strlen(by->source));
+    memcpy(room + strlen(by->source), rest, strlen(rest) + 1);
+    return allow(ruleset, handled, by->mode & BOX_WRITE ? item->mode : item->mode & ~(unsigned)BOX_WRITE, room);
 }
 
 int landlock_enforce(const struct box *b, bool from_host)
@@ -121,14 +141,10 @@ int landlock_enforce(const struct box *b, bool from_host)
         return errno;
     for (size_t i = 0; i < b->count && e == 0; i++) {
         const struct box_item *item = &b->items[i];
-        char room[8192];
-        const char *path = item->path;
         if (item->kind != BOX_ALLOW)
             continue;
-        if (from_host)
-            path = host_path(b, path, room, sizeof(room));
-        if (path)
-            e = allow(ruleset, attr.handled_fs, item->mode, path);
+        e = from_host ? allow_on_host(b, ruleset, attr.handled_fs, item)
+                      : allow(ruleset, attr.handled_fs, item->mode, item->path);
     }
     if (e == 0 && syscall(SYS_landlock_restrict_self, ruleset, 0) < 0)
         e = errno;

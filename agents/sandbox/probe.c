@@ -19,7 +19,7 @@ enum { ROWS_MAX = 8 };
 struct row {
     const char *layer;
     bool present;
-    char detail[160];
+    char detail[200];
     const char *open; // what its absence leaves open
 };
 
@@ -104,20 +104,25 @@ static void look(struct table *t)
     int e = try_spaces(&box, &user, &forked), landlock = landlock_version();
     struct row *r =
         add(t, "namespaces", forked,
-            "tools see and may signal your other processes; network only by the filter, so no loopback tests");
+            "tools see your other processes and, below version 6 of Landlock, may signal them; they have no network at "
+            "all, not even loopback; a fork bomb of root is held by nothing but the time limit");
     snprintf(r->detail, sizeof(r->detail), "%s",
              !forked ? strerror(e)
              : user  ? "processes, files, network, IPC, in a user namespace"
                      : "processes, files, network, IPC");
-    r = add(t, "file view", forked && e == 0,
-            "times and modes of files outside can be changed; sockets outside can be reached");
+    r = add(
+        t, "file view", forked && e == 0,
+        "tools see which files exist outside and can change their times, modes and owners; files of the project that "
+        "steer tools (.git/hooks, .cargo, ...) can be changed");
     snprintf(r->detail, sizeof(r->detail), "%s",
              forked && e == 0 ? "an own root with what the call may see" : strerror(e));
     r = add(t, "Landlock", landlock > 0,
             "which programs may be started and which files are read is no longer held: calls are refused");
     if (landlock > 0)
         snprintf(r->detail, sizeof(r->detail), "version %d%s", landlock,
-                 landlock < 6 ? "; signals and abstract sockets only by namespaces" : "");
+                 landlock < 3 ? "; signals only by namespaces; files outside can be emptied where there is no file view"
+                 : landlock < 6 ? "; signals only by namespaces"
+                                : "");
     else
         snprintf(r->detail, sizeof(r->detail), "not in this kernel, or not switched on (lsm=landlock)");
     r = add(t, "system calls", filter_possible(),

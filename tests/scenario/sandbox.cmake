@@ -9,6 +9,9 @@ add_executable(box_attacks ${CMAKE_CURRENT_LIST_DIR}/sandbox/attacks.c ${CMAKE_C
 target_link_libraries(box_attacks PRIVATE rt)
 target_compile_definitions(box_attacks PRIVATE _GNU_SOURCE)
 set_target_properties(box_attacks PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
+add_executable(box_without ${CMAKE_CURRENT_LIST_DIR}/sandbox/without.c)
+target_compile_definitions(box_without PRIVATE _GNU_SOURCE)
+set_target_properties(box_without PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
 find_package(Python3 REQUIRED COMPONENTS Interpreter)
 if(NOT BATON_SANITIZE) # the sanitizers' runtime looks for places that a box does not show
   foreach(user root ordinary)
@@ -16,6 +19,9 @@ if(NOT BATON_SANITIZE) # the sanitizers' runtime looks for places that a box doe
     add_test(NAME scenario.box_attacks_${user}
       COMMAND ${Python3_EXECUTABLE} ${CMAKE_CURRENT_LIST_DIR}/sandbox/attack.py $<TARGET_FILE:box_run> $<TARGET_FILE:box_attacks> --uid ${uid})
     set_tests_properties(scenario.box_attacks_${user} PROPERTIES LABELS scenario TIMEOUT 400 SKIP_RETURN_CODE 77)
+    add_test(NAME scenario.box_degraded_${user} COMMAND ${Python3_EXECUTABLE} -B ${CMAKE_CURRENT_LIST_DIR}/sandbox/degraded.py
+      $<TARGET_FILE:box_run> $<TARGET_FILE:box_attacks> $<TARGET_FILE:box_without> --uid ${uid})
+    set_tests_properties(scenario.box_degraded_${user} PROPERTIES LABELS scenario TIMEOUT 400 SKIP_RETURN_CODE 77)
   endforeach()
 endif()
 add_test(NAME scenario.box_work COMMAND ${Python3_EXECUTABLE} ${CMAKE_CURRENT_LIST_DIR}/sandbox/work.py $<TARGET_FILE:box_run>)
