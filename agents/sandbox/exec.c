@@ -100,7 +100,9 @@ static int prepare(struct exec_context *ctx, struct err *err)
         return err_wrap(err, "tools have no place to work in");
     char *workspace = path_real(ctx->workspace, err);
     char *home = workspace ? path_real(ctx->home, err) : NULL;
-    r = home ? spawn_find_helper(&ctx->helper, err) : -(int)ERR_NOT_FOUND;
+    r = !home         ? -(int)ERR_NOT_FOUND
+        : ctx->helper ? 0
+                      : spawn_find_helper(&ctx->helper, err); // kept when the rest fails
     if (r == 0)
         r = profiles_load(&ctx->profiles, err);
     if (r < 0) {
