@@ -17,7 +17,8 @@ if(NOT BATON_SANITIZE) # the sanitizers' runtime looks for places that a box doe
   foreach(user root ordinary)
     set(uid $<IF:$<STREQUAL:${user},root>,0,1000>)
     add_test(NAME scenario.box_attacks_${user}
-      COMMAND ${Python3_EXECUTABLE} ${CMAKE_CURRENT_LIST_DIR}/sandbox/attack.py $<TARGET_FILE:box_run> $<TARGET_FILE:box_attacks> --uid ${uid})
+      COMMAND ${Python3_EXECUTABLE} ${CMAKE_CURRENT_LIST_DIR}/sandbox/attack.py $<TARGET_FILE:box_run> $<TARGET_FILE:box_attacks> --uid ${uid}
+        --check ${PROJECT_SOURCE_DIR}/docs/attacks.md)
     set_tests_properties(scenario.box_attacks_${user} PROPERTIES LABELS scenario TIMEOUT 400 SKIP_RETURN_CODE 77)
     add_test(NAME scenario.box_degraded_${user} COMMAND ${Python3_EXECUTABLE} -B ${CMAKE_CURRENT_LIST_DIR}/sandbox/degraded.py
       $<TARGET_FILE:box_run> $<TARGET_FILE:box_attacks> $<TARGET_FILE:box_without> --uid ${uid})

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """The attack suite: every attempt works bare and is stopped in the box, as the calling user and, for root, as uid 1000 too.
 
-attack.py BOX_RUN ATTACKS [--uid N] [--with bwrap] [--only WORDS] [--table]
+attack.py BOX_RUN ATTACKS [--uid N] [--with bwrap] [--only WORDS] [--table] [--check FILE]
 --with bwrap: beside it the same attempts under bubblewrap (the host read-only, the workspace writable, everything unshared); they do not
-count. --table: Markdown for docs/security.md instead of one JSON line each.
+count. --table: Markdown for docs/attacks.md instead of one JSON line each. --check: that file has a row for each of them.
 Exit status 77: the host has not the layers (see `baton doctor`)."""
 import json, os, shlex, shutil, socket, subprocess, sys, tempfile, threading, time, ctypes, signal
 
@@ -289,7 +289,7 @@ def main():
     only = sys.argv[sys.argv.index("--only") + 1] if "--only" in sys.argv else ""
     beside = "bwrap" if "bwrap" in sys.argv and shutil.which("bwrap") else None
     rows = [judge(i, uid, beside) for i, title in enumerate(titles) if only in title]
-    failed = sum(not r["ok"] for r in rows)
+    failed = sum(not r["ok"] for r in rows) + (undocumented(rows) if "--check" in sys.argv else 0)
     if "--table" in sys.argv:
         print_table(rows, beside)
     else:
@@ -318,6 +318,17 @@ def judge(index, uid, beside):
     if beside:
         row[beside] = "OPEN" if one(index, beside)[2] else "blocked"
     return row
+
+
+def undocumented(rows):
+    """How many rows of the page do not agree with what was seen in the box, or are missing there."""
+    with open(sys.argv[sys.argv.index("--check") + 1]) as f:
+        cells = [[c.strip() for c in line.split("|")] for line in f if line.startswith("| ")]
+    page = {c[1]: c[3] for c in cells if len(c) > 4}
+    wrong = [r["attack"] for r in rows if page.pop(r["attack"], "") != r["boxed"]] + [t for t in page if t != "attempt"]
+    for title in wrong:
+        print(json.dumps({"attack": title, "ok": False, "said": "docs/attacks.md is not of today: see its head"}))
+    return len(wrong)
 
 
 def print_table(rows, beside):
