@@ -117,7 +117,8 @@ static void look(struct table *t)
     snprintf(r->detail, sizeof(r->detail), "%s",
              forked && e == 0 ? "an own root with what the call may see" : strerror(e));
     r = add(t, "Landlock", landlock > 0,
-            "which programs may be started and which files are read is no longer held: calls are refused");
+            "calls are refused; where a site does not require it, it is not held any more "
+            "which programs may be started, and root's calls can change kernel settings");
     if (landlock > 0)
         snprintf(r->detail, sizeof(r->detail), "version %d%s", landlock,
                  landlock < 3 ? "; signals only by namespaces; files outside can be emptied where there is no file view"

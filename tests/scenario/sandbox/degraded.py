@@ -25,7 +25,9 @@ TOLD = {
     "move .cargo away and make another": "steer tools", "write .claude/settings.json": "steer tools",
     "signal a process outside": "signal", "truncate outside": "emptied", "fork bomb": "fork bomb",
 }
-NO_VIEW = {t for t, told in TOLD.items() if told not in ("signal", "emptied", "fork bomb")}
+NO_LANDLOCK, KERNEL = {"start a program planted in src"}, {"kernel settings", "settings of core files"}
+TOLD.update({t: "which programs may be started" for t in NO_LANDLOCK}, **{t: "kernel settings" for t in KERNEL})
+NO_VIEW = {t for t, told in TOLD.items() if told not in ("signal", "emptied", "fork bomb", "which programs may be started", "kernel settings")}
 CORE = NO_VIEW | {"write outside", "read a key", "TCP to the host's loopback", "UDP to the host's loopback", "abstract unix socket",
                   "unix socket with a path", "datagram pair to a path socket", "ptrace a process outside", "signal a process outside",
                   "start a foreign program", "start it through the loader", "start it from memory", "environment of a process outside",
@@ -66,7 +68,7 @@ def modes(root):
         Mode("neither namespaces nor Landlock", ["namespaces", "landlock"], missing=[NAMESPACES, VIEW, LANDLOCK], why="Landlock"),
         Mode("no namespaces where the site requires all", ["namespaces"], why="namespaces", site="base require = full", **none),
         Mode("no Landlock where the site does not require it", ["landlock"], missing=[LANDLOCK], layers=FULL - {"landlock"},
-             site="base require = none", attacks=()),
+             site="base require = none", open=NO_LANDLOCK | (KERNEL if root else set()), attacks=CORE | NO_LANDLOCK | KERNEL),
     ]
 
 
@@ -175,7 +177,11 @@ def check(mode):
     finally:
         place.close()
     if mode.layers is not None and mode.attacks != () and mode.host:
+        config = attack.Place()
+        os.environ.update(site(config, mode.site))
         wrong += check_attacks(mode, texts)
+        os.environ.pop("XDG_CONFIG_HOME", None)
+        config.close()
     return wrong
 
 
