@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 static const size_t GITFILE_MAX = 4096;
+static const size_t MANIFEST_MAX = (size_t)1 << 20;
 
 static void give_both(struct plan *plan, unsigned mode, const char *path)
 {
@@ -46,21 +47,29 @@ static void give_target(const char *dir, struct plan *plan)
         plan_allow(plan, BOX_READ | BOX_WRITE | BOX_EXEC, target);
 }
 
+static bool is_workspace(const char *manifest)
+{
+    AUTO_FREE char *text = NULL;
+    return file_read(manifest, MANIFEST_MAX, &text, NULL, NULL) == 0 &&
+           (str_starts(text, "[workspace]") || strstr(text, "\n[workspace]"));
+}
+
+// As cargo does: the nearest manifest with a workspace, or else the nearest one.
 static char *project_root(const char *workspace, const char *cwd)
 {
     char *at = str_dup(cwd), *found = NULL;
-    while (path_below(at, workspace)) {
+    bool end = false;
+    while (!end && path_below(at, workspace)) {
         AUTO_FREE char *manifest = path_join(at, "Cargo.toml");
-        if (file_exists(manifest)) {
+        bool there = file_exists(manifest), root = there && is_workspace(manifest);
+        if (there && (root || !found)) {
             mem_free(found);
             found = str_dup(at);
         }
         char *up = path_dir(at);
-        bool end = str_eq(up, at);
+        end = root || str_eq(up, at);
         mem_free(at);
         at = up;
-        if (end)
-            break;
     }
     mem_free(at);
     return found;

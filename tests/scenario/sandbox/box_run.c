@@ -68,7 +68,7 @@ static int stage(struct run *r, const struct stage *s, const char *in, const cha
         char *to = path_join(r->folder ? r->folder : r->workspace, s->argv[1]);
         mem_free(r->folder);
         r->folder = to;
-        return file_is_dir(to) ? 0 : 1;
+        return chdir(to) == 0 ? 0 : 1; // redirects mean it, too
     }
     c.env = (const char *const *)s->env;
     c.stdin_path = in;
@@ -95,6 +95,8 @@ static int text(struct run *r, const char *line)
     struct command *command = NULL;
     struct err err = {0};
     decide_command(r->policy, &context, line, &decision);
+    if (chdir(r->cwd ? r->cwd : r->workspace) < 0)
+        return REFUSED;
     if (decision.verdict == POLICY_DENY || command_parse(line, strlen(line), &command, &err) < 0) {
         fprintf(stderr, "box_run: %s\n", decision.verdict == POLICY_DENY ? decision.reason : err.text);
         return REFUSED;

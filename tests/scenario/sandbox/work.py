@@ -15,6 +15,25 @@ FILES = {
     "src/main.rs": 'fn main() {\n    let n: u64 = (0..3_000_000u64).map(|x| x ^ demo::three()).sum();\n    println!("{n} {}", env!("STAMP"));\n}\n',
     "src/lib.rs": "/// ```\n/// assert_eq!(demo::three(), 3);\n/// ```\npub fn three() -> u64 {\n    mac::three!()\n}\n",
     "examples/ex.rs": "fn main() {}\n",
+    # A crate with C code. What it needs of the crate cc stands in its lock file, and is here in little.
+    "native/Cargo.toml": '[package]\nname = "native"\nversion = "0.1.0"\nedition = "2021"\nbuild = "build.rs"\n[workspace]\n'
+                         '[build-dependencies]\ncc = { path = "cc" }\n[[bench]]\nname = "b"\nharness = false\n',
+    "native/cc/Cargo.toml": '[package]\nname = "cc"\nversion = "1.0.0"\nedition = "2021"\n',
+    "native/cc/src/lib.rs": """use std::process::Command;
+pub fn compile(file: &str, lib: &str) {
+    let out = std::env::var("OUT_DIR").unwrap();
+    let object = format!("{out}/{lib}.o");
+    assert!(Command::new("cc").args(["-O2", "-c", file, "-o", &object]).status().unwrap().success());
+    assert!(Command::new("ar").args(["crs", &format!("{out}/lib{lib}.a"), &object]).status().unwrap().success());
+    println!("cargo:rustc-link-search=native={out}\\ncargo:rustc-link-lib=static={lib}");
+}
+""",
+    "native/build.rs": 'fn main() { cc::compile("src/four.c", "four"); }\n',
+    "native/src/four.c": "#include <string.h>\nint four(void) { return (int)strlen(\"four\"); }\n",
+    "native/src/lib.rs": 'extern "C" {\n    fn four() -> i32;\n}\npub fn n() -> i32 {\n    unsafe { four() }\n}\n'
+                         "#[test]\nfn t() {\n    assert_eq!(n(), 4);\n}\n",
+    "native/benches/b.rs": 'fn main() {\n    let begun = std::time::Instant::now();\n    for _ in 0..1000 {\n'
+                           '        std::hint::black_box(native::n());\n    }\n    println!("{:?}", begun.elapsed());\n}\n',
     "tests/net.rs": """use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream, UdpSocket};
 use std::os::unix::net::{UnixDatagram, UnixListener, UnixStream};
@@ -72,6 +91,16 @@ perf report -i target/p.data --stdio --no-children|perf stat -e task-clock ./tar
 perf record -o target/q.data -- ./target/release/demo arg|perf buildid-list -i target/p.data
 valgrind --version|valgrind ./target/release/demo|valgrind --tool=callgrind --callgrind-out-file=target/cg ./target/release/demo""".replace("\n", "|").split("|")
 
+# Command texts, as models write them; on the other side a shell reads them.
+TEXTS = ["""git commit --allow-empty -m "$(cat <<'EOF'
+A title
+
+It's a "body" with $dollars and `ticks`.
+EOF
+)\"""", "git commit --allow-empty -F - <<'EOF'\nfrom the input\nEOF", "git log -1 --format=%B", "cd native && cargo build", "cd native && cargo test -q",
+         "cd native && cargo bench", "cd native && cargo doc --no-deps", "cargo run -q -- one 'two words' --three", "cargo test -q && cargo doc --no-deps",
+         "cargo build -q 2>&1 | tail -n 3", "cargo metadata --format-version 1 > target/metadata.json", "timeout 300 cargo check -q"]
+
 
 def project(top):
     for name, text in FILES.items():
@@ -99,16 +128,19 @@ def main():
     lines = ["cargo " + c for c in CARGO[:-1]] + ["git " + c for c in GIT]
     lines += ["cargo build --release"] + [p for p in PERF if shutil.which(p.split()[0])] + ["cargo clean"]
     different = 0
-    for line in lines:
-        words = line.split()
-        a = subprocess.run(words, cwd=sides["bare"], env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, errors="replace")
-        b = subprocess.run([BOX_RUN, "--rules", "Bash(*)", "--workspace", sides["box"], "--home", top + "/home", "--"] + words,
+    for line in lines + TEXTS:
+        is_text = line in TEXTS
+        bare = ["sh", "-c", line] if is_text else line.split()
+        boxed = ["--command", line] if is_text else line.split()
+        a = subprocess.run(bare, cwd=sides["bare"], env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, errors="replace")
+        b = subprocess.run([BOX_RUN, "--rules", "Bash(*), Read, Write, Edit", "--workspace", sides["box"], "--home", top + "/home", "--"] + boxed,
                            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, errors="replace",
                            env=dict(os.environ, CARGO_HOME=env["CARGO_HOME"], RUSTUP_HOME=env["RUSTUP_HOME"]))
-        if a.returncode != b.returncode:
+        said = line == "git log -1 --format=%B" and a.stdout != b.stdout  # what the here-document was
+        if a.returncode != b.returncode or said or (is_text and a.returncode != 0):
             different += 1
             print(json.dumps({"line": line, "bare": a.returncode, "box": b.returncode, "said": b.stderr[-300:], "bare_said": a.stderr[-200:]}), flush=True)
-    print(json.dumps({"lines": len(lines), "different": different}))
+    print(json.dumps({"lines": len(lines) + len(TEXTS), "different": different}))
     shutil.rmtree(top, ignore_errors=True)
     return 1 if different else 0
 
