@@ -3,6 +3,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 
 static void *checked(void *p)
 {
@@ -39,6 +42,15 @@ void *mem_copy(const void *p, size_t size)
 void mem_free(void *p)
 {
     free(p);
+}
+
+// glibc keeps small chunks that were freed apart, and joins all of them whenever more than 1 KiB is asked for: with
+// texts and trees by turns it does nothing else. Without these lists they are joined one by one.
+void mem_tune(void)
+{
+#ifdef __GLIBC__
+    mallopt(M_MXFAST, 0);
+#endif
 }
 
 void mem_auto_free(void *pointer_to_pointer)

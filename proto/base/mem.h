@@ -11,6 +11,8 @@ void *mem_array(size_t count, size_t size) __attribute__((malloc, returns_nonnul
 void *mem_resize(void *p, size_t count, size_t size) __attribute__((returns_nonnull)); // new part not zeroed
 void *mem_copy(const void *p, size_t size) __attribute__((malloc, returns_nonnull));
 void mem_free(void *p);
+// At the start of a program that makes and drops many small values beside large ones.
+void mem_tune(void);
 void mem_auto_free(void *pointer_to_pointer); // for AUTO(mem_auto_free)
 
 #define AUTO_FREE AUTO(mem_auto_free)
