@@ -128,7 +128,7 @@ def main():
     lines = ["cargo " + c for c in CARGO[:-1]] + ["git " + c for c in GIT]
     lines += ["cargo build --release"] + [p for p in PERF if shutil.which(p.split()[0])] + ["cargo clean"]
     different = 0
-    for line in lines + TEXTS:
+    for line in TEXTS + lines:  # the other lines leave little of the project
         is_text = line in TEXTS
         bare = ["sh", "-c", line] if is_text else line.split()
         boxed = ["--command", line] if is_text else line.split()
