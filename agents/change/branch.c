@@ -79,6 +79,26 @@ int branch_reset(struct exec_context *exec, const char *work_dir, const char *co
     return r;
 }
 
+int branch_resolve(struct exec_context *exec, const char *work_dir, const char *revision, char **ret_commit,
+                   struct err *err)
+{
+    AUTO_FREE char *commit = str_printf("%s^{commit}", revision);
+    const char *const argv[] = {"rev-parse", "--verify", "--quiet", "--end-of-options", commit, NULL};
+    int r = git(exec, work_dir, argv, ret_commit, err);
+    return r == -ERR_TOOL ? err_set(err, ERR_NOT_FOUND, "the project has no revision '%s'", revision) : r;
+}
+
+int branch_visit(struct exec_context *exec, const char *work_dir, const char *commit, struct err *err)
+{
+    int r = remove_stale_locks(exec, work_dir, err);
+    if (r == 0)
+        r = git(exec, work_dir, (const char *const[]){"checkout", "-q", "--force", "--detach", commit, NULL}, NULL,
+                err);
+    if (r == 0)
+        r = git(exec, work_dir, (const char *const[]){"clean", "-q", "-f", "-d", "-e", "Cargo.lock", NULL}, NULL, err);
+    return r;
+}
+
 int branch_head(struct exec_context *exec, const char *work_dir, char **ret_commit, struct err *err)
 {
     return git(exec, work_dir, (const char *const[]){"rev-parse", "HEAD", NULL}, ret_commit, err);

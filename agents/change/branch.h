@@ -15,6 +15,11 @@ int branch_reset(struct exec_context *exec, const char *work_dir, const char *co
 // caller) is NULL when nothing differs.
 int branch_commit(struct exec_context *exec, const char *work_dir, const json_t *files, const char *message,
                   char **ret_commit, struct err *err);
+// The commit that a name means (branch, tag, HEAD~2, hash); owned by the caller. ERR_NOT_FOUND: there is none.
+int branch_resolve(struct exec_context *exec, const char *work_dir, const char *revision, char **ret_commit,
+                   struct err *err);
+// Shows another commit in the checkout and leaves the branch where it is; what is untracked goes, as above.
+int branch_visit(struct exec_context *exec, const char *work_dir, const char *commit, struct err *err);
 // Full hash of HEAD; owned by the caller.
 int branch_head(struct exec_context *exec, const char *work_dir, char **ret_commit, struct err *err);
 // Commit message of a candidate: title, why, evidence, id. Owned by the caller.

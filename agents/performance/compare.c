@@ -158,8 +158,7 @@ static int find_commands(const struct compare_sides *s, const json_t *subject, s
     return 0;
 }
 
-static int compare_subject(const struct compare_sides *s, const json_t *subject, struct ab_result **ret,
-                           struct err *err)
+int compare_subject(const struct compare_sides *s, const json_t *subject, struct ab_result **ret, struct err *err)
 {
     AUTO(commands_free) struct commands commands = {0};
     AUTO_FREE char *cwd = below_root(s->root, subject, "cwd");
@@ -176,7 +175,8 @@ static int compare_subject(const struct compare_sides *s, const json_t *subject,
                               .warm_up_s = CRITERION_WARM_UP_S,
                               .measurement_s = CRITERION_MEASUREMENT_S,
                               .max_wall_ns = s->wall_ns / (int64_t)json_array_size(s->subjects),
-                              .theta = json_num(s->floors, w.subject, 0)};
+                              .metric = s->metric,
+                              .theta = json_num(s->floors, w.subject, s->theta)};
     const struct measured m = {.job = s->job,
                                .session = &session,
                                .scratch = s->scratch,

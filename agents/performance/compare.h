@@ -4,6 +4,7 @@
 
 #include "base/err.h"
 #include "json/json.h"
+#include "measure/ab.h"
 #include "sdk/agent.h"
 
 #include <stdbool.h>
@@ -17,6 +18,8 @@ struct compare_sides {
     int64_t wall_ns;             // for all subjects together
     const char *label;           // for progress: "C1"
     const json_t *floors;        // {subject: theta} from earlier calibrations; may be NULL
+    double theta;                // smallest change that counts where floors say nothing; 0: SEQUENCE_THETA
+    enum ab_metric metric;       // as in struct session
 };
 
 struct compare_verdict {
@@ -26,6 +29,8 @@ struct compare_verdict {
     const char *reason;  // static, when not better
 };
 
+// One of the subjects.
+int compare_subject(const struct compare_sides *sides, const json_t *subject, struct ab_result **ret, struct err *err);
 int compare_builds(const struct compare_sides *sides, struct compare_verdict *ret, struct err *err);
 void compare_verdict_free(struct compare_verdict *v);
 

@@ -6,7 +6,10 @@
 #include "base/mem.h"
 #include "base/str.h"
 
+#include <fcntl.h>
 #include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
 
 #define PROGRAM "baton-measure"
 
@@ -17,6 +20,18 @@ enum session_kind measured_kind(const json_t *subject)
 {
     const char *kind = json_str(subject, "kind", "");
     return str_eq(kind, "criterion") ? SESSION_CRITERION : str_eq(kind, "printed") ? SESSION_PRINTED : SESSION_COMMAND;
+}
+
+int measured_lock(struct job *job, const char *cache)
+{
+    AUTO_FREE char *path = path_join(cache, "../../measure.lock");
+    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+    for (int waited = 0; fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) < 0 && !job_cancelled(job); waited++) {
+        if (waited % 20 == 0)
+            job_progress(job, -1, "waiting: another run is measuring on this machine");
+        usleep(100000);
+    }
+    return fd;
 }
 
 static void take_line(void *user, const char *line)

@@ -14,6 +14,10 @@ struct measured {
     void *user;
 };
 
+// Two runs that measure at the same moment disturb each other: whoever measures holds a lock of the machine's user.
+// Waits for it until the job is cancelled; a descriptor to close, or -1. cache: dirs.cache of the job.
+int measured_lock(struct job *job, const char *cache);
+
 enum session_kind measured_kind(const json_t *subject);
 int measured_compare(const struct measured *m, struct ab_result **ret, struct err *err);
 int measured_samples(const struct measured *m, struct session_samples *ret, struct err *err);

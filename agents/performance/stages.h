@@ -1,4 +1,4 @@
-// The two stages of the performance engineer. See performance.c for which mode runs which.
+// The stages of the performance engineer. See performance.c for which mode runs which.
 #pragma once
 
 #include "base/err.h"
@@ -15,3 +15,10 @@ int stage_profile(struct job *job, json_t *draft, struct err *err);
 // output: { "results": [{id, kind, scope, title, kept, reason, comparisons}], "overall": [comparison of base and final],
 //           "kept": n, "dropped": n, "undecided": of the dropped, "head": "<commit>", "subjects": […] }
 int stage_verify(struct job *job, json_t *draft, struct err *err);
+
+// Mode bench: two commands, or two revisions of the project, against each other; nothing is changed.
+// input: "commands": [[word, …], [word, …]] or "revisions": [A, B] with "bench"; "metric": "cpu|wall", "theta_pct", "budget_minutes"
+// output: { "kind": "commands|revisions", "sides": [{name, commit}], "measurable", "why_not", "verdict": of all, "outputs": of all,
+//           "sentence", "overall": [comparison with "subject"], "plot": for terminals, "export": {bencher, github}, "subjects",
+//           "host": {…}, "limits": [] }
+int stage_bench(struct job *job, json_t *draft, struct err *err);

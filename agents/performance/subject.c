@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "base/vec.h"
+#include "base/words.h"
 #include "performance/manifests.h"
 #include "toml/toml.h"
 
@@ -16,60 +17,16 @@
 
 // --- words ---
 
-// One word from *at: blanks part words, '…' and "…" group. NULL at the end; refusals go to err.
-static char *next_word(const char **at, struct err *err)
-{
-    const char *p = *at;
-    while (*p == ' ' || *p == '\t')
-        p++;
-    if (!*p)
-        return NULL;
-    struct buf word = BUF_INIT;
-    for (; *p && *p != ' ' && *p != '\t'; p++) {
-        if (*p == '\'' || *p == '"') {
-            const char *close = strchr(p + 1, *p);
-            if (!close) {
-                err_set(err, ERR_PARSE, "the bench command has an open quote: %s", p);
-                buf_free(&word);
-                return NULL;
-            }
-            buf_add(&word, p + 1, (size_t)(close - p - 1));
-            p = close;
-        } else if (*p == '<' && word.len == 0) { // "< FILE" is the one redirection that needs no shell
-            buf_char(&word, *p++);
-            break;
-        } else if (strchr("|&;<>$`\\\n*?", *p)) {
-            err_set(err, ERR_INVALID,
-                    "the bench command has '%c', which needs a shell, and baton starts programs without one: quote it when it "
-                    "is meant as text, or name all words (and '< FILE' for the input)",
-                    *p);
-            buf_free(&word);
-            return NULL;
-        } else {
-            buf_char(&word, *p);
-        }
-    }
-    *at = p;
-    return buf_steal(&word);
-}
-
 static json_t *split_words(const char *text, struct err *err)
 {
+    char **list = NULL;
+    if (words_split(text, "the bench command", SUBJECT_WORDS_MAX, &list, err) < 0)
+        return NULL;
     json_t *words = json_array();
-    const char *at = text;
-    char *word;
-    err_clear(err);
-    while ((word = next_word(&at, err)) != NULL && json_array_size(words) < SUBJECT_WORDS_MAX) {
-        json_add_str(words, word);
-        mem_free(word);
-    }
-    mem_free(word);
-    if (err->code == ERR_OK && json_array_size(words) > 0)
-        return words;
-    if (err->code == ERR_OK)
-        err_set(err, ERR_INVALID, "the bench command is empty");
-    json_decref(words);
-    return NULL;
+    for (char **word = list; *word; word++)
+        json_add_str(words, *word);
+    str_list_free(list);
+    return words;
 }
 
 // --- programs of the project ---

@@ -16,13 +16,12 @@
 #include "performance/build_time.h"
 #include "performance/builder.h"
 #include "performance/compare.h"
+#include "performance/measured.h"
 #include "performance/subject.h"
 #include "performance/tests.h"
 
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/file.h>
 #include <unistd.h>
 
 #define BUDGET_DEFAULT_MIN 20
@@ -47,21 +46,6 @@ struct verify {
     int64_t deadline_ns;
     unsigned tried, built;
 };
-
-// --- one machine, one measurement at a time ---
-
-// Two runs that measure at the same moment disturb each other: whoever measures holds a lock of the machine's user.
-static int take_measure_lock(const struct verify *v)
-{
-    AUTO_FREE char *path = path_join(v->cache, "../../measure.lock");
-    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
-    for (int waited = 0; fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) < 0 && !job_cancelled(v->job); waited++) {
-        if (waited % 20 == 0)
-            job_progress(v->job, -1, "waiting: another run is measuring on this machine");
-        usleep(100000);
-    }
-    return fd;
-}
 
 // --- building a state ---
 
@@ -447,7 +431,7 @@ static int verify_all(struct verify *v, json_t *draft, struct err *err)
     json_t *limits = json_array();
     json_put(json_obj(draft, "output"), "limits", limits);
     int64_t asked = clock_mono_ns();
-    int lock = take_measure_lock(v);
+    int lock = measured_lock(v->job, v->cache);
     v->deadline_ns += clock_mono_ns() - asked; // waiting for another run is not this run's measuring
     int r = files_open(job_exec(v->job), v->base, &v->base_files, err);
     if (r == 0)

@@ -163,6 +163,7 @@ static int make_box(struct exec_context *ctx, const struct exec_call *call, cons
                                   .may = may,
                                   .user = &asker,
                                   .argv = call->argv,
+                                  .also = call->also,
                                   .cwd = cwd ? cwd : call_cwd(ctx, call),
                                   .environment = environment,
                                   .places = &places,

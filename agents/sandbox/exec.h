@@ -59,7 +59,7 @@ struct exec_call {
         *reach; // files outside the workspace that the user named for this call, NULL-terminated; may be NULL
     // A program of ours, found beside baton-exec, that starts argv itself inside its box, as often as its standard
     // input tells it; NULL: argv is started. `also`: what it starts besides argv, NULL-terminated; may be NULL. Every
-    // one of these commands must be allowed, and the box is that of argv.
+    // one of these commands must be allowed, and the box has what each of them needs.
     const char *by;
     const char *const *const *also;
     const char *stdin_path;                        // NULL: /dev/null

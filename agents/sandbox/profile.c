@@ -338,9 +338,8 @@ static char *find_inner(const struct box_call *call, const char *word)
 
 // The program that a launcher starts: the first word that names one with a profile, or one that can be found. It is
 // given when a rule allows it as well.
-static int apply_inner(struct applying *a, struct err *err)
+static int apply_inner(struct applying *a, const char *const *argv, struct err *err)
 {
-    const char *const *argv = a->call->argv;
     for (size_t i = 1; argv[i]; i++) {
         if (argv[i][0] == '-' || argv[i][0] == '\0')
             continue;
@@ -436,21 +435,52 @@ static void take_network(const struct box_call *call, struct plan *plan)
         plan->net = wanted;
 }
 
+// The profile of one command whose program was found.
+static const char *profile_of(const struct profiles *p, const struct box_call *call, const char *const *argv,
+                              const char *program)
+{
+    const char *name = choose(p, call, argv);
+    bool built = is_built(call->places, program);
+    if (!name && !built)
+        name = of_script(p, program);
+    return name ? name : built ? "built" : "generic";
+}
+
+// What is started beside argv may be another program: it needs its own profile, and to be shown. first: the profile of
+// argv.
+static int apply_also(struct applying *a, const char *first, struct err *err)
+{
+    int r = 0;
+    for (const char *const *const *also = a->call->also; also && *also && r == 0; also++) {
+        const char *const *argv = *also;
+        AUTO_FREE char *program = find_inner(a->call, argv[0]);
+        if (!program)
+            return err_set(err, ERR_NOT_FOUND, "there is no program '%s'", argv[0]);
+        const char *profile = profile_of(a->profiles, a->call, argv, program);
+        bool inner = a->gifts.inner;
+        a->gifts.inner = inner && str_eq(profile, first);
+        r = apply(a, profile, 0, err);
+        if (r == 0 && a->gifts.inner)
+            r = apply_inner(a, argv, err);
+        a->gifts.inner = a->gifts.inner || inner;
+        if (r == 0)
+            program_give(a->plan, a->call->pins, a->call->environment, program);
+    }
+    return r;
+}
+
 int profile_plan(struct profiles *p, const struct box_call *call, struct plan *plan, char ret_name[PROFILE_NAME_MAX],
                  struct err *err)
 {
     struct applying a = {.profiles = p, .call = call, .plan = plan};
-    const char *name = call->fetching ? "fetch" : choose(p, call, call->argv);
-    bool built = is_built(call->places, call->program);
-    if (!name && !built)
-        name = of_script(p, call->program);
-    if (!name)
-        name = built ? "built" : "generic";
+    const char *name = call->fetching ? "fetch" : profile_of(p, call, call->argv, call->program);
     *plan = (struct plan){
         .net = BOX_NET_LO, .require = BOX_REQUIRE_LANDLOCK, .memory_max = memory_limit(), .file_max = FILE_MAX_BYTES};
     int r = apply_base(&a, p, name, err);
     if (r == 0 && a.gifts.inner)
-        r = apply_inner(&a, err);
+        r = apply_inner(&a, call->argv, err);
+    if (r == 0 && call->also && !call->fetching)
+        r = apply_also(&a, name, err);
     if (r == 0)
         r = give_places(&a, err);
     if (r == 0)

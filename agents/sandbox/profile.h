@@ -30,6 +30,7 @@ struct box_call {
     const char *program; // absolute
     struct pins *pins;   // of the stage
     const char *const *argv;
+    const char *const *const *also; // decided commands that are started beside argv, NULL-terminated; may be NULL
     const char *cwd;
     char *const *environment;
     const struct places *places;

@@ -191,19 +191,16 @@ static void say_begin(const struct session *s, const char *workflow, const char 
         explained_print_causes(explained, stderr);
 }
 
-static int start(const struct cli *cli, const char *workflow, const char *project)
+int cmd_run_request(const struct cli *cli, struct run_request *q, cmd_run_ended *ended, void *user)
 {
+    const char *workflow = q->request.workflow, *project = q->request.project;
     struct session s = {0};
     struct err err;
-    struct run_request q;
-    if (run_request_read(cli, workflow, project, &q, &err) < 0)
-        return cli_fail(&err);
     if (open_session(&s, project, cli_flag(cli, "json"), cli_flag(cli, "quiet"), &err) < 0) {
-        run_request_clear(&q);
+        run_request_clear(q);
         return cli_fail(&err);
     }
-    int r = engine_start(s.engine, &q.request, s.run, &err);
-    run_request_clear(&q);
+    int r = engine_start(s.engine, &q->request, s.run, &err);
     int status;
     if (r == 1) {
         status = say_known(&s);
@@ -214,9 +211,21 @@ static int start(const struct cli *cli, const char *workflow, const char *projec
             say_begin(&s, workflow, project, *cli_values(cli, "agents") != NULL);
         status = wait_for_end(&s);
         say_result(&s);
+        if (ended && s.ended && s.state != RUN_RUNNING)
+            status = ended(user, s.store, s.run, status);
     }
     close_session(&s);
+    run_request_clear(q);
     return status;
+}
+
+static int start(const struct cli *cli, const char *workflow, const char *project)
+{
+    struct err err;
+    struct run_request q;
+    if (run_request_read(cli, workflow, project, &q, &err) < 0)
+        return cli_fail(&err);
+    return cmd_run_request(cli, &q, NULL, NULL);
 }
 
 int cmd_run(const struct cli *cli)

@@ -7,6 +7,7 @@
 
 int cmd_run(const struct cli *cli);
 int cmd_tune(const struct cli *cli);
+int cmd_bench(const struct cli *cli);
 int cmd_resume(const struct cli *cli);
 int cmd_start(const struct cli *cli);
 int cmd_metrics(const struct cli *cli);
@@ -48,6 +49,11 @@ int cmd_doctor(const struct cli *cli);
 int cmd_help(const struct cli *cli);
 
 // --- shared ---
+// Runs what was asked for (cleared) in this process until its end. `ended` (may be NULL): called with the exit status behind
+// the result, returns that of the command; not for a run that was interrupted.
+struct run_request;
+typedef int cmd_run_ended(void *user, struct store *store, const char *run, int status);
+int cmd_run_request(const struct cli *cli, struct run_request *request, cmd_run_ended *ended, void *user);
 // State folder and journal of this user.
 int commands_open(struct places *places, struct store **ret, struct err *err);
 // The same for commands that only read: a damaged journal is an error that says so, a read-only folder is none.

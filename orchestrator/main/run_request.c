@@ -104,18 +104,27 @@ static size_t call_length(const char *bench)
 
 // What the caller names to be run is granted by the caller: it is an operator's rule, shown with every decision that
 // uses it.
-static const char **rules_of(const struct cli *cli, char **ret_bench_rule)
+static void add_rules(const struct cli *cli, struct run_request *q)
 {
-    VEC(const char *) rules = {0};
     const char *bench = cli_value(cli, "bench", NULL);
     size_t len = bench ? call_length(bench) : 0;
-    *ret_bench_rule = len ? str_printf("Bash(%.*s)", (int)len, bench) : NULL;
-    if (*ret_bench_rule)
-        vec_push(&rules, *ret_bench_rule);
-    for (const char *const *rule = cli_values(cli, "allow"); *rule; rule++)
-        vec_push(&rules, *rule);
+    AUTO_FREE char *rule = len ? str_printf("Bash(%.*s)", (int)len, bench) : NULL;
+    if (rule)
+        run_request_grant(q, rule);
+    for (const char *const *allow = cli_values(cli, "allow"); *allow; allow++)
+        run_request_grant(q, *allow);
+}
+
+void run_request_grant(struct run_request *q, const char *rule)
+{
+    VEC(char *) rules = {0};
+    for (char **r = q->own_rules; r && *r; r++)
+        vec_push(&rules, *r);
+    vec_push(&rules, str_dup(rule));
     vec_push(&rules, NULL);
-    return rules.items;
+    mem_free(q->own_rules);
+    q->own_rules = rules.items;
+    q->request.operator_rules = (const char *const *)q->own_rules;
 }
 
 static int64_t wall_of(const struct cli *cli, struct err *err)
@@ -158,26 +167,25 @@ int run_request_read(const struct cli *cli, const char *workflow, const char *pr
         json_decref(ret->params);
         return -(int)err->code;
     }
-    ret->rules = rules_of(cli, &ret->bench_rule);
     ret->request = (struct engine_request){.workflow = workflow,
                                            .project = project,
                                            .params = ret->params,
                                            .params_from_text = true,
                                            .agent_dirs = cli_values(cli, "agents"),
-                                           .operator_rules = ret->rules,
                                            .key = cli_value(cli, "key", NULL),
                                            .caller = "command line",
                                            .wall_ms = wall,
                                            .limits = ret->limits,
                                            .notify = cli_values(cli, "notify")};
+    add_rules(cli, ret);
     return 0;
 }
 
 void run_request_clear(struct run_request *q)
 {
     json_decref(q->params);
-    mem_free(q->rules);
-    mem_free(q->bench_rule);
+    if (q->own_rules)
+        str_list_free(q->own_rules);
     json_decref(q->limits);
     *q = (struct run_request){0};
 }

@@ -8,14 +8,14 @@
 struct run_request {
     struct engine_request request; // points into the members below, and into cli
     json_t *params;
-    const char **rules;
-    char *bench_rule;
+    char **own_rules; // what the caller named, as rules; NULL-terminated
     json_t *limits;
 };
 
 // ERR_INVALID names the option. On success run_request_clear is due.
 int run_request_read(const struct cli *cli, const char *workflow, const char *project, struct run_request *ret,
                      struct err *err);
+void run_request_grant(struct run_request *request, const char *rule); // one more; not yet started
 json_t *run_request_limits_new(const struct cli *cli,
                                struct err *err); // {name: text} of --limit and --max-rounds; NULL with err
 void run_request_clear(struct run_request *request);

@@ -12,6 +12,7 @@
 #define RESULT_SHOWN 600
 
 #define DROPPED_SHOWN 12
+#define NAME_SHOWN    16
 
 static void put_ns(const json_t *v, char out[CLOCK_TEXT_MAX])
 {
@@ -77,6 +78,25 @@ static void print_result(const json_t *result, FILE *out)
     fprintf(out, "\nresult   %.*s%s\n", (int)shown, text, shown < len ? "…" : "");
 }
 
+static void print_bench(const json_t *model, FILE *out)
+{
+    const json_t *bench = json_obj(model, "bench");
+    const char *plot = json_str(bench, "plot", NULL);
+    size_t i;
+    json_t *text;
+    if (!plot)
+        return;
+    json_array_foreach (json_list(bench, "sides"), i, text) { // what is longer does not fit beside the plot
+        const char *name = json_str(text, "name", "?"), *commit = json_str(text, "commit", NULL);
+        if (strlen(name) > NAME_SHOWN || commit)
+            fprintf(out, "%s  %s%s%.12s%s\n", i ? "B" : "\nA", name, commit ? " (" : "", commit ? commit : "",
+                    commit ? ")" : "");
+    }
+    fprintf(out, "\n%s\noutputs  %s\n", plot, json_str(bench, "outputs", "?"));
+    json_array_foreach (json_list(json_obj(model, "host"), "warnings"), i, text)
+        fprintf(out, "host     %s\n", json_string_value(text));
+}
+
 int summary_print(struct store *store, const char *run, FILE *out, struct err *err)
 {
     AUTO_JSON json_t *model = report_model_new(store, run, err);
@@ -85,9 +105,12 @@ int summary_print(struct store *store, const char *run, FILE *out, struct err *e
     AUTO_FREE char *dir = store_run_dir(store, run);
     AUTO_FREE char *page = path_join(dir, "report.html");
     fprintf(out, "\n%s\n", json_str(model, "headline", ""));
-    if (json_array_size(json_list(model, "metrics")) == 0)
+    if (json_obj(model, "bench"))
+        print_bench(model, out);
+    else if (json_array_size(json_list(model, "metrics")) == 0)
         print_result(json_obj(model, "result"), out);
-    print_metrics(model, out);
+    else
+        print_metrics(model, out);
     print_list(json_list(model, "changes"), "kept", false, out);
     print_list(json_list(model, "dropped"), "tried and dropped", true, out);
     print_hot(model, out);
@@ -116,8 +139,8 @@ json_t *summary_json_new(struct store *store, const char *run, struct err *err)
     json_t *v = json_object(), *files = json_object();
     json_put_str(v, "event", "result");
     json_put_int(v, "exit", run_state_exit_status(state));
-    static const char *const KEYS[] = {"run",     "state",   "headline",  "reason", "result", "metrics",
-                                       "changes", "dropped", "hot_paths", "limits", "git"};
+    static const char *const KEYS[] = {"run",     "state",     "headline", "reason", "result", "metrics", "changes",
+                                       "dropped", "hot_paths", "limits",   "git",    "bench",  "host"};
     for (size_t i = 0; i < ARRAY_LEN(KEYS); i++) {
         json_t *member = json_object_get(model, KEYS[i]);
         json_put(v, KEYS[i], member ? json_incref(member) : json_null());

@@ -34,6 +34,25 @@ static const struct cli_option SCHEDULE[] = {
     {"overlap", 0, "WHAT", false, "when the run before has not ended: skip (default), queue, or cancel it"},
     {"catch-up", 0, "WHAT", false, "for times that were missed by more than five minutes: none (default), or once"},
     END};
+static const struct cli_option BENCH[] = {
+    {"project", 'p', "DIR", false, "the project of revisions (default: the current folder); commands run in a checkout of it"},
+    {"bench", 0, "CMD", false, "A and B are revisions: what to run of each, as words: 'PROGRAM ARGS' (no shell)"},
+    {"baseline", 0, "REV", false, "compare this revision with B (default: HEAD)"},
+    {"revisions", 0, NULL, false, "A and B are revisions, measured by what the project declares or offers"},
+    {"metric", 0, "WHAT", false, "the time that decides: cpu (default) or wall"},
+    {"theta", 0, "PERCENT", false, "smallest change that counts (default: 2%)"},
+    {"budget", 0, "MINUTES", false, "time for measuring; what is decided earlier ends earlier (default: 5)"},
+    {"fail-on", 0, "WHAT", true, "what gives another exit status than 0: slower, undecided, outputs (default: the first two)"},
+    {"export", 0, "FORMAT=FILE", true, "write the result for other tools: bencher=FILE, github-action=FILE"},
+    {"agents", 0, "DIR", true, "agent files of your own (file or folder), before the ones that ship"},
+    {"allow", 0, "RULE", true, "grant a rule beside the agent files, e.g. 'Bash(./gen.sh *)'"},
+    {"key", 0, "KEY", false, "idempotency key: a second call with it starts nothing"},
+    {"timeout", 0, "MINUTES", false, "end the run after that time"},
+    {"limit", 0, "NAME=VALUE", true, "a wall: processes=64, wall=30m …"},
+    {"notify", 0, "URL", true, "POST a JSON object there when the run ends (http or https)"},
+    {"quiet", 'q', NULL, false, "no progress, only the result"},
+    {"json", 0, NULL, false, "every event as one JSON line, the result last"},
+    END};
 static const struct cli_option TUNE[] = {RUN_OPTIONS};
 static const struct cli_option RESUME[] = {
     {"again", 0, NULL, false, "take up a run that has ended: what failed is executed again"},
@@ -103,6 +122,15 @@ const struct cli_command CLI_COMMANDS[] = {
      EXAMPLES("baton run relay --project .", "baton run relay --project . --focus build --json",
               "baton run ./mine.lua --project . --param depth=3"),
      cmd_run},
+    {"bench", "[A] [B]", 0, 2, "is B faster than A? two commands of any language, or two revisions: the workflow 'bench'",
+     "Pairs of runs in random order, until the statistics decide: faster, slower, no difference that counts, or undecided with "
+     "the number of pairs that are missing. The outputs are compared, too. Commands are words without a shell, and are granted by "
+     "being named; they see the files that they name. Revisions are built first. "
+     "Exit status: 0 not slower, 1 slower, 3 undecided (see --fail-on), 4 nothing measurable, others: error.",
+     BENCH,
+     EXAMPLES("baton bench './old --x' './new --x'", "baton bench main HEAD --bench 'mytool big.txt'",
+              "baton bench --baseline v1.2 --theta 3% --json", "baton bench ./old ./new --export bencher=result.json"),
+     cmd_bench},
     {"start", "WORKFLOW", 1, 1, "hand a run to the service and return: prints its id and its place in the queue",
      "As 'run', but 'baton serve' does the work. Exit status: 0 the run is journaled, others: it was not started. See "
      "it with 'baton show', 'baton logs --follow', 'baton top'.",

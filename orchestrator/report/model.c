@@ -18,7 +18,7 @@ struct model {
     struct store *store;
     const char *run;
     json_t *out;
-    json_t *profile, *develop, *verify, *review,
+    json_t *profile, *develop, *verify, *review, *bench,
         *check; // outputs of the newest stage of each kind, resolved; borrowed from outputs
     json_t *outputs;
     json_t *rounds;    // outputs of all verify stages, oldest first; borrowed by the array's own references
@@ -61,6 +61,8 @@ static void note_output(struct model *m, const json_t *stage)
     if (str_eq(role, "performance") && str_eq(mode, "verify")) {
         m->verify = resolved;
         json_array_append(m->rounds, resolved);
+    } else if (str_eq(role, "performance") && str_eq(mode, "bench")) {
+        m->bench = resolved;
     } else if (str_eq(role, "performance")) {
         m->profile = resolved;
     } else if (str_eq(role, "developer")) {
@@ -226,6 +228,8 @@ static void add_metrics(struct model *m)
     json_t *c, *result;
     json_array_foreach (json_list(m->verify, "overall"), i, c)
         json_array_append_new(rows, metric_new(c, "overall"));
+    json_array_foreach (json_list(m->bench, "overall"), i, c)
+        json_array_append_new(rows, metric_new(c, "overall"));
     // Build configuration is not part of the overall comparison of programs: its own comparison is the row.
     json_array_foreach (json_list(m->verify, "results"), i, result)
         if (json_flag(result, "kept", false) && str_eq(json_str(result, "scope", ""), "build"))
@@ -284,11 +288,22 @@ static void add_tests(struct model *m)
     json_put(m->out, "tests", tests);
 }
 
+// What `baton bench` found; its comparisons are the metrics.
+static void copy_bench(struct model *m)
+{
+    static const char *const KEYS[] = {"kind", "sides", "verdict", "outputs", "sentence", "plot", "export", "overall"};
+    json_t *bench = m->bench ? json_object() : json_null();
+    for (size_t i = 0; i < ARRAY_LEN(KEYS) && m->bench; i++)
+        copy(bench, m->bench, KEYS[i], str_eq(KEYS[i], "overall") ? "comparisons" : NULL);
+    json_put(m->out, "bench", bench);
+}
+
 static void add_evidence(struct model *m)
 {
     static const char *const FROM_PROFILE[] = {"baseline", "hot_paths", "findings", "build", "host", "subjects"};
     for (size_t i = 0; i < ARRAY_LEN(FROM_PROFILE); i++)
-        copy(m->out, m->profile, FROM_PROFILE[i], NULL);
+        copy(m->out, m->profile ? m->profile : m->bench, FROM_PROFILE[i], NULL);
+    copy_bench(m);
     if (!json_list(m->out, "findings"))
         copy(m->out, m->review, "findings", NULL);
     copy(m->out, json_obj(m->profile, "build"), "toolchain", NULL);
@@ -297,7 +312,7 @@ static void add_evidence(struct model *m)
     copy(m->out, m->check, "diff", NULL);
     add_tests(m);
     json_t *limits = json_array();
-    const json_t *from[] = {m->review, m->profile, m->verify, m->check};
+    const json_t *from[] = {m->review, m->profile, m->verify, m->check, m->bench};
     for (size_t i = 0; i < ARRAY_LEN(from); i++)
         if (json_list(from[i], "limits"))
             json_array_extend(limits, json_list(from[i], "limits"));
@@ -358,7 +373,8 @@ static void add_what_came(struct model *m)
     add_changes(m);
     add_evidence(m);
     add_artifacts(m);
-    const struct model_ran ran = {.profiled = m->profile, .developed = m->develop, .reviewed = m->review};
+    const struct model_ran ran = {
+        .profiled = m->profile, .developed = m->develop, .reviewed = m->review, .compared = m->bench};
     model_say_headline(m->out, &ran);
     model_say_reproduce(m->out);
 }

@@ -3,6 +3,7 @@
 #include "base/buf.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "base/words.h"
 #include "report/text.h"
 #include "store/states.h"
 
@@ -137,6 +138,11 @@ void model_say_headline(json_t *model, const struct model_ran *ran)
         else
             text = str_dup(tried ? "Already optimal: no change that was tried measures better."
                                  : "Already optimal: nothing was found that is worth a change.");
+    } else if (ran->compared && (accepted || str_eq(state, "rejected") || str_eq(state, "needs_discussion"))) {
+        const json_t *bench = json_obj(model, "bench");
+        verdict = json_str(bench, "verdict", state);
+        text = str_dup(json_str(bench, "sentence", json_str(model, "reason", state)));
+        text[0] = (char)toupper((unsigned char)text[0]);
     } else if (json_flag(model, "interrupted", false)) {
         verdict = "interrupted";
         text = interrupted(model);
@@ -177,6 +183,32 @@ static void add_param(struct buf *line, const char *name, const json_t *value)
     text_shell_word(line, pair);
 }
 
+// "baton bench A B": the commands are granted by being named, which parameters are not.
+static void add_bench(struct buf *line, const json_t *params)
+{
+    const json_t *commands = json_list(params, "commands");
+    size_t i, k;
+    json_t *words, *word;
+    buf_str_add(line, "baton bench");
+    json_array_foreach (commands, i, words) {
+        AUTO_BUF struct buf text = BUF_INIT;
+        json_array_foreach (words, k, word)
+            words_add(&text, json_string_value(word));
+        buf_char(line, ' ');
+        text_shell_word(line, buf_str(&text));
+    }
+    json_array_foreach (commands ? NULL : json_list(params, "revisions"), i, word) {
+        buf_char(line, ' ');
+        text_shell_word(line, json_string_value(word));
+    }
+    if (!commands && !json_str(params, "bench", NULL))
+        buf_str_add(line, " --revisions");
+    if (str_eq(json_str(params, "metric", ""), "wall"))
+        buf_str_add(line, " --metric wall");
+    if (json_object_get(params, "theta_pct"))
+        buf_printf(line, " --theta %g%%", json_num(params, "theta_pct", 0));
+}
+
 void model_say_reproduce(json_t *model)
 {
     json_t *lines = json_array();
@@ -196,14 +228,20 @@ void model_say_reproduce(json_t *model)
         json_add_str(lines, buf_str(&b));
         buf_clear(&b);
     }
-    buf_str_add(&b, "baton run ");
-    text_shell_word(&b, json_str(model, "workflow", "relay"));
+    const json_t *bench = str_eq(json_str(model, "workflow", ""), "bench") ? json_obj(model, "params") : NULL;
+    if (bench) {
+        add_bench(&b, bench);
+    } else {
+        buf_str_add(&b, "baton run ");
+        text_shell_word(&b, json_str(model, "workflow", "relay"));
+    }
     buf_str_add(&b, " --project ");
     text_shell_word(&b, json_str(model, "project", "."));
     const char *name;
     json_t *value;
     json_object_foreach (json_obj(model, "params"), name, value)
-        add_param(&b, name, value);
+        if (!bench || option_of(name))
+            add_param(&b, name, value);
     json_add_str(lines, buf_str(&b));
     buf_free(&b);
     json_put(model, "reproduce", lines);

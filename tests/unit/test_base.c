@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "base/sha256.h"
 #include "base/str.h"
+#include "base/words.h"
 #include "json/json.h"
 
 #include <sodium.h>
@@ -66,6 +67,50 @@ static void test_json_shown_has_the_same_values(void **state)
     AUTO_JSON json_t *pretty_again = json_loads(pretty, 0, NULL);
     assert_true(json_equal(value, again));
     assert_true(json_equal(value, pretty_again));
+}
+
+static void check_words(const char *text, const char *const *expected)
+{
+    char **words = NULL;
+    struct err err;
+    assert_int_equal(words_split(text, "the command", 8, &words, &err), 0);
+    size_t i = 0;
+    struct buf again = BUF_INIT;
+    for (; expected[i]; i++) {
+        assert_string_equal(words[i], expected[i]);
+        assert_true(words_add(&again, words[i]));
+    }
+    assert_null(words[i]);
+    str_list_free(words);
+    assert_int_equal(words_split(buf_str(&again), "the command", 8, &words, &err), 0);
+    for (i = 0; expected[i]; i++)
+        assert_string_equal(words[i], expected[i]);
+    assert_null(words[i]);
+    str_list_free(words);
+    buf_free(&again);
+}
+
+static void test_words(void **state)
+{
+    (void)state;
+    check_words("  a\tb  c", (const char *const[]){"a", "b", "c", NULL});
+    check_words("a 'b c' \"it's\" d'|'e", (const char *const[]){"a", "b c", "it's", "d|e", NULL});
+    check_words("a '' b", (const char *const[]){"a", "", "b", NULL});
+    check_words("sort -n < in.txt", (const char *const[]){"sort", "-n", "<", "in.txt", NULL});
+    check_words("sort <in.txt", (const char *const[]){"sort", "<", "in.txt", NULL});
+    static const char *const REFUSED[] = {
+        "", " ", "a | b", "a > b", "a; b", "a *", "$HOME", "a 'b", "a`b`", "a\nb", "a b c d e f g h i", "a b<c"};
+    for (size_t i = 0; i < ARRAY_LEN(REFUSED); i++) {
+        char **words = NULL;
+        struct err err = {0};
+        assert_true(words_split(REFUSED[i], "the command", 8, &words, &err) < 0);
+        assert_non_null(strstr(err.text, "the command"));
+        assert_null(words);
+    }
+    struct buf none = BUF_INIT;
+    assert_false(words_add(&none, "'\""));
+    assert_int_equal(none.len, 0);
+    buf_free(&none);
 }
 
 static void test_str_split_and_trim(void **state)
@@ -249,6 +294,7 @@ int main(void)
         cmocka_unit_test(test_str_utf8_rejects_bad_forms),
         cmocka_unit_test(test_str_make_plain_leaves_nothing_that_steers),
         cmocka_unit_test(test_json_shown_has_the_same_values),
+        cmocka_unit_test(test_words),
         cmocka_unit_test(test_str_split_and_trim),
         cmocka_unit_test(test_file_write_is_atomic_and_read_is_bounded),
         cmocka_unit_test(test_path_arithmetic),

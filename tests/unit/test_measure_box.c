@@ -275,6 +275,7 @@ static void test_session_format(void **state)
     struct err err;
     const struct session s = {.kind = SESSION_CRITERION,
                               .id = "group/one",
+                              .metric = AB_WALL,
                               .command = {(const char *const[]){"/a", "x", NULL}, (const char *const[]){"/b", NULL}},
                               .home = {"/h0", "/h1"},
                               .cwd = "/w",
@@ -304,6 +305,7 @@ static void test_session_format(void **state)
         "{\"kind\":\"command\",\"cwd\":\"/\",\"commands\":[[\"x\"]]}",
         "{\"kind\":\"command\",\"commands\":[[\"x\"]],\"env\":[]}",
         "{\"kind\":\"printed\",\"cwd\":\"/\",\"commands\":[[\"x\"]],\"env\":[]}",
+        "{\"kind\":\"command\",\"cwd\":\"/\",\"metric\":\"luck\",\"commands\":[[\"x\"]],\"env\":[]}",
         "{\"kind\":\"other\",\"cwd\":\"/\",\"commands\":[[\"x\"]],\"env\":[]}",
         "{\"kind\":\"command\",\"cwd\":\"/\",\"commands\":[[\"x\"]],\"env\":[],\"samples\":100000}"};
     for (size_t i = 0; i < ARRAY_LEN(BROKEN); i++) {

@@ -23,6 +23,7 @@ json_t *session_json_new(const struct session *s)
     json_t *o = json_object(), *commands = json_array(), *homes = json_array();
     json_put_str(o, "kind", KINDS[s->kind]);
     json_put_str(o, "id", s->id);
+    json_put_str(o, "metric", ab_metric_name(s->metric));
     for (int i = 0; i < 3 && s->command[i]; i++) {
         json_array_append_new(commands, texts_new(s->command[i]));
         json_add_str(homes, s->home[i] ? s->home[i] : "");
@@ -91,7 +92,10 @@ int session_parse(const json_t *v, struct session **ret, struct err *err)
     size_t k = 0;
     while (k < ARRAY_LEN(KINDS) && !str_eq(KINDS[k], kind))
         k++;
-    *s = (struct session){.id = json_str(v, "id", NULL),
+    const char *metric = json_str(v, "metric", NULL);
+    bool wall = str_eq(metric, ab_metric_name(AB_WALL));
+    *s = (struct session){.metric = wall ? AB_WALL : AB_CPU,
+                          .id = json_str(v, "id", NULL),
                           .cwd = json_str(v, "cwd", NULL),
                           .stdin_path = json_str(v, "stdin", NULL),
                           .ignore_output = json_flag(v, "ignore_output", false),
@@ -103,6 +107,9 @@ int session_parse(const json_t *v, struct session **ret, struct err *err)
     int r = 0;
     if (k == ARRAY_LEN(KINDS))
         r = err_set(err, ERR_INVALID, "a session is of kind '%s', expected command, criterion or printed", kind);
+    else if (metric && !wall && !str_eq(metric, ab_metric_name(AB_CPU)))
+        r = err_set(err, ERR_INVALID, "a session decides by '%s', expected %s or %s", metric, ab_metric_name(AB_CPU),
+                    ab_metric_name(AB_WALL));
     else if (samples < 0 || samples > SESSION_SAMPLES_MAX || least < 0 || least > samples)
         r = err_set(err, ERR_LIMIT, "a session takes 0 to %u samples", SESSION_SAMPLES_MAX);
     else if (!s->cwd || (k != SESSION_COMMAND && !s->id))

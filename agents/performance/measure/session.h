@@ -4,8 +4,8 @@
 // known here.
 //
 //   {"kind": "command|criterion|printed", "id", "commands": [[word…], …] (base, candidate, copy), "homes": [text, …],
-//    "cwd", "env": [text, …], "stdin", "ignore_output", "warm_up_s", "measurement_s", "samples", "samples_min",
-//    "max_wall_ns", "theta", "seed"}
+//    "metric", "cwd", "env": [text, …], "stdin", "ignore_output", "warm_up_s", "measurement_s", "samples",
+//    "samples_min", "max_wall_ns", "theta", "seed"}
 //   {"comparison": {…}} (ab_result_json_new with samples), {"samples": [ns, …], "max_rss_kb"}, or {"error", "code"}
 #pragma once
 
@@ -19,6 +19,7 @@ enum session_kind { SESSION_COMMAND, SESSION_CRITERION, SESSION_PRINTED };
 struct session {
     enum session_kind kind;
     const char *id;                // of the bench; NULL for whole commands
+    enum ab_metric metric;         // what decides about whole commands: AB_CPU or AB_WALL; benches know wall time only
     const char *const *command[3]; // base, candidate and a copy of the base; the later ones may be NULL
     const char *home[3];           // criterion: scratch folder of each side, emptied before every run
     const char *cwd, *stdin_path;  // stdin_path: NULL for /dev/null

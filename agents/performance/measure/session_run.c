@@ -124,7 +124,8 @@ json_t *session_run_new(const struct session *s, void (*on_progress)(void *user,
                         void *user)
 {
     const struct running r = {.s = s,
-                              .options = {.max_wall_ns = s->max_wall_ns,
+                              .options = {.primary = s->metric,
+                                          .max_wall_ns = s->max_wall_ns,
                                           .theta = s->theta,
                                           .seed = s->seed,
                                           .calibrate = s->command[2] != NULL,

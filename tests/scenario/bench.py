@@ -1,0 +1,136 @@
+"""baton bench: commands and revisions against each other, with a verdict that a script can act on."""
+import json
+import os
+import pathlib
+import unittest
+
+import support
+
+SCRIPT = """#!/bin/sh
+i=0
+while [ $i -lt {turns} ]; do i=$((i + 1)); done
+cat {said}
+"""
+NEEDS = unittest.skipUnless(support.have("cargo", "git"), "needs cargo and git")
+
+
+class Bench(support.Scenario):
+    def setUp(self):
+        super().setUp()
+        (self.root / "said").write_text("done\n")
+        (self.root / "else").write_text("other\n")
+        self.script("old", 20000)
+        self.script("same", 20000)
+        self.script("slow", 40000)
+
+    def script(self, name, turns, said="/dev/stdin"):
+        path = self.root / name
+        path.write_text(SCRIPT.format(turns=turns, said=said))
+        path.chmod(0o755)
+
+    def bench(self, *args, status, **more):
+        done = self.baton("bench", *args, "--json", status=status, **more)
+        return done.lines()[-1]
+
+    def test_commands(self):
+        result = self.bench("./old < said", "./slow < said", status=1)
+        bench = result["bench"]
+        self.assertEqual((bench["kind"], bench["verdict"], bench["outputs"], result["state"]), ("commands", "slower", "identical", "rejected"))
+        found = bench["comparisons"][0]
+        self.assertLess(20, found["interval"][0])
+        self.assertLessEqual(found["interval"][0], found["change_pct"])
+        self.assertIn("warnings", result["host"])
+        self.assertTrue(result["headline"].startswith("Slower: +"), result["headline"])
+        self.assertIn("old", bench["plot"])
+        report = json.loads(pathlib.Path(result["report"]["json"]).read_text("utf-8"))
+        self.assertEqual(report["bench"], bench)
+        self.assertEqual(len(report["measurements"]["overall"]["command"]), found["pairs"])
+        pictures = [a for a in report["artifacts"] if a["name"] == "comparison.svg"]
+        self.assertIn("<svg", pathlib.Path(pictures[0]["path"]).read_text("utf-8"))
+        self.assertTrue(any(line.startswith("baton bench ") for line in report["reproduce"]), report["reproduce"])
+        timed = [c for c in report["commands"] if c.get("by") == "baton-measure"]
+        self.assertEqual([(c["decision"], c["rule"]) for c in timed], [("allow", f"Bash({self.root}/old)")])
+        self.check_nothing_left()
+
+    def test_the_other_way(self):
+        exported = self.root / "bencher.json", self.root / "github.json"
+        done = self.baton("bench", "./slow < said", "./old < said", "--metric", "wall", "--export", f"bencher={exported[0]}",
+                          "--export", f"github-action={exported[1]}", status=0)
+        self.assertIn("Faster: ", done.out)
+        self.assertIn("wall time", done.out)
+        self.assertIn("outputs  identical", done.out)
+        self.assertLess(0, json.loads(exported[0].read_text())["old"]["latency"]["value"])
+        self.assertEqual(json.loads(exported[1].read_text())[0]["unit"], "ns")
+
+    def test_no_difference(self):
+        """A change that would count is ten times what a busy machine does to a pair."""
+        self.script("other", 20000, said="else")
+        result = self.bench("./old < said", "./same < said", "--theta", "25%", status=0)
+        self.assertEqual((result["bench"]["verdict"], result["bench"]["outputs"]), ("no_difference", "identical"))
+        other = self.root / "talks"
+        other.write_text(SCRIPT.format(turns=20000, said="/dev/stdin") + "echo more\n")
+        other.chmod(0o755)
+        result = self.bench("./old < said", "./talks < said", "--theta", "25%", "--fail-on", "outputs", status=1)
+        self.assertEqual((result["bench"]["verdict"], result["bench"]["outputs"]), ("no_difference", "differ"))
+
+    def test_undecided(self):
+        """Nobody can tell a ten-thousandth within the time there is."""
+        params = ["--theta", "0.01%", "--budget", "1"]
+        result = self.bench("./old < said", "./same < said", *params, status=3)
+        self.assertEqual((result["bench"]["verdict"], result["state"]), ("undecided", "needs_discussion"))
+        self.assertTrue(any("pairs" in text for text in result["bench"]["comparisons"][0]["reasons"]), result["bench"])
+        self.bench("./old < said", "./same < said", *params, "--fail-on", "slower", status=0)
+
+    def test_what_is_refused(self):
+        for words in (["./old"], ["./old", "./nothing"], ["./old", "./same | cat"], ["./old", "./same", "--theta", "much"],
+                      ["./old", "./same", "--export", "csv=x"], ["./old", "./same", "--fail-on", "rain"],
+                      ["./old", "./same", "--metric", "sun"], ["a", "b", "--baseline", "c"]):
+            done = self.baton("bench", *words, status=2)
+            self.assertTrue(done.err.startswith("baton: "), done.err)
+        self.assertIn("ended with exit 1", self.baton("bench", "true", "false", status=5).out)
+        # Only who names a command grants it.
+        commands = json.dumps([[str(self.root / "old")], [str(self.root / "same")]])
+        done = self.baton("run", "bench", "--project", self.root / "tmp", "--param", f"commands={commands}", status=5)
+        self.assertIn("is not allowed", done.out)
+
+    def test_killed_in_the_middle(self):
+        running = self.start("bench", "./old < said", "./slow < said", "--json")
+        running.wait_event(support.is_event("stage_dispatched"), "the stage begins")
+        running.kill()
+        result = self.baton("resume", "--json", status=1).lines()[-1]
+        self.assertEqual(result["bench"]["verdict"], "slower")
+
+    @NEEDS
+    def test_revisions(self):
+        project = support.copy_example(self.root / "wordmill")
+        first = support.make_repository(project)
+        manifest = project / "Cargo.toml"
+        manifest.write_text(manifest.read_text().replace("opt-level = 0", "opt-level = 2"))
+        support.git(project, "commit", "-q", "-a", "-m", "Optimise")
+        head = support.git(project, "rev-parse", "HEAD")
+        command = ["--project", project, "--bench", "wordmill count --words 3000"]
+        result = self.bench("HEAD", first, *command, status=1)
+        self.assertEqual((result["bench"]["kind"], result["bench"]["verdict"], result["bench"]["outputs"]), ("revisions", "slower", "identical"))
+        self.assertEqual([side["commit"] for side in result["bench"]["sides"]], [head, first])
+        result = self.bench("--baseline", "main~1", *command, status=0)
+        self.assertEqual((result["bench"]["verdict"], [side["commit"] for side in result["bench"]["sides"]]), ("faster", [first, head]))
+        self.assertEqual(support.git(project, "status", "--porcelain"), "")
+        done = self.baton("bench", "main", "no-such", *command, status=5)
+        self.assertIn("no revision 'no-such'", done.out)
+        self.check_nothing_left(project)
+
+    @NEEDS
+    def test_what_the_project_declares(self):
+        project = support.tiny_crate(self.root / "tiny")
+        support.make_repository(project)
+        result = self.bench("HEAD", "HEAD", "--revisions", "--project", project, "--theta", "25%", status=0)
+        self.assertEqual((result["bench"]["verdict"], [c["subject"] for c in result["bench"]["comparisons"]]), ("no_difference", ["spin"]))
+        self.assertTrue(any("byte for byte" in text for text in result["limits"]), result["limits"])
+        os.remove(project / "baton.toml")
+        support.git(project, "commit", "-q", "-a", "-m", "Declare nothing")
+        result = self.bench("HEAD", "HEAD", "--revisions", "--project", project, status=4)
+        self.assertIn("--bench", result["headline"])
+
+
+if __name__ == "__main__":
+    support.main()
