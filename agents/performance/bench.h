@@ -8,6 +8,7 @@
 struct bench_row { // one comparison
     char *subject;
     struct ab_result *ab;
+    json_t *witness; // NULL: not asked
 };
 
 struct bench {

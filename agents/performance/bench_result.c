@@ -5,6 +5,7 @@
 #include "base/str.h"
 #include "measure/export.h"
 #include "measure/plot.h"
+#include "performance/witnessed.h"
 
 #include <string.h>
 
@@ -72,6 +73,9 @@ static char *plot_new(const struct bench *b, const char *sentence)
         buf_free(&box);
         for (size_t k = 0; ab->reasons[k]; k++)
             buf_printf(&text, "  %s\n", ab->reasons[k]);
+        AUTO_FREE char *witness = b->rows.items[i].witness ? witnessed_line(b->rows.items[i].witness) : NULL;
+        if (witness)
+            buf_printf(&text, "  %s\n", witness);
     }
     return buf_steal(&text);
 }
@@ -97,6 +101,8 @@ static json_t *comparisons_new(const struct bench *b, json_t *ret_samples)
         json_put(ret_samples, row->subject, json_incref(json_object_get(c, "samples")));
         json_object_del(c, "samples");
         json_put_str(c, "subject", row->subject);
+        if (row->witness)
+            json_put(c, "witness", json_incref(row->witness));
         json_put_str(evidence, "artifact", "measurements.json");
         json_put_str(evidence, "part", "overall");
         json_put(c, "evidence", evidence);

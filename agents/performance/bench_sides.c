@@ -16,6 +16,7 @@
 #include "performance/harness.h"
 #include "performance/measured.h"
 #include "performance/subject.h"
+#include "performance/witnessed.h"
 #include "rust/cargo_metadata.h"
 #include "sandbox/files.h"
 
@@ -23,13 +24,13 @@
 
 #define METADATA_BYTES ((size_t)64 << 20)
 
-static void add_row(struct bench *b, const char *subject, struct ab_result *ab)
+static void add_row(struct bench *b, const char *subject, struct ab_result *ab, json_t *witness)
 {
     mem_free(ab->name_a);
     mem_free(ab->name_b);
     ab->name_a = str_dup(b->name[0]);
     ab->name_b = str_dup(b->name[1]);
-    const struct bench_row row = {.subject = str_dup(subject), .ab = ab};
+    const struct bench_row row = {.subject = str_dup(subject), .ab = ab, .witness = witness};
     vec_push(&b->rows, row);
 }
 
@@ -104,10 +105,21 @@ static int compare_commands(struct bench *b, const struct command *c, const char
                                .reach = reach,
                                .on_progress = on_progress,
                                .user = &watch};
+    const struct witnessed w = {.job = b->job,
+                                .command = {session.command[0], session.command[1]},
+                                .cwd = cwd,
+                                .stdin_path = input,
+                                .reach = reach,
+                                .scratch = scratch};
     struct ab_result *ab = NULL;
+    json_t *witness = NULL;
     int r = measured_compare(&m, &ab, err);
     if (r == 0)
-        add_row(b, "command", ab);
+        r = witnessed_apply(&w, ab, &witness, err);
+    if (r == 0)
+        add_row(b, "command", ab, witness);
+    else
+        ab_result_free(ab);
     str_list_free(env);
     return r;
 }
@@ -238,16 +250,18 @@ static int compare_all(struct revisions *v, struct err *err)
                                         .wall_ns = b->wall_ns,
                                         .label = "bench",
                                         .theta = b->theta,
-                                        .metric = b->metric};
+                                        .metric = b->metric,
+                                        .ask_always = true};
     size_t i;
     json_t *subject;
     int r = file_make_dirs(scratch, err);
     json_array_foreach (b->subjects, i, subject) {
         struct ab_result *ab = NULL;
+        json_t *witness = NULL;
         if (r == 0)
-            r = compare_subject(&sides, subject, &ab, err);
+            r = compare_subject(&sides, subject, &ab, &witness, err);
         if (r == 0)
-            add_row(b, json_str(subject, "name", "?"), ab);
+            add_row(b, json_str(subject, "name", "?"), ab, witness);
     }
     return r;
 }

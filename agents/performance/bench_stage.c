@@ -16,6 +16,7 @@ static void bench_clear(struct bench *b)
     for (size_t i = 0; i < b->rows.len; i++) {
         mem_free(b->rows.items[i].subject);
         ab_result_free(b->rows.items[i].ab);
+        json_decref(b->rows.items[i].witness);
     }
     vec_free(&b->rows);
     for (int i = 0; i < 2; i++) {

@@ -9,6 +9,7 @@
 #include "measure/criterion.h"
 #include "performance/measured.h"
 #include "performance/subject.h"
+#include "performance/witnessed.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -158,8 +159,25 @@ static int find_commands(const struct compare_sides *s, const json_t *subject, s
     return 0;
 }
 
-int compare_subject(const struct compare_sides *s, const json_t *subject, struct ab_result **ret, struct err *err)
+// Whole commands only: a harness decides itself how often it runs what it measures.
+static int ask_witness(const struct measured *m, const struct compare_sides *s, struct ab_result *ab, json_t **ret, struct err *err)
 {
+    bool open = ab->verdict == VERDICT_FASTER || ab->verdict == VERDICT_SLOWER || s->ask_always;
+    if (m->session->kind != SESSION_COMMAND || !open)
+        return 0;
+    const struct witnessed w = {.job = m->job,
+                                .command = {m->session->command[0], m->session->command[1]},
+                                .cwd = m->session->cwd,
+                                .stdin_path = m->session->stdin_path,
+                                .reach = m->reach,
+                                .scratch = m->scratch};
+    return witnessed_apply(&w, ab, ret, err);
+}
+
+int compare_subject(const struct compare_sides *s, const json_t *subject, struct ab_result **ret, json_t **ret_witness,
+                    struct err *err)
+{
+    *ret_witness = NULL;
     AUTO(commands_free) struct commands commands = {0};
     AUTO_FREE char *cwd = below_root(s->root, subject, "cwd");
     AUTO_FREE char *input = below_root(s->root, subject, "stdin");
@@ -186,12 +204,17 @@ int compare_subject(const struct compare_sides *s, const json_t *subject, struct
     int r = find_commands(s, subject, &commands, &session, err);
     if (r == 0)
         r = measured_compare(&m, ret, err);
+    if (r == 0) {
+        r = ask_witness(&m, s, *ret, ret_witness, err);
+        if (r < 0)
+            *ret = ab_result_free(*ret);
+    }
     str_list_free(env);
     mem_free((void *)(uintptr_t)reach);
     return r;
 }
 
-static void take(const struct compare_sides *s, const json_t *subject, const struct ab_result *result,
+static void take(const struct compare_sides *s, const json_t *subject, const struct ab_result *result, json_t *witness,
                  struct compare_verdict *v)
 {
     const char *name = json_str(subject, "name", "?"), *why = NULL;
@@ -201,6 +224,8 @@ static void take(const struct compare_sides *s, const json_t *subject, const str
         json_put(v->samples, name, json_incref(samples));
     json_object_del(c, "samples");
     json_put_str(c, "subject", name);
+    if (witness)
+        json_put(c, "witness", json_incref(witness));
     bool accepted = ab_accepts(result, &why);
     json_put_flag(c, "accepted", accepted);
     json_put_str(c, "why_not", why);
@@ -228,10 +253,11 @@ int compare_builds(const struct compare_sides *sides, struct compare_verdict *re
     file_make_dirs(sides->scratch, NULL);
     json_array_foreach (sides->subjects, i, subject) {
         struct ab_result *result = NULL;
-        r = compare_subject(sides, subject, &result, err);
+        AUTO_JSON json_t *witness = NULL;
+        r = compare_subject(sides, subject, &result, &witness, err);
         if (r < 0)
             break;
-        take(sides, subject, result, ret);
+        take(sides, subject, result, witness, ret);
         ab_result_free(result);
     }
     ret->better = ret->better && !ret->worse;

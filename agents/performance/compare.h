@@ -20,6 +20,7 @@ struct compare_sides {
     const json_t *floors;        // {subject: theta} from earlier calibrations; may be NULL
     double theta;                // smallest change that counts where floors say nothing; 0: SEQUENCE_THETA
     enum ab_metric metric;       // as in struct session
+    bool ask_always;             // the second witness, also when the clock says neither faster nor slower
 };
 
 struct compare_verdict {
@@ -29,8 +30,9 @@ struct compare_verdict {
     const char *reason;  // static, when not better
 };
 
-// One of the subjects.
-int compare_subject(const struct compare_sides *sides, const json_t *subject, struct ab_result **ret, struct err *err);
+// One of the subjects. *ret_witness: what the second witness said (performance/witnessed.h), NULL when it was not asked; new reference.
+int compare_subject(const struct compare_sides *sides, const json_t *subject, struct ab_result **ret, json_t **ret_witness,
+                    struct err *err);
 int compare_builds(const struct compare_sides *sides, struct compare_verdict *ret, struct err *err);
 void compare_verdict_free(struct compare_verdict *v);
 

@@ -347,6 +347,8 @@ static int apply_inner(struct applying *a, const char *const *argv, struct err *
         AUTO_FREE char *program = find_inner(a->call, argv[i]);
         if (!profile && !program)
             continue;
+        if (!profile && !is_built(a->call->places, program))
+            profile = of_script(a->profiles, program);
         int r = 0;
         if (!a->call->may(a->call->user, argv + i))
             return 0;

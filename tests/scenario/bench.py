@@ -33,6 +33,7 @@ class Bench(support.Scenario):
         return done.lines()[-1]
 
     def test_commands(self):
+        self.bench("./old < said", "./slow < said", "--fail-on", "undecided", status=0)
         result = self.bench("./old < said", "./slow < said", status=1)
         bench = result["bench"]
         self.assertEqual((bench["kind"], bench["verdict"], bench["outputs"], result["state"]), ("commands", "slower", "identical", "rejected"))
@@ -40,6 +41,10 @@ class Bench(support.Scenario):
         self.assertLess(20, found["interval"][0])
         self.assertLessEqual(found["interval"][0], found["change_pct"])
         self.assertIn("warnings", result["host"])
+        if support.have("valgrind"):
+            self.assertLess(50, found["witness"]["instructions"]["change_pct"])
+            self.assertEqual(found["witness"]["view"], "against")  # "B is faster"
+            self.assertIn("second witness: instructions +", bench["plot"])
         self.assertTrue(result["headline"].startswith("Slower: +"), result["headline"])
         self.assertIn("old", bench["plot"])
         report = json.loads(pathlib.Path(result["report"]["json"]).read_text("utf-8"))
@@ -75,11 +80,9 @@ class Bench(support.Scenario):
 
     def test_undecided(self):
         """Nobody can tell a ten-thousandth within the time there is."""
-        params = ["--theta", "0.01%", "--budget", "1"]
-        result = self.bench("./old < said", "./same < said", *params, status=3)
+        result = self.bench("./old < said", "./same < said", "--theta", "0.01%", "--budget", "1", status=3)
         self.assertEqual((result["bench"]["verdict"], result["state"]), ("undecided", "needs_discussion"))
         self.assertTrue(any("pairs" in text for text in result["bench"]["comparisons"][0]["reasons"]), result["bench"])
-        self.bench("./old < said", "./same < said", *params, "--fail-on", "slower", status=0)
 
     def test_what_is_refused(self):
         for words in (["./old"], ["./old", "./nothing"], ["./old", "./same | cat"], ["./old", "./same", "--theta", "much"],

@@ -321,6 +321,37 @@ static void test_witness_views(void **state)
     assert_null(json_obj(v, "allocations"));
 }
 
+static void test_witness_reads_logs(void **state)
+{
+    (void)state;
+    static const char LOG[] = "==7== Callgrind, a call-graph generating cache profiler\n==7== Events    : Ir\n"
+                              "==7== Collected : 60125703\n==7== I   refs:      60,125,703\n";
+    static const char MORE[] = "==8== Collected : 297";
+    static const char DHAT[] =
+        "==9== Total:     1,024,000 bytes in 3,001 blocks\n==9== At t-gmax: 7 bytes in 1 blocks\n";
+    struct witness_counts c = {0};
+    witness_read(LOG, strlen(LOG), &c);
+    assert_true(c.instructions == 60125703 && c.allocations == 0);
+    witness_read(MORE, strlen(MORE), &c); // another process of the same command
+    witness_read(DHAT, strlen(DHAT), &c);
+    assert_true(c.instructions == 60126000 && c.allocated_bytes == 1024000 && c.allocations == 3001);
+    static const char *const NONE[] = {"",
+                                       "Collected : 5\n",
+                                       "==7== Collected : many\n",
+                                       "==7== Collected : -5\n",
+                                       "==7== Collected : ,5\n",
+                                       "==7== Collected : 99999999999999999999999\n",
+                                       "==x== Collected : 5\n",
+                                       "==7== Total: 5 bytes\n",
+                                       "==7== Total: 5 bytes in some blocks\n",
+                                       "==7=="};
+    for (size_t i = 0; i < ARRAY_LEN(NONE); i++) {
+        struct witness_counts none = {0};
+        witness_read(NONE[i], strlen(NONE[i]), &none);
+        assert_true(none.instructions == 0 && none.allocations == 0 && none.allocated_bytes == 0);
+    }
+}
+
 static void test_witness_contradiction_is_undecided(void **state)
 {
     (void)state;
@@ -362,6 +393,7 @@ int main(void)
         cmocka_unit_test(test_sequence_looks_come_as_planned),
         cmocka_unit_test(test_ab_holm_takes_back_weak_claims),
         cmocka_unit_test(test_witness_views),
+        cmocka_unit_test(test_witness_reads_logs),
         cmocka_unit_test(test_witness_contradiction_is_undecided),
     };
     return cmocka_run_group_tests_name("measure_ab", tests, NULL, NULL);

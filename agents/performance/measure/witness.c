@@ -2,12 +2,76 @@
 
 #include "base/attr.h"
 
+#include <ctype.h>
+#include <string.h>
+
+#define COUNT_MAX 1e18
+
 static const char *const VIEW_NAMES[] = {"silent", "for", "against"};
 
 const char *witness_view_name(enum witness_view v)
 {
     return VIEW_NAMES[v];
 }
+
+// --- logs of valgrind ---
+
+// A whole number with commas between its digits; -1: it is none. *at goes behind it.
+static double read_number(const char **at, const char *end)
+{
+    const char *p = *at;
+    double n = 0;
+    while (p < end && *p == ' ')
+        p++;
+    const char *first = p;
+    for (; p < end && (isdigit((unsigned char)*p) || (*p == ',' && p > first)); p++)
+        if (*p != ',')
+            n = n * 10 + (*p - '0');
+    *at = p;
+    return p == first || n > COUNT_MAX ? -1 : n;
+}
+
+static bool behind(const char **at, const char *end, const char *word)
+{
+    size_t n = strlen(word);
+    if ((size_t)(end - *at) < n || memcmp(*at, word, n) != 0)
+        return false;
+    *at += n;
+    return true;
+}
+
+// "==17== Collected : 60125703", "==17== Total:     1,024 bytes in 3 blocks"
+static void read_line(const char *p, const char *end, struct witness_counts *counts)
+{
+    if (!behind(&p, end, "=="))
+        return;
+    while (p < end && isdigit((unsigned char)*p))
+        p++;
+    if (!behind(&p, end, "== "))
+        return;
+    if (behind(&p, end, "Collected :")) {
+        double n = read_number(&p, end);
+        counts->instructions += n > 0 ? n : 0;
+    } else if (behind(&p, end, "Total:")) {
+        double bytes = read_number(&p, end);
+        double blocks = bytes >= 0 && behind(&p, end, " bytes in") ? read_number(&p, end) : -1;
+        counts->allocated_bytes += blocks > 0 ? bytes : 0;
+        counts->allocations += blocks > 0 ? blocks : 0;
+    }
+}
+
+void witness_read(const char *text, size_t len, struct witness_counts *counts)
+{
+    const char *end = text + len;
+    while (text < end) {
+        const char *stop = memchr(text, '\n', (size_t)(end - text));
+        stop = stop ? stop : end;
+        read_line(text, stop, counts);
+        text = stop < end ? stop + 1 : end;
+    }
+}
+
+// --- views ---
 
 // Relative change, 0 when one side was not counted.
 static double change(double before, double after)

@@ -8,9 +8,15 @@
 #define WITNESS_RISE 0.005 // instructions may rise by so much and still not speak against a gain
 #define WITNESS_FALL 0.02  // system calls or allocations that fall by so much explain a gain without fewer instructions
 
+#define WITNESS_LOG_MAX ((size_t)256 * 1024)
+
 struct witness_counts { // 0: not counted
     double instructions, allocations, allocated_bytes, system_calls;
 };
+
+// Adds what a log of valgrind (callgrind or DHAT, of one process) says at its end. Text from outside: what does not fit
+// is passed over.
+void witness_read(const char *text, size_t len, struct witness_counts *counts);
 
 enum witness_view { WITNESS_SILENT, WITNESS_FOR, WITNESS_AGAINST };
 const char *witness_view_name(enum witness_view v); // "silent", "for", "against"
