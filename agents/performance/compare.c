@@ -227,6 +227,8 @@ static void take(const struct compare_sides *s, const json_t *subject, const str
     if (witness)
         json_put(c, "witness", json_incref(witness));
     bool accepted = ab_accepts(result, &why);
+    // It is asked when the clock says faster or slower.
+    bool contradicted = witness && !s->ask_always && result->verdict == VERDICT_UNDECIDED;
     json_put_flag(c, "accepted", accepted);
     json_put_str(c, "why_not", why);
     json_t *evidence = json_object();
@@ -241,7 +243,7 @@ static void take(const struct compare_sides *s, const json_t *subject, const str
     else if (ab_refuses(result))
         v->reason = "a subject got slower";
     else if (!v->reason)
-        v->reason = why;
+        v->reason = contradicted ? "the second witness (instructions and allocations) contradicts the clock" : why;
 }
 
 int compare_builds(const struct compare_sides *sides, struct compare_verdict *ret, struct err *err)
