@@ -48,16 +48,10 @@ static bool has_compiler_cache(const struct project *p)
             return true;
     }
     AUTO_FREE char *dir = str_dup(p->dir);
-    while (path_below(dir, p->root)) { // cargo reads every folder upwards
+    for (bool more = true; more && path_below(dir, p->root); more = path_up(&dir)) { // cargo reads every folder upwards
         AUTO_FREE char *config = path_join(dir, ".cargo");
         if (config_has_wrapper(p->files, config))
             return true;
-        char *up = path_dir(dir);
-        bool top = str_eq(up, dir);
-        mem_free(dir);
-        dir = up;
-        if (top)
-            break;
     }
     const char *home = getenv("CARGO_HOME"), *user = getenv("HOME");
     AUTO_FREE char *own = home && *home ? str_dup(home) : str_printf("%s/.cargo", user ? user : "");

@@ -106,9 +106,7 @@ static bool in_other_package(const struct project *p, const char *package, const
         AUTO_FREE char *path = path_join(p->root, manifest);
         if (file_exists(path))
             return true;
-        char *up = path_dir(dir);
-        mem_free(dir);
-        dir = up;
+        path_up(&dir);
     }
     return false;
 }

@@ -57,21 +57,15 @@ static bool is_workspace(const char *manifest)
 // As cargo does: the nearest manifest with a workspace, or else the nearest one.
 static char *project_root(const char *workspace, const char *cwd)
 {
-    char *at = str_dup(cwd), *found = NULL;
-    bool end = false;
-    while (!end && path_below(at, workspace)) {
+    AUTO_FREE char *at = str_dup(cwd);
+    char *found = NULL;
+    for (bool more = true; more && path_below(at, workspace);) {
         AUTO_FREE char *manifest = path_join(at, "Cargo.toml");
         bool there = file_exists(manifest), root = there && is_workspace(manifest);
-        if (there && (root || !found)) {
-            mem_free(found);
-            found = str_dup(at);
-        }
-        char *up = path_dir(at);
-        end = root || str_eq(up, at);
-        mem_free(at);
-        at = up;
+        if (there && (root || !found))
+            str_set(&found, at);
+        more = !root && path_up(&at);
     }
-    mem_free(at);
     return found;
 }
 
@@ -162,17 +156,9 @@ static void give_git(const char *dir, bool writable, struct plan *plan)
 
 static void give_git_above(const char *start, const char *top, bool writable, struct plan *plan)
 {
-    char *at = str_dup(start);
-    while (path_below(at, top)) {
+    AUTO_FREE char *at = str_dup(start);
+    for (bool more = true; more && path_below(at, top); more = path_up(&at))
         give_git(at, writable, plan);
-        char *up = path_dir(at);
-        bool end = str_eq(up, at);
-        mem_free(at);
-        at = up;
-        if (end)
-            break;
-    }
-    mem_free(at);
 }
 
 void places_git(const struct places *s, const char *cwd, bool writable, struct plan *plan)

@@ -123,20 +123,15 @@ static bool names_foreign_code(const char *lock)
 
 static bool builds_foreign_code(const char *cwd)
 {
-    char *at = str_dup(cwd);
-    bool found = false, end = false;
-    while (!found && !end) {
+    AUTO_FREE char *at = str_dup(cwd);
+    bool found = false;
+    for (bool more = true; more && !found; more = path_up(&at)) {
         AUTO_FREE char *path = path_join(at, "Cargo.lock");
         char *text = NULL;
         if (file_read(path, LOCK_MAX, &text, NULL, NULL) == 0)
             found = names_foreign_code(text);
         mem_free(text);
-        char *up = path_dir(at);
-        end = str_eq(up, at) || str_eq(up, ".");
-        mem_free(at);
-        at = up;
     }
-    mem_free(at);
     return found;
 }
 

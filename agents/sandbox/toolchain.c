@@ -164,19 +164,15 @@ static int search_folders(const struct toolchain_wish *w, const json_t *settings
 {
     AUTO_FREE char *at = str_dup(w->cwd);
     int r = 0;
-    for (int i = 0; i < FOLDERS_MAX && r == 0; i++) {
+    bool more = true;
+    for (int i = 0; i < FOLDERS_MAX && r == 0 && more; i++) {
         const char *chosen = json_str(json_obj(settings, "overrides"), at, NULL);
         if (chosen) {
             r = take_installed(w, chosen, "your `rustup override`", ret, err);
             return r < 0 ? r : 1;
         }
         r = take_file(w, at, ret, err);
-        char *up = path_dir(at);
-        bool end = str_eq(up, at);
-        mem_free(at);
-        at = up;
-        if (end)
-            break;
+        more = path_up(&at);
     }
     return r;
 }

@@ -26,17 +26,11 @@ bool words_need_dependencies(const char *const *argv)
 char *words_folder_above(const char *dir, const char *name)
 {
     char *at = str_dup(dir);
-    for (;;) {
+    do {
         AUTO_FREE char *path = path_join(at, name);
         if (file_exists(path))
             return at;
-        char *up = path_dir(at);
-        bool end = str_eq(up, at) || str_eq(up, ".");
-        mem_free(at);
-        at = up;
-        if (end)
-            break;
-    }
+    } while (path_up(&at));
     mem_free(at);
     return NULL;
 }

@@ -204,6 +204,18 @@ int file_hash(const char *path, char out[65], struct err *err)
     return n < 0 ? err_sys(err, e, "cannot read '%s'", path) : 0;
 }
 
+bool path_up(char **path)
+{
+    char *up = path_dir(*path);
+    if (str_eq(up, *path)) {
+        mem_free(up);
+        return false;
+    }
+    mem_free(*path);
+    *path = up;
+    return true;
+}
+
 char *path_user_config(const char *below)
 {
     const char *config = getenv("XDG_CONFIG_HOME"), *home = getenv("HOME");

@@ -21,6 +21,8 @@ int file_hash(const char *path, char out[65], struct err *err); // SHA-256, any 
 char *path_join(const char *a, const char *b);           // b absolute: b; owned by the caller
 char *path_dir(const char *path);                        // "a/b/c" -> "a/b", "c" -> "."
 const char *path_base(const char *path);                 // borrowed
+// To the folder above, in place; false, with nothing changed, when there is none ("/", ".").
+bool path_up(char **path);
 // Of the user who runs this: $XDG_CONFIG_HOME/<below>, else ~/.config/<below>; NULL when neither is known.
 char *path_user_config(const char *below);
 char *path_real(const char *path, struct err *err);      // resolved and absolute, NULL on failure

@@ -54,7 +54,7 @@ json_t *toolchain_new(struct exec_context *exec, const char *dir)
 static void each_config(const char *dir, void (*visit)(void *user, const json_t *config), void *user)
 {
     AUTO_FREE char *at = str_dup(dir);
-    for (;;) {
+    do {
         static const char *const NAMES[] = {".cargo/config.toml", ".cargo/config"};
         for (size_t i = 0; i < ARRAY_LEN(NAMES); i++) {
             AUTO_FREE char *path = path_join(at, NAMES[i]);
@@ -62,12 +62,7 @@ static void each_config(const char *dir, void (*visit)(void *user, const json_t 
             if (config)
                 visit(user, config);
         }
-        if (str_eq(at, "/") || str_eq(at, "."))
-            return;
-        char *parent = path_dir(at);
-        mem_free(at);
-        at = parent;
-    }
+    } while (path_up(&at));
 }
 
 struct configured {
