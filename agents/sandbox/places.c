@@ -291,11 +291,16 @@ void places_private(const struct places *s, bool start_temporary, struct plan *p
 
 // --- files that steer tools ---
 
-static const char *const STEERING_DIRS[] = {".cargo", ".claude", ".codex", ".vscode",
-                                            ".idea",  ".husky",  ".baton", ".agents"};
-static const char *const STEERING_FILES[] = {"rust-toolchain", "rust-toolchain.toml", ".mcp.json",  ".envrc",
-                                             ".gitmodules",    "baton.toml",          ".gitconfig", ".cursor",
-                                             ".gemini",        ".devcontainer",       "CLAUDE.md",  "AGENTS.md"};
+enum steering_kind { FOLDER, NAME, NESTED, REPOSITORY };
+
+static const struct {
+    const char *path;
+    enum steering_kind kind;
+} STEERING[] = {
+#define X(path, kind) {path, kind},
+#include "tbl/policy_protected.def"
+#undef X
+};
 
 // A mount cannot lie on a link: what it leads to is sealed, and it is looked after.
 static bool protect_link(const char *dir, char *path, struct steering *ret, struct plan *plan)
@@ -313,6 +318,25 @@ static bool protect_link(const char *dir, char *path, struct steering *ret, stru
     return true;
 }
 
+static void protect_one(const char *dir, const char *name, enum steering_kind kind, struct steering *ret,
+                        struct plan *plan)
+{
+    char *path = path_join(dir, name);
+    bool made = kind == FOLDER && mkdir(path, 0777) == 0;
+    struct stat st;
+    if (!made && protect_link(dir, path, ret, plan))
+        return;
+    bool there = made || lstat(path, &st) == 0;
+    if (there)
+        plan_seal(plan, path, path);
+    if (made)
+        vec_push(&ret->made, path);
+    else if (!there)
+        vec_push(&ret->missing, path);
+    else
+        mem_free(path);
+}
+
 static void protect(const char *dir, struct steering *ret, struct plan *plan)
 {
     // A folder, or the file of a checkout that says where the repository is: git on the host would follow another one
@@ -321,29 +345,9 @@ static void protect(const char *dir, struct steering *ret, struct plan *plan)
     struct stat is;
     if (lstat(git, &is) == 0 && !S_ISLNK(is.st_mode)) // a box cannot be made around a link
         plan_seal(plan, git, git);
-    for (size_t i = 0; i < ARRAY_LEN(STEERING_DIRS); i++) {
-        char *path = path_join(dir, STEERING_DIRS[i]);
-        bool made = mkdir(path, 0777) == 0;
-        if (!made && protect_link(dir, path, ret, plan))
-            continue;
-        plan_seal(plan, path, path);
-        if (made)
-            vec_push(&ret->made, path);
-        else
-            mem_free(path);
-    }
-    for (size_t i = 0; i < ARRAY_LEN(STEERING_FILES); i++) {
-        char *path = path_join(dir, STEERING_FILES[i]);
-        struct stat st;
-        if (protect_link(dir, path, ret, plan))
-            continue;
-        if (lstat(path, &st) == 0) {
-            plan_seal(plan, path, path);
-            mem_free(path);
-        } else {
-            vec_push(&ret->missing, path);
-        }
-    }
+    for (size_t i = 0; i < ARRAY_LEN(STEERING); i++)
+        if (STEERING[i].kind != REPOSITORY)
+            protect_one(dir, STEERING[i].path, STEERING[i].kind, ret, plan);
 }
 
 void places_steering(const struct places *s, const char *cwd, struct steering *ret, struct plan *plan)

@@ -6,6 +6,7 @@
 #include "base/str.h"
 #include "base/vec.h"
 #include "main/explained.h"
+#include "rights/rights.h"
 #include "rights/site.h"
 #include "rights/together.h"
 #include "json/json.h"
@@ -131,12 +132,10 @@ int cmd_agent_show(const struct cli *cli)
 }
 
 // What the agents can cause together under the ceiling of this machine; empty for more of them than are looked at.
-static json_t *together_new(const struct agentset *set, struct err *err)
+static json_t *together_new(const struct agentset *set, const json_t *bounds)
 {
-    AUTO_JSON json_t *bounds = site_bounds_new(err);
-    if (!bounds)
-        return NULL;
-    json_t *out = rights_together_new((const struct agentfile *const *)set->agents.items, set->agents.len, NULL, bounds, err);
+    json_t *out =
+        rights_together_new((const struct agentfile *const *)set->agents.items, set->agents.len, NULL, bounds, NULL);
     return out ? out : json_object();
 }
 
@@ -150,28 +149,53 @@ static void put_causes(json_t *list, const json_t *together)
                 json_put(file, "causes", json_incref(json_list(agent, "gains")));
 }
 
+// {file: why no run on this machine begins with its agent}, of those that list tools; without a list the ceiling
+// decides, which the file cannot help.
+static json_t *refusals_new(const struct agentset *set, const json_t *bounds)
+{
+    json_t *out = json_object();
+    for (size_t i = 0; i < set->agents.len; i++) {
+        const struct agentfile *f = set->agents.items[i];
+        struct err why;
+        bool lists = f->tools_state != AGENT_TOOLS_ABSENT && f->tools_state != AGENT_TOOLS_ALL;
+        if (lists && rights_check(f->name, f, NULL, bounds, &why) < 0)
+            json_put_str(out, f->file, why.text);
+    }
+    return out;
+}
+
 int cmd_agent_lint(const struct cli *cli)
 {
     struct err err;
     struct agentset *set = load(cli, &err);
     if (!set)
         return cli_fail(&err);
-    AUTO_JSON json_t *relations = agentset_check(set), *together = together_new(set, &err);
-    if (!together) {
+    AUTO_JSON json_t *bounds = site_bounds_new(&err);
+    if (!bounds) {
         agentset_free(set);
         return cli_fail(&err);
     }
-    size_t errors = count_level(set, AGENT_ERROR), warnings = count_level(set, AGENT_WARNING);
+    AUTO_JSON json_t *relations = agentset_check(set), *together = together_new(set, bounds);
+    AUTO_JSON json_t *refusals = refusals_new(set, bounds);
+    size_t errors = count_level(set, AGENT_ERROR) + json_object_size(refusals), i;
+    const char *name;
+    json_t *one;
     if (cli_flag(cli, "json")) {
         json_t *list = set_to_json(set, true);
         put_causes(list, together);
+        json_array_foreach (list, i, one)
+            json_put_str(one, "refused", json_str(refusals, json_str(one, "file", ""), NULL));
         commands_print_json(list);
     } else {
-        for (size_t i = 0; i < set->files.len; i++)
+        for (i = 0; i < set->files.len; i++)
             print_diagnostics(set->files.items[i]);
         explained_print_together(together);
+        json_object_foreach (refusals, name, one)
+            printf("error: no run begins with this agent: %s\n", json_string_value(one));
+        if (json_array_size(bounds))
+            printf("a ceiling is in force: %s\n", json_str(json_array_get(bounds, 0), "of", "?"));
         printf("%zu files, %zu agents, %zu edges, %zu errors, %zu warnings\n", set->files.len, set->agents.len,
-               json_array_size(json_list(relations, "edges")), errors, warnings);
+               json_array_size(json_list(relations, "edges")), errors, count_level(set, AGENT_WARNING));
     }
     agentset_free(set);
     return errors ? 1 : 0;

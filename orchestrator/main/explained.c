@@ -106,13 +106,12 @@ static int put_agents(const struct agents *a, const json_t *options, json_t *out
 
 static json_t *call_new(const json_t *receipt)
 {
-    json_t *call = json_object(), *argv = json_list(receipt, "argv");
-    json_put(call, "argv", argv ? json_incref(argv) : json_array());
+    static const char *const KEPT[] = {"argv", "tool", "path", "paths", "files", "exit", "error", "box", "program"};
+    json_t *call = json_object();
     json_object_update(call, json_obj(receipt, "decision"));
-    if (json_obj(receipt, "box"))
-        json_put(call, "box", json_incref(json_obj(receipt, "box")));
-    if (json_obj(receipt, "program"))
-        json_put(call, "program", json_incref(json_obj(receipt, "program")));
+    for (size_t i = 0; i < ARRAY_LEN(KEPT); i++)
+        if (json_object_get(receipt, KEPT[i]))
+            json_put(call, KEPT[i], json_incref(json_object_get(receipt, KEPT[i])));
     return call;
 }
 
@@ -300,11 +299,29 @@ static bool denied(const json_t *call)
     return str_eq(json_str(call, "decision", ""), "deny");
 }
 
+// "Read Cargo.toml and 4 more", or the command and how it failed.
+static void describe(const json_t *call, struct buf *ret)
+{
+    const json_t *paths = json_list(call, "paths");
+    const char *path = json_str(call, "path", json_string_value(json_array_get(paths, 0)));
+    int64_t more = json_int(call, "files", 1) - 1, status = json_int(call, "exit", 0);
+    if (json_list(call, "argv")) {
+        text_command(ret, call);
+        if (status)
+            buf_printf(ret, "  (exit status %" PRId64 ")", status);
+        return;
+    }
+    buf_printf(ret, "%s ", json_str(call, "tool", "?"));
+    text_shell_word(ret, path ? path : "");
+    if (more > 0)
+        buf_printf(ret, " and %" PRId64 " more", more);
+}
+
 static void print_call(const json_t *call)
 {
     int64_t times = json_int(call, "times", 1);
     struct buf command = BUF_INIT;
-    text_command(&command, call);
+    describe(call, &command);
     size_t len = str_utf8_cut(buf_str(&command), COMMAND_SHOWN);
     printf("  %-7s %.*s%s", denied(call) ? "deny" : "allow", (int)len, buf_str(&command),
            len < command.len ? " …" : "");
@@ -325,14 +342,15 @@ static void print_call(const json_t *call)
     buf_free(&command);
 }
 
-static void print_stage(const json_t *stage, const json_t *site, bool denied_only)
+// How many of its calls were printed.
+static size_t print_stage(const json_t *stage, const json_t *site, bool denied_only)
 {
     size_t i, shown = 0;
     json_t *one;
     json_array_foreach (json_list(stage, "calls"), i, one)
         shown += !denied_only || denied(one);
     if (denied_only && shown == 0)
-        return;
+        return 0;
     printf("stage %" PRId64 "  %s (%s), %s\n", json_int(stage, "stage", 0), json_str(stage, "agent", "?"),
            json_str(stage, "mode", "-"), json_str(stage, "state", "?"));
     json_array_foreach (json_list(stage, "entered"), i, one)
@@ -345,6 +363,7 @@ static void print_stage(const json_t *stage, const json_t *site, bool denied_onl
             print_call(one);
     if (shown == 0)
         printf("  no tool was called\n");
+    return shown;
 }
 
 static bool has_stage(const json_t *e, const char *agent)
@@ -366,15 +385,18 @@ void explained_print(const json_t *e, bool denied_only)
     if (json_array_size(json_list(e, "ceiling")))
         print_bounds("  ceiling ", json_list(e, "ceiling"));
     else
-        printf("  ceiling  none: what agent files list is granted\n");
+        printf("  ceiling  none: agents may do what their files list, and nothing without a list\n");
     if (json_array_size(json_list(e, "operator_rules")))
         print_list("  ", "granted beside the files  ", json_list(e, "operator_rules"), ", ");
     bool none = json_array_size(json_list(e, "stages")) == 0;
     json_array_foreach (denied_only ? NULL : json_list(e, "agents"), i, one)
         if (none || has_stage(e, json_str(one, "agent", "")))
             print_agent(one);
+    size_t shown = 0;
     json_array_foreach (json_list(e, "stages"), i, one)
-        print_stage(one, json_list(e, "ceiling"), denied_only);
+        shown += print_stage(one, json_list(e, "ceiling"), denied_only);
+    if (denied_only && shown == 0)
+        printf("nothing was denied\n");
 }
 
 void explained_print_causes(const json_t *explained, FILE *out)

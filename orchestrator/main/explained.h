@@ -9,7 +9,8 @@
 // {run, ceiling [bounds], operator_rules [rule],
 //  agents [{agent, rules [{rule, line, deny}], grants [rule]?, attenuate, network, causes [{right, through}]}], cycles,
 //  stages [{stage, agent, mode, state, entered [{from, listed}], bounds [bounds]?,
-//           calls [{argv, decision, rule, where, reason, needed, box?, program?, times}]}]}
+//           calls [{argv?, tool?, path?, paths?, files?, exit?, decision, rule, where, reason, needed, box?, program?,
+//           times}]}]}
 // NULL with err.
 json_t *explained_new(struct store *store, const char *run, struct err *err);
 void explained_print(const json_t *explained, bool denied_only);

@@ -1,5 +1,6 @@
 #include "fields.h"
 
+#include "base/buf.h"
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/str.h"
@@ -260,6 +261,15 @@ struct lists {
     const char *first_key;
 };
 
+// For people: "Read, Bash(cargo *)", shortened; owned by the caller.
+static char *entries_new(const struct tool_list *list)
+{
+    AUTO_BUF struct buf b = BUF_MAX(120);
+    for (size_t i = 0; i < list->items.len; i++)
+        buf_printf(&b, "%s%s", i ? ", " : "", list->items.items[i].text);
+    return str_dup(buf_str(&b));
+}
+
 static void take_list(struct lists *l, const struct agent_key *key, const char *path, const json_t *value, int line)
 {
     struct tool_list list;
@@ -284,7 +294,11 @@ static void take_list(struct lists *l, const struct agent_key *key, const char *
                    "'%s' here and '%s' in line %d both list tools: only what both allow is "
                    "granted",
                    key->name, l->first_key, l->first_line);
+    AUTO_FREE char *first = entries_new(&l->allowed), *second = entries_new(&list);
     tools_intersect(&l->allowed, &list);
+    if (l->allowed.state == AGENT_TOOLS_LIST && l->allowed.items.len == 0)
+        agentfile_note(l->f, AGENT_WARNING, line, "'%s' (%s) and '%s' (%s) have nothing in common: nothing is granted",
+                       l->first_key, first, key->name, second);
 }
 
 static void read_lists(const struct front *front, struct agentfile *f)

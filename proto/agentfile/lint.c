@@ -283,9 +283,7 @@ static void check_tools(const struct front *front, struct agentfile *f)
         break;
     case AGENT_TOOLS_ALL:
         break;
-    case AGENT_TOOLS_LIST:
-        if (!f->tools.len)
-            agentfile_note(f, AGENT_WARNING, line, "the lists of tools have nothing in common: nothing is granted");
+    case AGENT_TOOLS_LIST: // lists that have nothing in common: said where they are joined
         break;
     }
     check_unknown(f);

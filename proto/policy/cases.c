@@ -88,8 +88,7 @@ static int add_rules(struct policy *p, const json_t *list, bool deny, struct err
 {
     size_t i;
     json_t *v;
-    json_array_foreach(list, i, v)
-    {
+    json_array_foreach (list, i, v) {
         const char *rule = json_string_value(v);
         if (!rule || strlen(rule) != json_string_length(v))
             return err_set(err, ERR_INVALID, "case:%zu: a rule is a string without NUL bytes", i + 1);

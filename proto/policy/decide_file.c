@@ -147,18 +147,20 @@ static bool refused_always(const struct request *q, struct decision *d)
 static void deny_unmatched(const struct request *q, const struct rule_list *list, struct decision *d)
 {
     const char *tool = rule_tool(q);
+    AUTO_BUF struct buf whose = BUF_MAX(300);
+    policy_whose(q->policy, list, &whose);
     bool any = false, inside = path_in_workspace(q->context, &q->place);
     for (size_t i = 0; list && i < list->rules.len; i++)
         any = any || rule_speaks_for(&list->rules.items[i], q->kind, q->tool, false);
     if (!any)
-        decision_deny(d, NULL, "no rule of agent \"%s\" grants %s", q->policy->agent, q->tool);
+        decision_deny(d, NULL, "no rule of %s grants %s", buf_str(&whose), q->tool);
     else if (!inside && strcmp(q->place.requested, q->place.resolved) != 0)
         decision_deny(d, NULL, "\"%s\" leads through a link to \"%s\", outside the workspace \"%s\"", q->path,
                       q->place.resolved, q->context->workspace);
     else if (!inside)
         decision_deny(d, NULL, "\"%s\" is outside the workspace \"%s\"", q->path, q->context->workspace);
     else
-        decision_deny(d, NULL, "no %s rule of agent \"%s\" covers \"%s\"", tool, q->policy->agent, q->path);
+        decision_deny(d, NULL, "no %s rule of %s covers \"%s\"", tool, buf_str(&whose), q->path);
     char root[POLICY_PATH_MAX];
     const char *below = path_normal("/", q->context->workspace, root) ? path_inside(q->place.resolved, root) : NULL;
     if (inside && below && *below)

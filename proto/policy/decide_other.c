@@ -79,9 +79,12 @@ static void decide(const struct policy *p, const struct subject *s, struct decis
         decision_deny(d, rule, "the deny rule %s forbids it", rule->text);
         return;
     }
+    AUTO_BUF struct buf whose = BUF_MAX(300);
+    policy_whose(p, NULL, &whose);
     for (size_t i = 0; i < p->lists.len; i++) {
         const struct rule *r = find(&p->lists.items[i], s, false);
         if (!r) {
+            policy_whose(p, &p->lists.items[i], &whose);
             rule = NULL;
             break;
         }
@@ -91,7 +94,7 @@ static void decide(const struct policy *p, const struct subject *s, struct decis
         decision_allow(d, rule, "%s allows it", rule->text);
         return;
     }
-    decision_deny(d, NULL, "no rule of agent \"%s\" grants %s%s%.100s%s%s", p->agent, s->tool, *s->text ? " \"" : "",
+    decision_deny(d, NULL, "no rule of %s grants %s%s%.100s%s%s", buf_str(&whose), s->tool, *s->text ? " \"" : "",
                   s->text, *s->text ? "\"" : "",
                   s->local ? "; an address of this machine or its networks needs a rule that spells it out" : "");
     need(s, d);

@@ -59,15 +59,14 @@ static void need_rule(const char *const *argv, struct decision *d)
         decision_need(d, "Bash(%s *)", argv[0]);
 }
 
-// "; its command rules are: …" for the reason.
-static void known_rules(const struct policy *p, struct buf *ret)
+// "; its command rules are: …" for the reason: of the list that has none for the call.
+static void known_rules(const struct rule_list *list, struct buf *ret)
 {
     *ret = BUF_MAX(220);
     size_t n = 0;
-    for (size_t i = 0; i < p->lists.len; i++)
-        for (size_t k = 0; k < p->lists.items[i].rules.len; k++)
-            if (p->lists.items[i].rules.items[k].kind == TOOL_COMMAND)
-                buf_printf(ret, "%s%s", n++ ? ", " : "; its command rules are ", p->lists.items[i].rules.items[k].text);
+    for (size_t k = 0; list && k < list->rules.len; k++)
+        if (list->rules.items[k].kind == TOOL_COMMAND)
+            buf_printf(ret, "%s%s", n++ ? ", " : "; its command rules are ", list->rules.items[k].text);
     if (n == 0)
         buf_str_add(ret, "; it has no Bash rule at all");
 }
@@ -225,12 +224,32 @@ static const struct rule *covering(const struct run *run, const char *const *arg
     return first;
 }
 
+// The first list without a rule for it; NULL: there is no list at all.
+static const struct rule_list *missing_in(const struct run *run, const char *const *argv)
+{
+    size_t len = 0;
+    AUTO_FREE char *joined = command_join(argv, &len);
+    for (size_t i = 0; i < run->policy->lists.len; i++) {
+        const struct rule_list *list = &run->policy->lists.items[i];
+        bool found = false;
+        for (size_t k = 0; k < list->rules.len && !found; k++)
+            found = list->rules.items[k].kind == TOOL_COMMAND &&
+                    rule_covers_command(&list->rules.items[k], joined, len, run->env, run->extra);
+        if (!found)
+            return list;
+    }
+    return run->policy->lists.len ? &run->policy->lists.items[0] : NULL;
+}
+
 static void deny_uncovered(const struct run *run, const char *const *argv, enum miss miss, const char *variable,
                            struct decision *d)
 {
     struct buf text, rules;
+    AUTO_BUF struct buf whose = BUF_MAX(300);
+    const struct rule_list *list = missing_in(run, argv);
     describe(argv, &text);
-    known_rules(run->policy, &rules);
+    known_rules(list, &rules);
+    policy_whose(run->policy, list, &whose);
     if (miss == MISS_VARIABLE) {
         decision_deny(
             d, NULL,
@@ -245,8 +264,7 @@ static void deny_uncovered(const struct run *run, const char *const *argv, enum 
             buf_str(&text));
         decision_need(d, "Bash(%s)", buf_str(&text));
     } else {
-        decision_deny(d, NULL, "no rule of agent \"%s\" covers \"%s\"%s", run->policy->agent, buf_str(&text),
-                      buf_str(&rules));
+        decision_deny(d, NULL, "no rule of %s covers \"%s\"%s", buf_str(&whose), buf_str(&text), buf_str(&rules));
         need_rule(argv, d);
     }
     buf_free(&text);

@@ -13,7 +13,7 @@
 #define LINKS_MAX 40
 
 static const char *const PROTECTED[] = {
-#define X(path) path,
+#define X(path, kind) path,
 #include "tbl/policy_protected.def"
 #undef X
 };

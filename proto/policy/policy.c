@@ -22,6 +22,7 @@ static void list_free(struct rule_list *l)
     for (size_t i = 0; i < l->rules.len; i++)
         rule_clear(&l->rules.items[i]);
     vec_free(&l->rules);
+    mem_free(l->of);
 }
 
 void policy_free(struct policy *p)
@@ -47,6 +48,20 @@ const char *policy_agent_name(const struct policy *p)
 void policy_next_list(struct policy *p)
 {
     vec_push(&p->lists, (struct rule_list){0});
+}
+
+void policy_next_bound(struct policy *p, const char *of)
+{
+    vec_push(&p->lists, (struct rule_list){.of = str_dup(of)});
+}
+
+void policy_whose(const struct policy *p, const struct rule_list *list, struct buf *ret)
+{
+    buf_clear(ret);
+    if (list && list->of)
+        buf_printf(ret, "\"%s\", which bounds agent \"%s\",", list->of, p->agent);
+    else
+        buf_printf(ret, "agent \"%s\"", p->agent);
 }
 
 static int add(struct policy *p, bool deny, const char *text, const char *file, int line, struct err *err)

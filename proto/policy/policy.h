@@ -43,6 +43,7 @@ int policy_allow(struct policy *p, const char *rule, const char *file, int line,
 int policy_deny(struct policy *p, const char *rule, const char *file, int line, struct err *err);
 // Opens a further allow list; from now on every call must also be allowed by it (also when it stays empty).
 void policy_next_list(struct policy *p);
+void policy_next_bound(struct policy *p, const char *of); // the same; reasons say that `of` bounds the agent
 // Call when all rules are in. ERR_INVALID: a list grants nothing, because it is empty or because the deny rules take
 // all of it away; the text names the entries.
 int policy_check_usable(const struct policy *p, struct err *err);

@@ -1,11 +1,13 @@
 // The inside of struct policy, for the deciders of this folder.
 #pragma once
 
+#include "base/buf.h"
 #include "base/vec.h"
 #include "policy/policy.h"
 #include "policy/rule.h"
 
 struct rule_list {
+    char *of; // who bounds the agent with it; NULL: its own
     VEC(struct rule) rules;
 };
 
@@ -16,6 +18,10 @@ struct policy {
     VEC(char *) warnings;
     size_t count; // rules in all lists
 };
+
+// For reasons, into a buffer (what was in it is dropped): 'agent "x"', or '"/etc/baton/policy.rules", which bounds
+// agent "x",'. list NULL: the agent's own.
+void policy_whose(const struct policy *p, const struct rule_list *list, struct buf *ret);
 
 // Filling a decision. `rule` may be NULL.
 void decision_clear(struct decision *d);

@@ -4,6 +4,7 @@
 #include "base/str.h"
 
 #include <stdint.h>
+#include <string.h>
 
 static const char OPERATOR[] = "operator rules";
 
@@ -47,7 +48,7 @@ static int add_bounds(struct policy *p, const json_t *bounds, struct err *err)
         const char *of = json_str(bound, "of", "?");
         const json_t *allow = json_list(bound, "allow");
         if (allow)
-            policy_next_list(p);
+            policy_next_bound(p, of);
         r = add_all(p, of, allow, policy_allow, err);
         if (r == 0)
             r = add_all(p, of, json_list(bound, "deny"), policy_deny, err);
@@ -150,14 +151,48 @@ int rights_network(const char *name, const struct agentfile *file, const json_t 
     return 0;
 }
 
+static int check_grants(const struct agentfile *file, struct err *err)
+{
+    int r = 0;
+    for (size_t i = 0; file && i < file->grants.len && r == 0; i++)
+        r = policy_rule_check(file->grants.items[i].text, file->file, file->grants.items[i].line, NULL, err);
+    return r;
+}
+
+// Without a list and without anybody who decides instead, it could do nothing at all.
+static int check_open(const char *name, const struct agentfile *file, const json_t *operator_rules,
+                      const json_t *bounds, struct err *err)
+{
+    if (lists_anything(bounds) || json_array_size(operator_rules) > 0)
+        return 0;
+    return err_set(err, ERR_INVALID,
+                   "%s: agent \"%s\" lists no tools, and this machine has no ceiling that would decide instead: list "
+                   "its tools, or write 'allow' lines into /etc/baton/policy.rules or ~/.config/baton/policy.rules",
+                   file->file, name);
+}
+
+static int check_list(const char *name, const struct agentfile *file, const json_t *operator_rules,
+                      const struct policy *p, struct err *err)
+{
+    if (file->tools.len > 0 || json_array_size(operator_rules) > 0)
+        return policy_check_usable(p, err);
+    for (size_t i = 0; i < file->diagnostics.len; i++) // the loader knows which entries there were
+        if (strstr(file->diagnostics.items[i].text, "nothing is granted"))
+            return err_set(err, ERR_INVALID, "%s:%d: agent \"%s\": %s", file->file, file->diagnostics.items[i].line,
+                           name, file->diagnostics.items[i].text);
+    return policy_check_usable(p, err);
+}
+
 int rights_check(const char *name, const struct agentfile *file, const json_t *operator_rules, const json_t *bounds,
                  struct err *err)
 {
     struct policy *p = NULL;
     int r = rights_new(name, file, operator_rules, bounds, &p, err);
-    bool says = file && !is_open(file); // a file without a list may rightly end up with nothing: it asked for nothing
-    if (r == 0 && says)
-        r = policy_check_usable(p, err);
+    if (r == 0)
+        r = check_grants(file, err);
+    if (r == 0 && file)
+        r = is_open(file) ? check_open(name, file, operator_rules, bounds, err)
+                          : check_list(name, file, operator_rules, p, err);
     policy_free(p);
     enum agent_network network;
     return r < 0 ? r : rights_network(name, file, bounds, &network, err);

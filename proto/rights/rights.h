@@ -21,7 +21,8 @@
 // unknown tool, or a malformed rule or bound.
 int rights_new(const char *name, const struct agentfile *file, const json_t *operator_rules, const json_t *bounds,
                struct policy **ret, struct err *err);
-// Would the agent have anything it may do? ERR_INVALID names the entries of a list that grants nothing.
+// Would the agent have anything it may do? ERR_INVALID names the entries of a list that grants nothing, or says that
+// there is neither a list nor a ceiling; also for what it cannot hand on.
 int rights_check(const char *name, const struct agentfile *file, const json_t *operator_rules, const json_t *bounds,
                  struct err *err);
 

@@ -78,7 +78,7 @@ class Rights(support.Scenario):
 
     def test_a_file_without_a_list_may_do_what_the_ceiling_allows(self):
         self.agent("dev", "color: red")
-        self.chain(status=1)  # no ceiling: nothing, not everything
+        self.assertIn("has no ceiling that would decide instead", self.chain(status=2).err)  # nothing, not everything
         self.ceiling.write_text("allow Bash(date)\n")
         self.chain(status=0)
         said = self.baton("policy", "explain", status=0).out
@@ -91,6 +91,11 @@ class Rights(support.Scenario):
             self.agent("dev", keys)
             done = self.chain(status=2)
             self.assertRegex(done.err, says)
+            lint = self.baton("agent", "lint", self.agents, status=1)
+            self.assertRegex(lint.out, "error: no run begins with this agent: .*" + says)
+        self.agent("lead", "tools: Bash(true *)\ngrants: Foo")
+        self.agent("dev", "tools: Bash(date)")
+        self.assertRegex(self.chain(status=2).err, r"lead\.md:5: .*Foo")
         self.assertEqual(self.baton("runs", "--json", status=0).json(), [], "a run was begun")
 
     def test_a_ceiling_that_is_not_understood_stops_everything(self):

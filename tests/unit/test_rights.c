@@ -97,8 +97,13 @@ static void test_rights_that_are_none_are_refused_by_name(void **state)
     check_refused("tools: Read, Bash(cargo\n", NULL, "x.md:4: ");
     AUTO_JSON json_t *site = ceiling("deny Read\n");
     check_refused("tools: Read\n", site, "Read (x.md:4)");
+    check_refused("", NULL, "has no ceiling that would decide instead"); // it would do nothing at all
+    check_refused("tools: Read\nallowed-tools: Bash(date)\n", NULL,
+                  "x.md:5: agent \"x\": 'tools' (Read) and 'allowed-tools' (Bash(date)) have nothing in common");
+    check_refused("tools: Read\ngrants: Read, Teleport\n", NULL, "x.md:5: ");
+    AUTO_JSON json_t *allows = ceiling("allow Read\n");
     struct agentfile *open = agent("");
-    assert_int_equal(rights_check("x", open, NULL, NULL, NULL), 0); // it may do nothing, but asked for nothing
+    assert_int_equal(rights_check("x", open, NULL, allows, NULL), 0);
     agentfile_free(open);
 }
 
