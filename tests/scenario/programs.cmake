@@ -1,5 +1,6 @@
 # Tests that start the real programs: python3 with its standard library. baton_scenario(NAME [SERIAL] [SOAK] [TIMEOUT s]):
-# the file <NAME>.py. SERIAL: it measures, so nothing else runs beside it. SOAK: only with `ctest -C soak`.
+# the file <NAME>.py. SERIAL: it measures, so nothing else runs beside it; it has
+# the label `project`, too. SOAK: only with `ctest -C soak`.
 find_program(BATON_PYTHON python3)
 function(baton_scenario name)
   cmake_parse_arguments(A "SERIAL;SOAK" "TIMEOUT" "" ${ARGN})
@@ -20,7 +21,7 @@ function(baton_scenario name)
   set_tests_properties(${label}.${name} PROPERTIES LABELS ${label} TIMEOUT ${A_TIMEOUT} SKIP_RETURN_CODE 77
     ENVIRONMENT "BATON_BIN=${CMAKE_RUNTIME_OUTPUT_DIRECTORY}")
   if(A_SERIAL)
-    set_tests_properties(${label}.${name} PROPERTIES RUN_SERIAL ON)
+    set_tests_properties(${label}.${name} PROPERTIES RUN_SERIAL ON LABELS "${label};project")
   endif()
   baton_test_environment(${label}.${name})
 endfunction()

@@ -26,13 +26,13 @@ if(NOT BATON_SANITIZE) # the sanitizers' runtime looks for places that a box doe
   endforeach()
 endif()
 add_test(NAME scenario.box_work COMMAND ${Python3_EXECUTABLE} ${CMAKE_CURRENT_LIST_DIR}/sandbox/work.py $<TARGET_FILE:box_run>)
-set_tests_properties(scenario.box_work PROPERTIES LABELS scenario TIMEOUT 900 SKIP_RETURN_CODE 77)
+set_tests_properties(scenario.box_work PROPERTIES LABELS "scenario;project" TIMEOUT 900 SKIP_RETURN_CODE 77)
 add_test(NAME scenario.box_fetch COMMAND ${Python3_EXECUTABLE} ${CMAKE_CURRENT_LIST_DIR}/sandbox/fetch.py $<TARGET_FILE:box_run>)
 set_tests_properties(scenario.box_fetch PROPERTIES LABELS scenario TIMEOUT 300 SKIP_RETURN_CODE 77)
 # Whether the bench of the box still measures; no figure is judged here.
 add_test(NAME scenario.box_bench COMMAND ${CMAKE_COMMAND} -E env BATON_BUILD=${CMAKE_BINARY_DIR}
   ${Python3_EXECUTABLE} ${CMAKE_CURRENT_LIST_DIR}/sandbox/bench.py ${CMAKE_SOURCE_DIR}/tests/bench/sandbox)
-set_tests_properties(scenario.box_bench PROPERTIES LABELS scenario TIMEOUT 300)
+set_tests_properties(scenario.box_bench PROPERTIES LABELS "scenario;project" TIMEOUT 300)
 if(NOT BATON_SANITIZE)
   add_test(NAME scenario.box_cases COMMAND ${Python3_EXECUTABLE} -B ${CMAKE_CURRENT_LIST_DIR}/sandbox/cases.py $<TARGET_FILE:box_run>
     $<TARGET_FILE:baton-exec> $<TARGET_FILE:box_attacks> ${PROJECT_SOURCE_DIR}/tests/fixtures/policy/policy.jsonl
