@@ -11,7 +11,7 @@ workflow "bench" {
     bench = { type = "string", about = "What is run of each revision (default: what the project offers)" },
     metric = { default = "cpu", one_of = { "cpu", "wall" }, about = "The time that decides" },
     theta_pct = { default = 2.0, type = "number", about = "Smallest change that counts, in per cent" },
-    budget_minutes = { default = 5, about = "Time for the measurements" },
+    budget_minutes = { type = "number", default = 5, about = "Time for the measurements" },
     fail_on = { default = { "slower", "undecided" }, about = "What does not end as accepted: slower, undecided, outputs" },
   },
 

@@ -6,7 +6,7 @@ workflow "profile" {
   params = {
     focus = { default = "all", one_of = { "build", "runtime", "all" }, about = "What is looked at" },
     bench = { type = "string", about = "Command that is profiled (default: what the project offers)" },
-    budget_minutes = { default = 20, about = "Time for the measurements" },
+    budget_minutes = { type = "number", default = 20, about = "Time for the measurements" },
   },
 
   run = function(p)

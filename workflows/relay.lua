@@ -18,7 +18,7 @@ workflow "relay" {
     focus = { default = "all", one_of = { "build", "runtime", "all" }, about = "What shall be faster" },
     bench = { type = "string", about = "Command that is profiled and measured (default: what the project offers)" },
     max_rounds = { default = 2, about = "Rounds of changing and verifying before people are asked" },
-    budget_minutes = { default = 20, about = "Time for the measurements of one stage" },
+    budget_minutes = { type = "number", default = 20, about = "Time for the measurements of one stage" },
   },
 
   run = function(p)

@@ -84,9 +84,16 @@ static int fill(struct bench *b, json_t *draft, struct err *err)
     return bench_tell(b, draft, err);
 }
 
+int64_t stage_budget_ns(const struct job *job, int default_minutes)
+{
+    const json_t *minutes = job_input(job, "budget_minutes");
+    double n = json_is_number(minutes) ? json_number_value(minutes) : default_minutes;
+    return (int64_t)(n * 60 * (double)NS_PER_SEC);
+}
+
 int stage_bench(struct job *job, json_t *draft, struct err *err)
 {
-    const json_t *minutes = job_input(job, "budget_minutes"), *theta = job_input(job, "theta_pct");
+    const json_t *theta = job_input(job, "theta_pct");
     const json_t *metric = job_input(job, "metric");
     struct bench b = {.job = job,
                       .base = job_dir(job, "base"),
@@ -97,7 +104,7 @@ int stage_bench(struct job *job, json_t *draft, struct err *err)
                       .theta = json_is_number(theta) ? json_number_value(theta) / 100 : 0};
     if (!b.base || !b.work || !b.cache || !b.spool)
         return err_set(err, ERR_INVALID, "the assignment lacks one of dirs.base, work, cache or spool");
-    b.wall_ns = (json_is_integer(minutes) ? json_integer_value(minutes) : BUDGET_DEFAULT_MIN) * 60 * NS_PER_SEC;
+    b.wall_ns = stage_budget_ns(job, BUDGET_DEFAULT_MIN);
     b.limits = json_array();
     int r = fill(&b, draft, err);
     bench_clear(&b);

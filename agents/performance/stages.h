@@ -22,3 +22,6 @@ int stage_verify(struct job *job, json_t *draft, struct err *err);
 //           "sentence", "overall": [comparison with "subject"], "plot": for terminals, "export": {bencher, github}, "subjects",
 //           "host": {…}, "limits": [] }
 int stage_bench(struct job *job, json_t *draft, struct err *err);
+
+// The time for measuring that the assignment gives ("budget_minutes"), also parts of minutes.
+int64_t stage_budget_ns(const struct job *job, int default_minutes);

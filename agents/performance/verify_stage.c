@@ -468,9 +468,7 @@ int stage_verify(struct job *job, json_t *draft, struct err *err)
     v.subjects = job_context_new(job, "subjects", err);
     AUTO_JSON json_t *workspace = job_context_new(job, "workspace", err);
     const char *below = json_is_string(workspace) ? json_string_value(workspace) : "";
-    int64_t minutes = json_is_integer(job_input(job, "budget_minutes")) ? json_integer_value(job_input(job, "budget_minutes"))
-                                                                        : BUDGET_DEFAULT_MIN;
-    v.deadline_ns = clock_mono_ns() + minutes * 60 * NS_PER_SEC;
+    v.deadline_ns = clock_mono_ns() + stage_budget_ns(job, BUDGET_DEFAULT_MIN);
     v.base_root = path_join(v.base, below);
     v.work_root = path_join(v.work, below);
     v.target = path_join(v.cache, "target");

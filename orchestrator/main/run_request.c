@@ -10,6 +10,7 @@
 
 #include <string.h>
 
+#define MINUTES_LEAST 0.1
 #define BUDGET_MOST      1440 // minutes
 #define ROUNDS_MOST      20
 #define SHELL_CHARACTERS "|&;<>$`\\\n*?"
@@ -24,7 +25,17 @@ static int put_param(json_t *params, const char *text, struct err *err)
     return 0;
 }
 
-// Minutes and rounds: whole numbers within reason.
+// Minutes, also less than one.
+static int check_minutes(const struct cli *cli, const char *option, int64_t most, struct err *err)
+{
+    const char *text = cli_value(cli, option, NULL);
+    double number = 0;
+    if (text && (!str_to_double(text, &number) || number < MINUTES_LEAST || number > (double)most))
+        return err_set(err, ERR_INVALID, "--%s '%s' must be a number of minutes from %g to %lld", option, text,
+                       MINUTES_LEAST, (long long)most);
+    return 0;
+}
+
 static int check_number(const struct cli *cli, const char *option, int64_t most, struct err *err)
 {
     const char *text = cli_value(cli, option, NULL);
@@ -65,7 +76,7 @@ static int check_rules(const struct cli *cli, struct err *err)
 
 static json_t *params_of(const struct cli *cli, struct err *err)
 {
-    if (check_number(cli, "budget", BUDGET_MOST, err) < 0 || check_number(cli, "max-rounds", ROUNDS_MOST, err) < 0 ||
+    if (check_minutes(cli, "budget", BUDGET_MOST, err) < 0 || check_number(cli, "max-rounds", ROUNDS_MOST, err) < 0 ||
         check_bench(cli, err) < 0 || check_rules(cli, err) < 0 || check_urls(cli, err) < 0)
         return NULL;
     static const struct {

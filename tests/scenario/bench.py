@@ -80,7 +80,7 @@ class Bench(support.Scenario):
 
     def test_undecided(self):
         """Nobody can tell a ten-thousandth within the time there is."""
-        result = self.bench("./old < said", "./same < said", "--theta", "0.01%", "--budget", "1", status=3)
+        result = self.bench("./old < said", "./same < said", "--theta", "0.01%", "--budget", "0.3", status=3)
         self.assertEqual((result["bench"]["verdict"], result["state"]), ("undecided", "needs_discussion"))
         self.assertTrue(any("pairs" in text for text in result["bench"]["comparisons"][0]["reasons"]), result["bench"])
 
