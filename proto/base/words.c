@@ -42,7 +42,10 @@ static char *next_word(const char **at, const char *what, struct err *err)
         }
     }
     *at = p;
-    return word.len ? buf_steal(&word) : str_dup("");
+    if (word.len)
+        return buf_steal(&word);
+    buf_free(&word); // of an empty quote
+    return str_dup("");
 }
 
 int words_split(const char *text, const char *what, size_t most, char ***ret, struct err *err)
