@@ -1,6 +1,6 @@
 # Tests that start the real programs: python3 with its standard library. baton_scenario(NAME [SERIAL] [SOAK] [TIMEOUT s]):
-# the file <NAME>.py. SERIAL: it measures, so nothing else runs beside it; it has
-# the label `project`, too. SOAK: only with `ctest -C soak`.
+# the file <NAME>.py. SERIAL: it measures, so nothing else runs beside it; it has the label `project`, too.
+# SOAK: only with `ctest -C soak`.
 find_program(BATON_PYTHON python3)
 function(baton_scenario name)
   cmake_parse_arguments(A "SERIAL;SOAK" "TIMEOUT" "" ${ARGN})
