@@ -291,6 +291,10 @@ static int take_word(struct applying *a, const char *key, const char *word, int 
         return err_set(err, ERR_INVALID, "a profile's pids is '%s', expected a number", word);
     else if (str_eq(key, "pids") && (uint64_t)n > a->plan->pids_max)
         a->plan->pids_max = (uint64_t)n;
+    else if (str_eq(key, "memory") && (!str_to_i64(word, &n) || n < 1 || n > MEMORY_MIB_MOST))
+        return err_set(err, ERR_INVALID, "a profile's memory is '%s', expected MiB", word);
+    else if (str_eq(key, "memory") && (!a->plan->memory_max || (uint64_t)n << 20 < a->plan->memory_max))
+        a->plan->memory_max = (uint64_t)n << 20;
     return 0;
 }
 
@@ -305,8 +309,8 @@ static int apply(struct applying *a, const char *profile, int depth, struct err 
     vec_push(&a->done, str_dup(profile));
     int r = 0;
     // Includes first, folders before programs: what is covered by a folder needs no mount of its own.
-    static const char *const ORDER[] = {"include", "read", "exec",    "write",  "give",
-                                        "network", "pids", "require", "program"};
+    static const char *const ORDER[] = {"include", "read", "exec",   "write",   "give",
+                                        "network", "pids", "memory", "require", "program"};
     for (size_t k = 0; k < ARRAY_LEN(ORDER); k++) {
         for (size_t i = 0; r == 0 && i < a->profiles->table->list.len; i++) {
             const struct profile_entry *e = &a->profiles->table->list.items[i];

@@ -16,8 +16,8 @@ static const struct {
 #undef BOX
 };
 
-static const char *const KEYS[] = {"match",   "include", "program", "exec",      "read",  "write", "give",
-                                   "network", "pids",    "require", "toolchain", "hosts", "config"};
+static const char *const KEYS[] = {"match",   "include", "program", "exec",    "read",      "write", "give",
+                                   "network", "pids",    "memory",  "require", "toolchain", "hosts", "config"};
 
 // --- the table and the sites' files ---
 
@@ -57,6 +57,8 @@ static int check_word(const struct profile_table *p, const char *key, const char
     int64_t n = 0;
     if (str_eq(key, "pids") && (!str_to_i64(word, &n) || n < 1))
         return err_set(err, ERR_PARSE, "%s:%d: pids is '%.40s', expected a number from 1 on", file, number, word);
+    if (str_eq(key, "memory") && (!str_to_i64(word, &n) || n < 1 || n > MEMORY_MIB_MOST))
+        return err_set(err, ERR_PARSE, "%s:%d: memory is '%.40s', expected a number of MiB", file, number, word);
     if (str_eq(key, "include") && !known_profile(p, word))
         return err_set(err, ERR_PARSE, "%s:%d: there is no profile '%.40s' to include", file, number, word);
     bool path = str_eq(key, "exec") || str_eq(key, "read") || str_eq(key, "write");
@@ -89,7 +91,7 @@ static int take_line(struct profile_table *p, char *line, const char *file, int 
         (!words[1] || !words[2] || !words[first] || !known_key(words[1]) || strlen(words[0]) >= PROFILE_NAME_MAX))
         r = err_set(err, ERR_PARSE,
                     "%s:%d: expected 'PROFILE KEY WORDS' or 'PROFILE KEY = WORDS' with a key of match, include, "
-                    "program, exec, read, write, give, network, pids, require, toolchain, hosts, config",
+                    "program, exec, read, write, give, network, pids, memory, require, toolchain, hosts, config",
                     file, number);
     else if (words[0] && p->list.len >= ENTRIES_MAX)
         r = err_set(err, ERR_LIMIT, "%s:%d: more than %d entries", file, number, ENTRIES_MAX);

@@ -9,6 +9,7 @@
 
 #define PROFILE_SITE_MAX ((size_t)64 * 1024) // bytes of a site's file
 #define PROFILE_NAME_MAX 32
+#define MEMORY_MIB_MOST  ((int64_t)1 << 30)
 
 struct profile_entry {
     char *profile, *key, *words; // words: parted by one blank

@@ -38,6 +38,9 @@ if(NOT BATON_SANITIZE)
     $<TARGET_FILE:baton-exec> $<TARGET_FILE:box_attacks> ${PROJECT_SOURCE_DIR}/tests/fixtures/policy/policy.jsonl
     ${PROJECT_SOURCE_DIR}/tests/fixtures/policy/further.jsonl)
   set_tests_properties(scenario.box_cases PROPERTIES LABELS scenario TIMEOUT 600 SKIP_RETURN_CODE 77)
+  add_test(NAME scenario.box_memory COMMAND ${Python3_EXECUTABLE} -B ${CMAKE_CURRENT_LIST_DIR}/sandbox/memory.py $<TARGET_FILE:box_run>
+    $<TARGET_FILE:box_attacks>)
+  set_tests_properties(scenario.box_memory PROPERTIES LABELS scenario TIMEOUT 300 SKIP_RETURN_CODE 77)
 endif()
 add_test(NAME scenario.box_network COMMAND ${Python3_EXECUTABLE} ${CMAKE_CURRENT_LIST_DIR}/sandbox/network.py $<TARGET_FILE:box_run>)
 set_tests_properties(scenario.box_network PROPERTIES LABELS scenario TIMEOUT 300 SKIP_RETURN_CODE 77)
