@@ -256,7 +256,7 @@ static void test_session_compares_in_the_box(void **state)
     s = (struct session){.command = {short_a, short_b, short_copy},
                          .cwd = f.work,
                          .env = (const char *const[]){"LANG=C", "ASAN_OPTIONS=detect_leaks=0", NULL},
-                         .max_wall_ns = 2 * (int64_t)1000000000};
+                         .max_wall_ns = 20 * (int64_t)1000000000};
     assert_ok(ask(&f, &s, &answer, &err), &err);
     assert_ok(session_read_comparison(answer, &r, &err), &err);
     json_decref(answer);
