@@ -40,8 +40,8 @@ void link_close(struct link *link)
         return;
     if (link->socket)
         zmq_close(link->socket);
-    if (link->context)
-        zmq_ctx_term(link->context);
+    while (link->context && zmq_ctx_term(link->context) < 0 && errno == EINTR)
+        ;
     mem_free(link);
 }
 

@@ -442,8 +442,8 @@ struct bus *bus_free(struct bus *bus)
     loop_timer_close(bus->doom); // after the last send, which may start it
     if (bus->socket)
         zmq_close(bus->socket);
-    if (bus->context)
-        zmq_ctx_term(bus->context);
+    while (bus->context && zmq_ctx_term(bus->context) < 0 && errno == EINTR)
+        ; // the end of a worker is a signal, too, and leaves the threads of ZeroMQ where they are
     peers_free(&bus->peers);
     mem_free(bus->endpoint);
     mem_free(bus);
