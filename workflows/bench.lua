@@ -10,7 +10,7 @@ workflow "bench" {
     revisions = { type = "list", about = "Two revisions of the project (instead of commands)" },
     bench = { type = "string", about = "What is run of each revision (default: what the project offers)" },
     metric = { default = "cpu", one_of = { "cpu", "wall" }, about = "The time that decides" },
-    theta_pct = { default = 2.0, type = "number", about = "Smallest change that counts, in per cent" },
+    theta_pct = { type = "number", about = "Smallest change that counts, in per cent (default: 2, more on a machine that cannot tell 2)" },
     budget_minutes = { type = "number", default = 5, about = "Time for the measurements" },
     fail_on = { default = { "slower", "undecided" }, about = "What does not end as accepted: slower, undecided, outputs" },
   },

@@ -79,10 +79,16 @@ class Bench(support.Scenario):
         self.assertEqual((result["bench"]["verdict"], result["bench"]["outputs"]), ("no_difference", "differ"))
 
     def test_undecided(self):
-        """Nobody can tell a ten-thousandth within the time there is."""
-        result = self.bench("./old < said", "./same < said", "--theta", "0.01%", "--budget", "0.3", status=3)
+        """The time is over with the first pair, on any machine: a sample is sized to 13 ms."""
+        commands = [str(self.root / "old")], [str(self.root / "same")]
+        done = self.baton("run", "bench", "--project", self.root / "tmp", "--param", f"commands={json.dumps(commands)}", "--param",
+                          "budget_minutes=0.0001", "--param", "theta_pct=0.01", "--allow", f"Bash({commands[0][0]})", "--allow",
+                          f"Bash({commands[1][0]})", "--json", status=3)
+        result = done.lines()[-1]
         self.assertEqual((result["bench"]["verdict"], result["state"]), ("undecided", "needs_discussion"))
-        self.assertTrue(any("pairs" in text for text in result["bench"]["comparisons"][0]["reasons"]), result["bench"])
+        found = result["bench"]["comparisons"][0]
+        self.assertEqual((found["pairs"], found["theta_asked"]), (1, 0.0001))
+        self.assertTrue(any("at least 8 are needed" in text for text in found["reasons"]), result["bench"])
 
     def test_what_is_refused(self):
         for words in (["./old"], ["./old", "./nothing"], ["./old", "./same | cat"], ["./old", "./same", "--theta", "much"],

@@ -177,6 +177,39 @@ static void test_ab_biased_calibration_raises_theta(void **state)
     ab_result_free(r);
 }
 
+static bool says(const struct ab_result *r, const char *text)
+{
+    for (size_t i = 0; r->reasons[i]; i++)
+        if (strstr(r->reasons[i], text))
+            return true;
+    return false;
+}
+
+static void test_ab_theta_that_was_asked_for_is_kept(void **state)
+{
+    (void)state;
+    struct ab_options o = {.seed = 13, .max_pairs = 60, .calibrate = true, .theta = 0.001};
+    struct simulated s = simulate(9, 1, 0.01);
+    struct ab_result *r = compare(&s, &o);
+    assert_int_equal(r->verdict, VERDICT_UNDECIDED);
+    assert_true(r->pairs_needed > 60);
+    ab_result_free(r);
+    s = simulate(9, 1.03, 0.001);
+    s.factor[AB_COPY] = 1.06; // 3 % is more than what was asked for, and less than what the machine can tell
+    r = compare(&s, &o);
+    assert_int_equal(r->verdict, VERDICT_UNDECIDED);
+    assert_true(r->theta > 0.055);
+    assert_int_equal(r->pairs_needed, 0); // more pairs would not help
+    assert_true(says(r, "0.1 % were asked for"));
+    ab_result_free(r);
+    s = simulate(9, 1, 0.001);
+    s.factor[AB_COPY] = 1.06; // a bias of the copy does not hide that nothing has changed
+    r = compare(&s, &o);
+    assert_int_equal(r->verdict, VERDICT_SAME);
+    assert_true(says(r, "within 0.1 %"));
+    ab_result_free(r);
+}
+
 static void test_ab_pair_order_is_random_and_seeded(void **state)
 {
     (void)state;
@@ -385,6 +418,7 @@ int main(void)
         cmocka_unit_test(test_ab_different_outputs_are_never_accepted),
         cmocka_unit_test(test_ab_varying_output_of_the_base_is_not_compared),
         cmocka_unit_test(test_ab_biased_calibration_raises_theta),
+        cmocka_unit_test(test_ab_theta_that_was_asked_for_is_kept),
         cmocka_unit_test(test_ab_pair_order_is_random_and_seeded),
         cmocka_unit_test(test_ab_failure_and_cancel_end_it),
         cmocka_unit_test(test_ab_too_few_pairs_stay_undecided),

@@ -23,7 +23,7 @@ struct comparison {
     int64_t start_ns;
     struct sequence_look look; // the last one
     char reference[HASH_TEXT]; // output of the base's first run
-    double theta_asked;        // before the calibration raised it
+    double theta_given;        // before the calibration raised it
     bool base_varies;          // the base's own output changes from run to run
 };
 
@@ -240,7 +240,8 @@ static int collect(struct comparison *c, struct err *err)
     r->samples = mem_array(r->max_pairs, sizeof(*r->samples));
     struct sequence s;
     struct sequence_rule rule = {.theta = r->theta,
-                                 .theta_same = c->theta_asked,
+                                 .theta_same = c->theta_given,
+                                 .same_is_firm = r->theta_asked > 0,
                                  .alpha = r->alpha,
                                  .level = r->level,
                                  .max_pairs = r->max_pairs,
@@ -310,7 +311,8 @@ static void explain(struct comparison *c)
     const struct sequence_look *look = &c->look;
     double change = 100 * (r->ratio.ratio - 1);
     if (r->verdict == VERDICT_SAME)
-        ab_result_reason(r, "the %.0f %% interval lies within %.1f %% of no change", 100 * r->level, 100 * r->theta);
+        ab_result_reason(r, "the %.0f %% interval lies within %.1f %% of no change", 100 * r->level,
+                         100 * (r->theta_asked > 0 ? r->theta_asked : r->theta));
     else if (r->verdict != VERDICT_UNDECIDED)
         ab_result_reason(r, "%+.1f %% with the %.0f %% interval on one side, p = %.2g where %.2g was allowed", change,
                          100 * r->level, r->p, look->nominal);
@@ -324,6 +326,10 @@ static void explain(struct comparison *c)
     else if (look->hopeless)
         ab_result_reason(r, "stopped early: %u pairs would not bring a decision either, runs scatter too much",
                          r->max_pairs);
+    if (r->theta_asked > 0 && r->theta > r->theta_asked)
+        ab_result_reason(r,
+                         "changes of %.3g %% were asked for; here and now, this machine cannot tell less than %.1f %%",
+                         100 * r->theta_asked, 100 * r->theta);
     if (look->pairs_needed)
         ab_result_reason(r, "about %u pairs would be needed to decide", look->pairs_needed);
 }
@@ -360,6 +366,7 @@ static struct ab_result *result_new(const struct ab_options *o)
     r->name_a = str_dup(o->name_a ? o->name_a : "before");
     r->name_b = str_dup(o->name_b ? o->name_b : "after");
     r->metric = o->primary;
+    r->theta_asked = o->theta > 0 ? o->theta : 0;
     r->theta = o->theta > 0 ? o->theta : SEQUENCE_THETA;
     r->alpha = o->alpha > 0 ? o->alpha : SEQUENCE_ALPHA;
     r->level = SEQUENCE_LEVEL;
@@ -377,7 +384,7 @@ int ab_compare(ab_sampler sample, void *ctx, const struct ab_options *options, s
     int rc = warm_up(&c, err);
     if (rc >= 0 && options->calibrate)
         rc = calibrate(&c, err);
-    c.theta_asked = c.r->theta;
+    c.theta_given = c.r->theta;
     c.r->theta = fmax(c.r->theta, c.r->aa.floor);
     if (rc >= 0)
         rc = collect(&c, err);

@@ -39,7 +39,9 @@ struct ab_options {
     const char *name_a, *name_b; // for people; NULL: "before", "after"
     uint64_t seed;               // 0: a random one; the result has it
     enum ab_metric primary;      // AB_CPU unless only wall time is known
-    double theta, alpha;         // 0: SEQUENCE_THETA, SEQUENCE_ALPHA
+    double theta;                // 0: SEQUENCE_THETA, and what the calibration finds may stand in for it. Asked for:
+                                 // "no difference" is said only of an interval that lies within it
+    double alpha;                // 0: SEQUENCE_ALPHA
     unsigned max_pairs;          // 0: AB_PAIRS_DEFAULT
     int64_t max_wall_ns;         // 0: no limit. Sets the plan from the duration of the warm-up, and ends it
     unsigned warm_ups;           // samples of each side before anything counts
@@ -79,10 +81,12 @@ struct ab_result {
     char *name_a, *name_b;
     enum verdict verdict;
     enum ab_metric metric;
-    struct ab_interval ratio;                      // of the primary metric, 99 % interval
-    struct ab_interval other[AB_METRIC_COUNT];     // of every metric that both sides know (the primary included)
-    double hodges_lehmann;                         // second estimate of the ratio
-    double level, theta, alpha, p, p_overall, mde; // mde: half-width of the interval, relative (0.015 is 1.5 %)
+    struct ab_interval ratio;                  // of the primary metric, 99 % interval
+    struct ab_interval other[AB_METRIC_COUNT]; // of every metric that both sides know (the primary included)
+    double hodges_lehmann;                     // second estimate of the ratio
+    double level, theta, theta_asked, alpha, p,
+        p_overall; // theta: after the calibration; theta_asked: 0 when nobody asked
+    double mde;    // half-width of the interval, relative (0.015 is 1.5 %)
     bool past_theta;
     unsigned pairs, max_pairs, looks, pairs_needed, repeat; // repeat: runs per sample
     size_t winsorised;

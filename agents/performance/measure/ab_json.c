@@ -3,9 +3,9 @@
 //    "ratio", "low", "high"          candidate / base with its interval
 //    "change_pct", "interval": [lo, hi]   the same in per cent, -10 is 10 % less
 //    "hodges_lehmann", "level", "pairs", "max_pairs", "looks", "pairs_needed", "repeat", "p", "p_overall", "alpha",
-//    "theta", "past_theta", "mde_pct", "winsorised", "metrics": {"cpu_ns": {"ratio", "low", "high"}, ...},
-//    "aa": {"done", "pairs", "ratio", "low", "high", "p", "rejects", "noisy", "floor"},
-//    "a": {"median_ns", "mad_ns", "min_ns", "cpu_median_ns", "wall_median_ns", "max_rss_kb", "max_rss_is_bound"}, "b":
+//    "theta", "theta_asked", "past_theta", "mde_pct", "winsorised", "metrics": {"cpu_ns": {"ratio", "low", "high"},
+//    ...}, "aa": {"done", "pairs", "ratio", "low", "high", "p", "rejects", "noisy", "floor"}, "a": {"median_ns",
+//    "mad_ns", "min_ns", "cpu_median_ns", "wall_median_ns", "max_rss_kb", "max_rss_is_bound"}, "b":
 //    ..., "outputs": "identical|differ|not compared", "outputs_differing", "seed", "elapsed_ns", "reasons": [...],
 //    "samples": [[a, b, "ab" or "ba"], ...]}   primary metric per run
 #include "measure/ab.h"
@@ -109,6 +109,7 @@ json_t *ab_result_json_new(const struct ab_result *r, bool with_samples)
     json_put_num(o, "p_overall", r->p_overall);
     json_put_num(o, "alpha", r->alpha);
     json_put_num(o, "theta", r->theta);
+    json_put_num(o, "theta_asked", r->theta_asked);
     json_put_flag(o, "past_theta", r->past_theta);
     json_put_num(o, "mde_pct", 100 * r->mde);
     json_put_int(o, "winsorised", (int64_t)r->winsorised);
@@ -233,6 +234,7 @@ int ab_result_parse(const json_t *v, struct ab_result **ret, struct err *err)
     r->hodges_lehmann = bounded(v, "hodges_lehmann");
     r->level = bounded(v, "level");
     r->theta = bounded(v, "theta");
+    r->theta_asked = bounded(v, "theta_asked");
     r->alpha = bounded(v, "alpha");
     r->p = bounded(v, "p");
     r->p_overall = bounded(v, "p_overall");

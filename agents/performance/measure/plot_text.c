@@ -56,7 +56,10 @@ static void add_percent(struct buf *out, double v, bool utf8)
 
 void plot_line(struct buf *out, const struct ab_result *r, bool utf8)
 {
-    buf_printf(out, "%s: ", verdict_words(r->verdict));
+    buf_str_add(out, verdict_words(r->verdict));
+    if (r->verdict == VERDICT_SAME && r->theta_asked <= 0 && r->theta > SEQUENCE_THETA)
+        buf_printf(out, " of %.1f %% or more", 100 * r->theta); // the machine said so, not the person
+    buf_str_add(out, ": ");
     add_percent(out, 100 * (r->ratio.ratio - 1), utf8);
     buf_str_add(out, " % [");
     add_percent(out, 100 * (r->ratio.low - 1), utf8);

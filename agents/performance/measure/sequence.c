@@ -72,10 +72,12 @@ static size_t count_winsorised(const double *d, unsigned n)
     return stats_winsorise(copy, n);
 }
 
-// The half-width shrinks with the root of the number of pairs; how many bring a decision if the estimate stays?
-static unsigned pairs_needed(const struct sequence_look *look, double theta)
+// The half-width shrinks with the root of the number of pairs; how many bring a decision if the estimate stays? None
+// do for what is too large to be the same, and too small to count.
+static unsigned pairs_needed(const struct sequence_look *look, double same, double theta)
 {
-    double half = 0.5 * (look->high - look->low), room = fabs(fabs(look->centre) - theta);
+    double half = 0.5 * (look->high - look->low), centre = fabs(look->centre);
+    double room = centre < same ? same - centre : centre - theta;
     if (half <= 0 || room <= 0)
         return 0;
     double n = ceil(look->pairs * (half / room) * (half / room));
@@ -84,8 +86,15 @@ static unsigned pairs_needed(const struct sequence_look *look, double theta)
     return n > look->pairs ? (unsigned)n : look->pairs + 1;
 }
 
+// Half of the room, on the scale of the logarithm, inside which an interval means "the same" when no more pairs come.
+static double same_at_end(const struct sequence *s)
+{
+    return log1p(s->rule.same_is_firm ? s->rule.theta_same : s->rule.theta);
+}
+
 // With the half-width that the end of the plan can bring: could the interval still come to lie past theta, or inside
-// +-theta, when the truth is up to two standard errors farther out, or one nearer to 0, than the estimate?
+// what counts as the same, when the truth is up to two standard errors farther out, or one nearer to 0, than the
+// estimate?
 static bool hopeless(const struct sequence *s, const struct sequence_look *look)
 {
     if (look->pairs < HOPELESS_FROM)
@@ -94,12 +103,12 @@ static bool hopeless(const struct sequence *s, const struct sequence_look *look)
     double error = half / stats_normal_quantile(0.5 + 0.5 * s->rule.level);
     double half_at_end = half * sqrt((double)look->pairs / (double)s->rule.max_pairs);
     return fabs(look->centre) + 2 * error - half_at_end < theta &&
-           fmax(0, fabs(look->centre) - error) + half_at_end > theta;
+           fmax(0, fabs(look->centre) - error) + half_at_end > same_at_end(s);
 }
 
 static void decide(const struct sequence *s, bool last, struct sequence_look *look)
 {
-    double theta = log1p(s->rule.theta), same = last ? theta : log1p(s->rule.theta_same);
+    double theta = log1p(s->rule.theta), same = last ? same_at_end(s) : log1p(s->rule.theta_same);
     if (!look->interval_ok)
         return;
     if (look->low > -same && look->high < same) {
@@ -130,5 +139,5 @@ void sequence_look(struct sequence *s, const double *d, unsigned n, bool last, s
     if (!ret->stop && hopeless(s, ret))
         ret->hopeless = ret->stop = true;
     if (ret->verdict == VERDICT_UNDECIDED)
-        ret->pairs_needed = pairs_needed(ret, log1p(s->rule.theta));
+        ret->pairs_needed = pairs_needed(ret, same_at_end(s), log1p(s->rule.theta));
 }

@@ -24,6 +24,7 @@ const char *verdict_name(enum verdict v); // "undecided", "faster", "slower", "n
 struct sequence_rule {
     double theta;        // a change counts when the ratio passes 1 + theta or 1 / (1 + theta); 0: SEQUENCE_THETA
     double theta_same;   // sampling stops early for "same" only inside this; at the plan's end theta counts. 0: theta
+    bool same_is_firm;   // theta_same counts at the plan's end, too: somebody asked for it
     double alpha, level; // 0: the defaults above
     unsigned max_pairs;  // the plan; 1..SEQUENCE_PAIRS_MAX
     bool stop_at_detection; // stop at the first "faster"/"slower", even with the interval not past theta yet
@@ -40,7 +41,7 @@ struct sequence_look {
     bool past_theta;  // the interval's near end is past theta, on the side of the verdict
     bool hopeless;    // the rest of the plan cannot bring a decision: stopped early
     bool stop;
-    unsigned pairs_needed; // when undecided; 0: more than a million
+    unsigned pairs_needed; // when undecided; 0: more than a million, or no number of them
 };
 
 struct sequence {
