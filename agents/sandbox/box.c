@@ -130,10 +130,19 @@ static int number(const char *word, uint64_t *ret)
     return 0;
 }
 
+static const char *const NETS[] =
+    {
+#define BOX_NETWORK(code, word, meaning) word,
+#include "tbl/box_words.def"
+},
+                         *const REQUIRES[] = {
+#define BOX_REQUIRE(code, word, meaning) word,
+#include "tbl/box_words.def"
+};
+
 static int take_line(struct box *b, char *line)
 {
-    static const char *const NETS[] = {"none", "lo", "host"}, *const REQUIRES[] = {"full", "landlock", "none"},
-                             *const GIVEN[] = {"nothing", "net", "user"};
+    static const char *const GIVEN[] = {"nothing", "net", "user"};
     char *words[5] = {0};
     size_t n = 0;
     for (char *p = line; p && n < 5;)
@@ -161,7 +170,7 @@ static int take_line(struct box *b, char *line)
     if (strcmp(verb, "file") == 0)
         return number(words[1], &b->file_max);
     if (strcmp(verb, "net") == 0) {
-        e = choose(words[1], NETS, 3, &chosen);
+        e = choose(words[1], NETS, sizeof(NETS) / sizeof(NETS[0]), &chosen);
         b->net = (enum box_net)chosen;
         return e;
     }
@@ -171,7 +180,7 @@ static int take_line(struct box *b, char *line)
         return e;
     }
     if (strcmp(verb, "require") == 0) {
-        e = choose(words[1], REQUIRES, 3, &chosen);
+        e = choose(words[1], REQUIRES, sizeof(REQUIRES) / sizeof(REQUIRES[0]), &chosen);
         b->require = (enum box_require)chosen;
         return e;
     }

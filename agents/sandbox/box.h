@@ -29,11 +29,17 @@
 #define BOX_ITEMS_MAX 1024
 #define BOX_GROUPS    2
 
-enum box_net { BOX_NET_NONE, BOX_NET_LO, BOX_NET_HOST };
+enum box_net {
+#define BOX_NETWORK(code, word, meaning) BOX_NET_##code,
+#include "tbl/box_words.def"
+};
 enum box_mode { BOX_READ = 1, BOX_WRITE = 2, BOX_EXEC = 4, BOX_MAP = 8, BOX_OVERLAY = 16 };
 enum box_item_kind { BOX_MOUNT, BOX_TMPFS, BOX_LINK, BOX_ALLOW };
 enum box_given { BOX_GIVEN_NOTHING, BOX_GIVEN_NET, BOX_GIVEN_USER }; // the last: that, too
-enum box_require { BOX_REQUIRE_FULL, BOX_REQUIRE_LANDLOCK, BOX_REQUIRE_NONE };
+enum box_require {
+#define BOX_REQUIRE(code, word, meaning) BOX_REQUIRE_##code,
+#include "tbl/box_words.def"
+};
 
 struct box_identity { // of a file, as stat tells it
     uint64_t device, inode, size;

@@ -338,7 +338,7 @@ static int look_up(const struct exec_context *ctx, const struct exec_call *call,
                    struct lookup *ret, struct err *err)
 {
     AUTO_FREE char *cwd = path_real(call_cwd(ctx, call), NULL);
-    char **toolchains = profiles_words(ctx->profiles, "cargo-read", "toolchain");
+    char **toolchains = profiles_words(ctx->profiles, "cargo-read", BOX_KEY_TOOLCHAIN);
     const struct lookup_call what = {.argv = call->argv,
                                      .cwd = cwd ? cwd : call_cwd(ctx, call),
                                      .path = environment_get(environment, "PATH"),

@@ -19,6 +19,7 @@ struct exec_context {
     const struct policy *policy;
     char *workspace, *home, *helper;
     char **built, **own, **readonly, **writable;
+    char *site; // profiles of the site as the run began with them; NULL: its files are read
     struct profiles *profiles;
     struct pins *pins;   // programs as they were when the stage asked for them first
     bool pinned;         // what the rules name is

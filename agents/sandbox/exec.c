@@ -66,6 +66,7 @@ int exec_context_new(const struct policy *policy, const struct exec_places *plac
     ctx->readonly = copy_if_given(places->readonly);
     ctx->writable = copy_if_given(places->writable);
     ctx->workspace = str_dup(places->workspace);
+    ctx->site = str_dup(places->site);
     ctx->home = str_dup(places->home);
     *ret = ctx;
     return 0;
@@ -104,7 +105,7 @@ static int prepare(struct exec_context *ctx, struct err *err)
         : ctx->helper ? 0
                       : spawn_find_helper(&ctx->helper, err); // kept when the rest fails
     if (r == 0)
-        r = profiles_load(&ctx->profiles, err);
+        r = profiles_load(ctx->site, &ctx->profiles, err);
     if (r < 0) {
         mem_free(workspace);
         mem_free(home);
@@ -135,6 +136,7 @@ void exec_context_free(struct exec_context *ctx)
     str_list_free(ctx->readonly);
     str_list_free(ctx->writable);
     profiles_free(ctx->profiles);
+    mem_free(ctx->site);
     trust_free(ctx->trust);
     pins_free(ctx->pins);
     for (size_t i = 0; i < ctx->fetched.len; i++)

@@ -33,6 +33,7 @@ struct exec_places {
     // What a call sees of the workspace, NULL-terminated. Both NULL: all of it, and it can be changed. Read-only
     // folders can be written to inside a call, but nothing of that remains.
     const char *const *readonly, *const *writable;
+    const char *site; // what the site's files say of profiles (boxes/profile_table.h); NULL: they are read
 };
 
 // The policy must outlive the context. Places are copied.

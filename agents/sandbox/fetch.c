@@ -65,7 +65,7 @@ static bool fetch_offline(struct exec_context *ctx, const char *cwd)
 // A refusal has a receipt, although nothing was started.
 static int check_hosts(struct exec_context *ctx, const struct project *project, struct err *err)
 {
-    char **hosts = profiles_words(ctx->profiles, "fetch", "hosts");
+    char **hosts = profiles_words(ctx->profiles, "fetch", BOX_KEY_HOSTS);
     int r = fetch_hosts_check(project->root, hosts, err);
     str_list_free(hosts);
     if (r < 0) {
@@ -77,7 +77,7 @@ static int check_hosts(struct exec_context *ctx, const struct project *project, 
     return r;
 }
 
-static bool has_word(const struct exec_context *ctx, const char *key, const char *word)
+static bool has_word(const struct exec_context *ctx, enum box_key key, const char *word)
 {
     char **words = profiles_words(ctx->profiles, "fetch", key);
     bool found = false;
@@ -105,14 +105,14 @@ static int fetch_online(struct exec_context *ctx, const char *cwd, const struct 
     vec_push(&env, "HOME=/tmp"); // the tools' own has what earlier calls have left there, .gitconfig perhaps
     vec_push(&env, "TMPDIR=/tmp");
     vec_push(&env, "CARGO_NET_RETRY=1");
-    if (!has_word(ctx, "program", "git"))
+    if (!has_word(ctx, BOX_KEY_PROGRAM, "git"))
         vec_push(&env, "CARGO_NET_GIT_FETCH_WITH_CLI=false"); // there is no git in the box
     if (toolchain)
         vec_push(&env, toolchain);
     vec_push(&env, NULL);
     const struct exec_call call = {
         .argv = argv,
-        .cwd = has_word(ctx, "config", "project") ? cwd : "/", // configuration is read from there upwards
+        .cwd = has_word(ctx, BOX_KEY_CONFIG, "project") ? cwd : "/", // configuration is read from there upwards
         .env = env.items,
         .wall_ns = FETCH_WALL_NS};
     if (ctx->on_step)

@@ -195,13 +195,58 @@ static int look(const struct files *f, int fd, const char *path, size_t max, cha
     return files_place(f, fd, path, ret_place, err);
 }
 
-static int read_all(int held, const char *path, size_t max, struct buf *text, struct err *err)
+struct found {   // a file that may be read
+    int fd;      // without rights; opened through /proc/self/fd
+    char *place; // below the folder
+    struct decision by;
+};
+
+// Decides on the path, holds what is there, looks at it, and decides on the place that it is at.
+static int find(struct files *f, const char *path, size_t max, struct found *ret, struct err *err)
 {
-    char link[64], chunk[65536];
-    snprintf(link, sizeof(link), "/proc/self/fd/%d", held);
-    int fd = open(link, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY), r = 0;
+    struct found found = {0};
+    struct decision at;
+    const char *below = files_below(f, path);
+    int r = files_decide(f, "Read", below, &found.by, err);
+    if (r < 0)
+        return r;
+    if (below[0] == '/')
+        return err_set(err, ERR_DENIED, "'%s' is outside of '%s'", path, f->root);
+    found.fd = files_openat(f->fd, below, O_PATH, 0);
+    if (found.fd < 0)
+        return open_error(path, -found.fd, err);
+    r = look(f, found.fd, path, max, &found.place, err);
+    if (r == 0 && !str_eq(found.place, below))
+        r = files_decide(f, "Read", found.place, &at, err);
+    if (r < 0) {
+        close(found.fd);
+        mem_free(found.place);
+        return r;
+    }
+    *ret = found;
+    return 0;
+}
+
+static int open_found(const struct found *found, const char *path, struct err *err)
+{
+    char link[64];
+    snprintf(link, sizeof(link), "/proc/self/fd/%d", found->fd);
+    int fd = open(link, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    return fd < 0 ? err_sys(err, errno, "cannot read '%s'", path) : fd;
+}
+
+static void found_clear(struct found *found)
+{
+    close(found->fd);
+    mem_free(found->place);
+}
+
+static int read_all(const struct found *found, const char *path, size_t max, struct buf *text, struct err *err)
+{
+    char chunk[65536];
+    int fd = open_found(found, path, err), r = 0;
     if (fd < 0)
-        return err_sys(err, errno, "cannot read '%s'", path);
+        return fd;
     for (;;) {
         ssize_t n = read(fd, chunk, sizeof(chunk));
         if (n < 0 && errno == EINTR)
@@ -222,34 +267,22 @@ static int read_all(int held, const char *path, size_t max, struct buf *text, st
 
 int files_read(struct files *f, const char *path, size_t max, char **ret, size_t *ret_len, struct err *err)
 {
-    struct decision d, at;
-    const char *below = files_below(f, path);
-    int r = files_decide(f, "Read", below, &d, err);
-    if (r < 0)
-        return r;
-    if (below[0] == '/')
-        return err_set(err, ERR_DENIED, "'%s' is outside of '%s'", path, f->root);
-    int fd = files_openat(f->fd, below, O_PATH, 0);
-    if (fd < 0)
-        return open_error(path, -fd, err);
-    AUTO_FREE char *place = NULL;
+    struct found found;
     struct buf text = BUF_INIT;
     max = max < FILES_READ_MAX ? max : FILES_READ_MAX;
-    r = look(f, fd, path, max, &place, err);
-    if (r == 0 && !str_eq(place, below))
-        r = files_decide(f, "Read", place, &at, err);
-    if (r == 0)
-        r = read_all(fd, path, max, &text, err);
-    close(fd);
-    if (r < 0) {
-        buf_free(&text);
+    int r = find(f, path, max, &found, err);
+    if (r < 0)
         return r;
+    r = read_all(&found, path, max, &text, err);
+    if (r == 0) {
+        files_note_read(f, "Read", found.place, text.len, &found.by);
+        if (ret_len)
+            *ret_len = text.len;
+        *ret = buf_steal(&text);
     }
-    files_note_read(f, "Read", place, text.len, &d);
-    if (ret_len)
-        *ret_len = text.len;
-    *ret = buf_steal(&text);
-    return 0;
+    buf_free(&text);
+    found_clear(&found);
+    return r;
 }
 
 static int copy_all(int in, int out)
@@ -270,40 +303,33 @@ static int copy_all(int in, int out)
     }
 }
 
-int files_copy_out(struct files *f, const char *path, const char *to, struct err *err)
+// Consumes the descriptor.
+static int copy_to(int in, const char *path, const char *to, size_t *ret_bytes, struct err *err)
 {
-    struct decision d, at;
     struct stat st;
-    const char *below = files_below(f, path);
-    int r = files_decide(f, "Read", below, &d, err);
-    if (r < 0)
-        return r;
-    if (below[0] == '/')
-        return err_set(err, ERR_DENIED, "'%s' is outside of '%s'", path, f->root);
-    int held = files_openat(f->fd, below, O_PATH, 0);
-    if (held < 0)
-        return open_error(path, -held, err);
-    AUTO_FREE char *place = NULL;
-    r = look(f, held, path, SIZE_MAX, &place, err);
-    if (r == 0 && !str_eq(place, below))
-        r = files_decide(f, "Read", place, &at, err);
-    char link[64];
-    snprintf(link, sizeof(link), "/proc/self/fd/%d", held);
-    int in = r == 0 ? open(link, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY) : -1;
-    if (r == 0 && (in < 0 || fstat(in, &st) < 0))
-        r = err_sys(err, errno, "cannot read '%s'", path);
+    int r = fstat(in, &st) < 0 ? err_sys(err, errno, "cannot read '%s'", path) : 0;
     int out = r == 0 ? open(to, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, st.st_mode & 0777) : -1;
     if (r == 0 && out < 0)
         r = err_sys(err, errno, "cannot make '%s'", to);
     int e = r == 0 ? copy_all(in, out) : 0;
     if (out >= 0 && close(out) < 0 && e == 0)
         e = errno;
-    if (in >= 0)
-        close(in);
-    close(held);
-    if (e)
-        return err_sys(err, e, "cannot copy '%s' to '%s'", path, to);
+    close(in);
+    *ret_bytes = r == 0 ? (size_t)st.st_size : 0;
+    return e ? err_sys(err, e, "cannot copy '%s' to '%s'", path, to) : r;
+}
+
+int files_copy_out(struct files *f, const char *path, const char *to, struct err *err)
+{
+    struct found found;
+    size_t bytes = 0;
+    int r = find(f, path, SIZE_MAX, &found, err);
+    if (r < 0)
+        return r;
+    int in = open_found(&found, path, err);
+    r = in < 0 ? in : copy_to(in, path, to, &bytes, err);
     if (r == 0)
-        files_note_read(f, "Read", place, (size_t)st.st_size, &d);
+        files_note_read(f, "Read", found.place, bytes, &found.by);
+    found_clear(&found);
     return r;
 }

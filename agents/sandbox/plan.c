@@ -9,7 +9,15 @@
 #include <string.h>
 #include <unistd.h>
 
-static const char *const NETS[] = {"none", "lo", "host"};
+static const char *const NETS[] =
+    {
+#define BOX_NETWORK(code, word, meaning) word,
+#include "tbl/box_words.def"
+},
+                         *const REQUIRES[] = {
+#define BOX_REQUIRE(code, word, meaning) word,
+#include "tbl/box_words.def"
+};
 
 const char *box_net_name(enum box_net net)
 {
@@ -168,7 +176,6 @@ static int write_item(const struct plan_item *item, struct buf *b, struct err *e
 
 int plan_write(struct plan *p, struct buf *b, struct err *err)
 {
-    static const char *const REQUIRES[] = {"full", "landlock", "none"};
     buf_printf(b, "net\t%s\nrequire\t%s\n", NETS[p->net], REQUIRES[p->require]);
     if (p->given)
         buf_printf(b, "given\t%s\n", p->given == BOX_GIVEN_USER ? "user" : "net");

@@ -4,7 +4,6 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "environment.h"
-#include "profile_table.h"
 #include "program.h"
 
 #include <glob.h>
@@ -19,8 +18,14 @@ enum { LOCK_MAX = 8 << 20, BASES_MAX = 100 };
 
 static const uint64_t FILE_MAX_BYTES = (uint64_t)64 << 30;
 
+enum gift {
+#define BOX_GIVE(code, word, meaning) GIFT_##code,
+#include "tbl/box_words.def"
+    GIFT_COUNT_
+};
+
 struct gifts { // of a profile and those it includes
-    bool target, temporary, workspace, cargo, git, inner;
+    bool has[GIFT_COUNT_];
 };
 
 struct base { // what a profile means on this host, whatever the call
@@ -35,10 +40,11 @@ struct profiles {
     VEC(struct base) bases;
 };
 
-int profiles_load(struct profiles **ret, struct err *err)
+int profiles_load(const char *site, struct profiles **ret, struct err *err)
 {
     struct profile_table *table = NULL;
-    int r = profile_table_load(&table, err);
+    int r = site ? profile_table_new(site, "the sandbox.profiles that the run began with", &table, err)
+                 : profile_table_load(&table, err);
     if (r < 0)
         return r;
     struct profiles *p = mem_alloc(sizeof(*p));
@@ -62,7 +68,7 @@ void profiles_free(struct profiles *p)
     mem_free(p);
 }
 
-char **profiles_words(const struct profiles *p, const char *profile, const char *key)
+char **profiles_words(const struct profiles *p, const char *profile, enum box_key key)
 {
     return profile_table_words(p->table, profile, key);
 }
@@ -99,7 +105,7 @@ static const char *match_one(const struct profiles *p, const char *wanted)
     const char *found = NULL;
     for (size_t i = 0; i < p->table->list.len; i++) {
         const struct profile_entry *e = &p->table->list.items[i];
-        if (e->replaced || !str_eq(e->key, "match"))
+        if (e->replaced || e->key != BOX_KEY_MATCH)
             continue;
         char **words = str_split(e->words, " ", true, NULL);
         for (char **w = words; *w; w++)
@@ -205,51 +211,6 @@ struct applying {
 
 static int apply(struct applying *a, const char *profile, int depth, struct err *err);
 
-static int take_gift(struct applying *a, const char *word, struct err *err)
-{
-    const struct {
-        const char *name;
-        bool *flag;
-    } FLAGS[] = {{"target", &a->gifts.target},
-                 {"temporary", &a->gifts.temporary},
-                 {"workspace", &a->gifts.workspace},
-                 {"cargo", &a->gifts.cargo},
-                 {"git", &a->gifts.git},
-                 {"perf", &a->plan->perf},
-                 {"inner", &a->gifts.inner}};
-    for (size_t i = 0; i < ARRAY_LEN(FLAGS); i++) {
-        if (str_eq(word, FLAGS[i].name)) {
-            *FLAGS[i].flag = true;
-            return 0;
-        }
-    }
-    return err_set(err, ERR_INVALID,
-                   "a profile gives '%s', expected target, temporary, workspace, cargo, git, perf or inner", word);
-}
-
-static int network_of(const char *word, enum box_net *ret, struct err *err)
-{
-    for (enum box_net net = BOX_NET_NONE; net <= BOX_NET_HOST; net++) {
-        if (str_eq(word, box_net_name(net))) {
-            *ret = net;
-            return 0;
-        }
-    }
-    return err_set(err, ERR_INVALID, "a profile's network is '%s', expected none, lo or host", word);
-}
-
-static int take_require(struct applying *a, const char *word, struct err *err)
-{
-    static const char *const LEVELS[] = {"full", "landlock", "none"};
-    for (size_t i = 0; i < ARRAY_LEN(LEVELS); i++) {
-        if (str_eq(word, LEVELS[i])) {
-            a->plan->require = (enum box_require)i;
-            return 0;
-        }
-    }
-    return err_set(err, ERR_INVALID, "a profile requires '%s', expected full, landlock or none", word);
-}
-
 static void give_paths(struct applying *a, const char *word, unsigned mode)
 {
     glob_t found;
@@ -268,33 +229,59 @@ static void give_paths(struct applying *a, const char *word, unsigned mode)
     globfree(&found);
 }
 
-static int take_word(struct applying *a, const char *key, const char *word, int depth, struct err *err)
+// The table has checked every word.
+static int64_t number_of(const char *word)
 {
     int64_t n = 0;
-    if (str_eq(key, "include"))
+    must(str_to_i64(word, &n) && n > 0);
+    return n;
+}
+
+static int take_word(struct applying *a, enum box_key key, const char *word, int depth, struct err *err)
+{
+    struct plan *plan = a->plan;
+    int choice = box_word_index(key, word);
+    uint64_t n = 0;
+    switch (key) {
+    case BOX_KEY_INCLUDE:
         return apply(a, word, depth + 1, err);
-    if (str_eq(key, "program"))
-        program_give_named(a->plan, a->call->pins, a->call->environment, word);
-    else if (str_eq(key, "exec"))
+    case BOX_KEY_PROGRAM:
+        program_give_named(plan, a->call->pins, a->call->environment, word);
+        break;
+    case BOX_KEY_EXEC:
         give_paths(a, word, BOX_READ | BOX_EXEC);
-    else if (str_eq(key, "read"))
+        break;
+    case BOX_KEY_READ:
         give_paths(a, word, BOX_READ | BOX_MAP);
-    else if (str_eq(key, "write"))
+        break;
+    case BOX_KEY_WRITE:
         give_paths(a, word, BOX_READ | BOX_WRITE);
-    else if (str_eq(key, "give"))
-        return take_gift(a, word, err);
-    else if (str_eq(key, "network"))
-        return network_of(word, &a->plan->net, err);
-    else if (str_eq(key, "require"))
-        return take_require(a, word, err);
-    else if (str_eq(key, "pids") && (!str_to_i64(word, &n) || n < 1))
-        return err_set(err, ERR_INVALID, "a profile's pids is '%s', expected a number", word);
-    else if (str_eq(key, "pids") && (uint64_t)n > a->plan->pids_max)
-        a->plan->pids_max = (uint64_t)n;
-    else if (str_eq(key, "memory") && (!str_to_i64(word, &n) || n < 1 || n > MEMORY_MIB_MOST))
-        return err_set(err, ERR_INVALID, "a profile's memory is '%s', expected MiB", word);
-    else if (str_eq(key, "memory") && (!a->plan->memory_max || (uint64_t)n << 20 < a->plan->memory_max))
-        a->plan->memory_max = (uint64_t)n << 20;
+        break;
+    case BOX_KEY_GIVE:
+        a->gifts.has[choice] = true;
+        plan->perf = plan->perf || choice == GIFT_PERF;
+        break;
+    case BOX_KEY_NETWORK:
+        plan->net = (enum box_net)choice;
+        break;
+    case BOX_KEY_REQUIRE:
+        plan->require = (enum box_require)choice;
+        break;
+    case BOX_KEY_PIDS:
+        n = (uint64_t)number_of(word);
+        plan->pids_max = n > plan->pids_max ? n : plan->pids_max;
+        break;
+    case BOX_KEY_MEMORY:
+        n = (uint64_t)number_of(word) << 20;
+        plan->memory_max = plan->memory_max && plan->memory_max < n ? plan->memory_max : n;
+        break;
+    case BOX_KEY_MATCH: // chosen by; what follows is asked for where it counts
+    case BOX_KEY_TOOLCHAIN:
+    case BOX_KEY_HOSTS:
+    case BOX_KEY_CONFIG:
+    case BOX_KEY_COUNT_:
+        break;
+    }
     return 0;
 }
 
@@ -308,17 +295,14 @@ static int apply(struct applying *a, const char *profile, int depth, struct err 
                        profile);
     vec_push(&a->done, str_dup(profile));
     int r = 0;
-    // Includes first, folders before programs: what is covered by a folder needs no mount of its own.
-    static const char *const ORDER[] = {"include", "read", "exec",   "write",   "give",
-                                        "network", "pids", "memory", "require", "program"};
-    for (size_t k = 0; k < ARRAY_LEN(ORDER); k++) {
+    for (enum box_key key = 0; key < BOX_KEY_COUNT_; key++) {
         for (size_t i = 0; r == 0 && i < a->profiles->table->list.len; i++) {
             const struct profile_entry *e = &a->profiles->table->list.items[i];
-            if (e->replaced || !str_eq(e->profile, profile) || !str_eq(e->key, ORDER[k]))
+            if (e->replaced || e->key != key || !str_eq(e->profile, profile))
                 continue;
             char **words = str_split(e->words, " ", true, NULL);
             for (char **w = words; *w && r == 0; w++)
-                r = take_word(a, e->key, *w, depth, err);
+                r = take_word(a, key, *w, depth, err);
             str_list_free(words);
         }
     }
@@ -385,10 +369,10 @@ static uint64_t memory_limit(void)
 static int give_places(struct applying *a, struct err *err)
 {
     const struct box_call *c = a->call;
-    places_private(c->places, a->gifts.temporary, a->plan);
-    places_give(c->places, c->cwd, c->environment, a->gifts.target, a->gifts.workspace, a->plan);
-    places_git(c->places, c->cwd, a->gifts.git, a->plan);
-    return a->gifts.cargo ? places_cargo(c->places, c->pins, c->environment, c->fetching, a->plan, err) : 0;
+    places_private(c->places, a->gifts.has[GIFT_TEMPORARY], a->plan);
+    places_give(c->places, c->cwd, c->environment, a->gifts.has[GIFT_TARGET], a->gifts.has[GIFT_WORKSPACE], a->plan);
+    places_git(c->places, c->cwd, a->gifts.has[GIFT_GIT], a->plan);
+    return a->gifts.has[GIFT_CARGO] ? places_cargo(c->places, c->pins, c->environment, c->fetching, a->plan, err) : 0;
 }
 
 static const struct base *find_base(const struct profiles *p, const char *profile, const char *path)
@@ -458,12 +442,12 @@ static int apply_also(struct applying *a, const char *first, struct err *err)
         if (!program)
             return err_set(err, ERR_NOT_FOUND, "there is no program '%s'", argv[0]);
         const char *profile = profile_of(a->profiles, a->call, argv, program);
-        bool inner = a->gifts.inner;
-        a->gifts.inner = inner && str_eq(profile, first);
+        bool inner = a->gifts.has[GIFT_INNER];
+        a->gifts.has[GIFT_INNER] = inner && str_eq(profile, first);
         r = apply(a, profile, 0, err);
-        if (r == 0 && a->gifts.inner)
+        if (r == 0 && a->gifts.has[GIFT_INNER])
             r = apply_inner(a, argv, err);
-        a->gifts.inner = a->gifts.inner || inner;
+        a->gifts.has[GIFT_INNER] = a->gifts.has[GIFT_INNER] || inner;
         if (r == 0)
             program_give(a->plan, a->call->pins, a->call->environment, program);
     }
@@ -478,7 +462,7 @@ int profile_plan(struct profiles *p, const struct box_call *call, struct plan *p
     *plan = (struct plan){
         .net = BOX_NET_LO, .require = BOX_REQUIRE_LANDLOCK, .memory_max = memory_limit(), .file_max = FILE_MAX_BYTES};
     int r = apply_base(&a, p, name, err);
-    if (r == 0 && a.gifts.inner)
+    if (r == 0 && a.gifts.has[GIFT_INNER])
         r = apply_inner(&a, call->argv, err);
     if (r == 0 && call->also && !call->fetching)
         r = apply_also(&a, name, err);

@@ -1,30 +1,25 @@
 // From a call to its box: which profile the program of the rule has, and what that profile means on this host for this
 // call.
 //
-// Profiles stand in proto/tbl/box_profiles.def. A site adds to them in /etc/baton/sandbox.profiles, and a user in
-// $XDG_CONFIG_HOME/baton/sandbox.profiles (~/.config/…), both outside of every workspace:
-//   # a comment
-//   cargo program gfortran          adds
-//   cargo network = host            replaces what was there
+// The table of profiles: boxes/profile_table.h.
 #pragma once
 
 #include "base/err.h"
+#include "boxes/profile_table.h"
 #include "pins.h"
 #include "places.h"
 #include "plan.h"
-#include "profile_table.h"
 #include "sandbox/exec.h"
 
 struct profiles;
 
-#define PROFILE_DEPTH_MAX 8 // of includes
-
-// ERR_PARSE, ERR_LIMIT: a site's file is not understood; the text begins with file:line.
-int profiles_load(struct profiles **ret, struct err *err);
+// site: what the site's files said (profile_table_site_text); NULL: they are read. ERR_PARSE, ERR_LIMIT: it is not
+// understood; the text begins with file:line.
+int profiles_load(const char *site, struct profiles **ret, struct err *err);
 void profiles_free(struct profiles *p);
 
 // Words of one key of a profile (not of those it includes); freed with str_list_free.
-char **profiles_words(const struct profiles *p, const char *profile, const char *key);
+char **profiles_words(const struct profiles *p, const char *profile, enum box_key key);
 
 struct box_call {
     const char *program; // absolute

@@ -29,21 +29,6 @@ static json_t *files_json(void)
 
 // --- profiles ---
 
-// Its own word counts before that of a profile it includes. Owned by the caller, NULL: none says anything.
-static char *network_of(const struct profile_table *table, const char *profile, int depth)
-{
-    char **own = profile_table_words(table, profile, "network");
-    char **includes = profile_table_words(table, profile, "include");
-    char *found = NULL;
-    for (char **w = own; *w; w++)
-        str_set(&found, *w);
-    for (char **i = includes; *i && !found && depth < PROFILE_DEPTH_MAX; i++)
-        found = network_of(table, *i, depth + 1);
-    str_list_free(own);
-    str_list_free(includes);
-    return found;
-}
-
 static bool changed(const struct profile_table *table, const char *profile)
 {
     for (size_t i = 0; i < table->list.len; i++)
@@ -52,7 +37,7 @@ static bool changed(const struct profile_table *table, const char *profile)
     return false;
 }
 
-static json_t *words_json(const struct profile_table *table, const char *profile, const char *key)
+static json_t *words_json(const struct profile_table *table, const char *profile, enum box_key key)
 {
     json_t *list = json_array();
     char **words = profile_table_words(table, profile, key);
@@ -70,11 +55,11 @@ static json_t *profiles_json(const struct profile_table *table)
         const char *name = table->list.items[i].profile;
         if (json_object_get(seen, name))
             continue;
-        AUTO_FREE char *network = network_of(table, name, 0);
+        const char *network = profile_table_word(table, name, BOX_KEY_NETWORK);
         json_t *one = json_object();
         json_put_flag(seen, name, true);
         json_put(one, "profile", json_text_new(name, strlen(name)));
-        json_put(one, "match", words_json(table, name, "match"));
+        json_put(one, "match", words_json(table, name, BOX_KEY_MATCH));
         json_put_str(one, "network", network ? network : "lo");
         json_put_flag(one, "changed", changed(table, name));
         json_array_append_new(list, one);
@@ -115,7 +100,7 @@ static void put_programs(const struct profile_table *table, json_t *out)
     static const char NOWHERE[] = "/nonexistent";
     char *const none[] = {NULL};
     char **environment = environment_new(NOWHERE, NULL),
-         **toolchains = profile_table_words(table, "cargo-read", "toolchain");
+         **toolchains = profile_table_words(table, "cargo-read", BOX_KEY_TOOLCHAIN);
     struct policy *policy = policy_new("doctor");
     struct pins *pins = pins_new(none);
     struct trust *trust = trust_new(pins, policy);
@@ -130,7 +115,7 @@ static void put_programs(const struct profile_table *table, json_t *out)
                                   .toolchains = toolchains};
     for (size_t i = 0; i < table->list.len; i++) {
         char **words =
-            str_eq(table->list.items[i].key, "match") ? str_split(table->list.items[i].words, " ", true, NULL) : NULL;
+            table->list.items[i].key == BOX_KEY_MATCH ? str_split(table->list.items[i].words, " ", true, NULL) : NULL;
         for (char **w = words; w && *w; w++)
             seek(&s, *w);
         str_list_free(words);

@@ -296,7 +296,8 @@ static int open_exec(struct job *job, const struct rules *rules, const struct po
                                        .own = own,
                                        .home = home,
                                        .readonly = checkouts[0] ? base : NULL,
-                                       .writable = checkouts[0] ? work : NULL};
+                                       .writable = checkouts[0] ? work : NULL,
+                                       .site = json_str(job->assignment, "profiles", NULL)};
     struct exec_context *exec = NULL;
     int r = exec_context_new(policy, &places, &exec, err);
     if (r < 0)

@@ -1,11 +1,12 @@
 // baton doctor: what this host offers of the box that tools run in, and which tools these are. The probing is done by
-// those who will have to do it: baton-exec makes the box, and a worker looks programs up. Both lie beside this program or
-// in ../libexec/baton.
+// those who will have to do it: baton-exec makes the box, and a worker looks programs up. Both lie beside this program
+// or in ../libexec/baton.
 #include "main/commands.h"
 
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "boxes/profile_table.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -97,37 +98,61 @@ static void print_tools(const json_t *tools)
     printf("\nProgram      File that a stage begun here would start\n");
     json_array_foreach (json_list(tools, "programs"), i, one)
         printf("%-12s %s  %.*s\n", json_str(one, "name", "?"),
-               json_str(one, "path", json_str(one, "problem", "in this folder")), HASH_SHOWN, json_str(one, "hash", ""));
+               json_str(one, "path", json_str(one, "problem", "in this folder")), HASH_SHOWN,
+               json_str(one, "hash", ""));
     if (*json_str(tools, "not_searched", ""))
         printf("\nNot searched, because others can write there: %s\n", json_str(tools, "not_searched", ""));
     printf("\nProfile      Net   Programs\n");
     print_profiles(tools);
     printf("\nChanged by");
     json_array_foreach (json_list(tools, "site_files"), i, one)
-        printf("%s %s (%s)", i ? "," : "", json_str(one, "path", "?"), json_flag(one, "present", false) ? "read" : "absent");
+        printf("%s %s (%s)", i ? "," : "", json_str(one, "path", "?"),
+               json_flag(one, "present", false) ? "read" : "absent");
     printf("\n");
+}
+
+static void print_json(const struct buf *box, json_t *tools, const char *problem, struct err *err)
+{
+    json_t *out = json_parse_new(buf_str(box), box->len, "the probe", err);
+    if (!out) {
+        fprintf(stderr, "baton: %s\n", err->text);
+        return;
+    }
+    if (tools)
+        json_object_set(out, "tools", tools);
+    json_put_str(out, "site_problem", problem);
+    commands_print_json(out);
+}
+
+// 0: what a site's files say is understood. 1: it is not, and stands in *ret.
+static int check_site(struct err *ret)
+{
+    struct profile_table *table = NULL;
+    int r = profile_table_load(&table, ret);
+    profile_table_free(r == 0 ? table : NULL);
+    return r < 0;
 }
 
 int cmd_doctor(const struct cli *cli)
 {
-    struct err err;
+    struct err err, site;
     bool json = cli_flag(cli, "json");
     struct buf box = BUF_MAX(OUTPUT_MAX), rest = BUF_MAX(OUTPUT_MAX);
-    int status = ask("baton-exec", "--probe", json ? "--json" : NULL, &box, &err);
-    int told = status < 0 ? status : ask("baton-agent-echo", "--tools", NULL, &rest, &err);
-    AUTO_JSON json_t *tools = told == 0 ? json_parse_new(buf_str(&rest), rest.len, "the tools", &err) : NULL;
-    AUTO_JSON json_t *out = json && status >= 0 ? json_parse_new(buf_str(&box), box.len, "the probe", &err) : NULL;
-    if (out && tools)
-        json_object_set(out, "tools", tools);
-    if (out)
-        commands_print_json(json_incref(out));
-    else if (status >= 0 && !json)
+    int status = ask("baton-exec", "--probe", json ? "--json" : NULL, &box, &err), broken = check_site(&site);
+    int told = status < 0 || broken ? 0 : ask("baton-agent-echo", "--tools", NULL, &rest, &err);
+    AUTO_JSON json_t *tools =
+        rest.len && told == 0 ? json_parse_new(buf_str(&rest), rest.len, "the tools", &err) : NULL;
+    if (status >= 0 && json)
+        print_json(&box, tools, broken ? site.text : NULL, &err);
+    else if (status >= 0)
         fputs(buf_str(&box), stdout);
     if (tools && !json)
         print_tools(tools);
     buf_free(&box);
     buf_free(&rest);
-    if (status < 0 || told < 0 || (json && !out))
+    if (status < 0 || told < 0)
         fprintf(stderr, "baton: %s\n", err.text);
-    return status != 0 || told != 0 ? 1 : 0;
+    if (broken)
+        fprintf(stderr, "baton: nothing that runs tools starts before this is corrected: %s\n", site.text);
+    return status != 0 || told != 0 || broken ? 1 : 0;
 }

@@ -52,6 +52,17 @@ int file_read(const char *path, size_t max, char **ret, size_t *ret_len, struct 
     return 0;
 }
 
+int file_read_if_there(const char *path, size_t max, char **ret, struct err *err)
+{
+    struct stat st;
+    if (lstat(path, &st) == 0)
+        return file_read(path, max, ret, NULL, err);
+    if (errno != ENOENT && errno != ENOTDIR)
+        return err_sys(err, errno, "cannot look for '%s'", path);
+    *ret = NULL;
+    return 0;
+}
+
 static int write_all(int fd, const char *data, size_t len)
 {
     while (len) {

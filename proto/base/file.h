@@ -9,6 +9,9 @@
 
 // Reads a whole regular file of at most max bytes. *ret is NUL-terminated and owned by the caller.
 int file_read(const char *path, size_t max, char **ret, size_t *ret_len, struct err *err);
+// The same for a file that need not be there: *ret is NULL then. Anything else that keeps it from being read is an error,
+// a link that leads nowhere and a folder that cannot be looked into as well.
+int file_read_if_there(const char *path, size_t max, char **ret, struct err *err);
 // Writes to a temporary name in the same folder, then renames; with `durable` also fsyncs file and folder.
 int file_write(const char *path, const void *data, size_t len, bool durable, struct err *err);
 int file_copy(const char *from, const char *to, struct err *err);                 // mode kept

@@ -76,10 +76,8 @@ static int take_file(const char *path, json_t *bounds, struct err *err)
 {
     char *text = NULL;
     json_t *bound = NULL;
-    if (!file_exists(path))
-        return 0;
-    int r = file_read(path, SITE_RULES_MAX, &text, NULL, err);
-    if (r == 0)
+    int r = file_read_if_there(path, SITE_RULES_MAX, &text, err);
+    if (r == 0 && text)
         r = site_parse(text, path, &bound, err);
     if (bound)
         json_array_append_new(bounds, bound);

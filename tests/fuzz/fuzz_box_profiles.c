@@ -1,7 +1,7 @@
 // A site's profiles: anything loads or is refused with its line; what loads answers for every key.
 #include "base/mem.h"
 #include "base/str.h"
-#include "sandbox/profile_table.h"
+#include "boxes/profile_table.h"
 
 #include <stdint.h>
 #include <stdlib.h>

@@ -118,6 +118,8 @@ def doctor(p):
     p.write("config/baton/sandbox.profiles", "git network = all\n")
     r = ask()
     expect(r.returncode == 1 and "sandbox.profiles:1: network is 'all'" in r.stderr, r.stderr)
+    r = ask("--json")
+    expect(r.returncode == 1 and "sandbox.profiles:1: network is 'all'" in json.loads(r.stdout)["site_problem"], r.stdout)
 
 
 ATTACKS = (program_before_git, linker_before_cc, relative_folder, folder_of_everybody, subcommand_in_cargo_home)
