@@ -1,6 +1,9 @@
 // Rules that the code does not show:
 // - Only stages that did their task answer again. What failed, was blocked, cancelled or timed out is why somebody
 // comes back.
+// - The ceiling stays as it was: it is about what agents may do. Boxes are about this machine, and whoever comes back
+// may
+//   have just changed them: they are as the site's files say now, and what was done in other boxes is done again.
 // - The branch of a run that ended without being kept is gone: stages that leave commits on it do their work again.
 #include "engine/reopen.h"
 
@@ -169,6 +172,8 @@ static int prepare(const struct starting *s, const char *run, const struct engin
     if (status >= 0)
         status = load_limits(how, r, err);
     if (status >= 0)
+        status = parts_profiles(r->options, err);
+    if (status >= 0)
         choose_again(s, r);
     json_decref(declaration);
     if (status < 0)
@@ -205,7 +210,11 @@ json_t *reopen_plan_new(const struct starting *s, const char *run, const struct 
         if (str_eq(json_str(call, "task", ""), "engine"))
             base = json_str(json_obj(call, "answer"), "base", base);
     struct past past;
+    AUTO_FREE char *before = str_dup(json_str(json_obj(r.record, "options"), "profiles", NULL));
+    json_put(r.record, "options", json_incref(r.options)); // as it will be
     past_init(&past, r.record, base);
+    if (!str_eq(before, json_str(r.options, "profiles", "")))
+        past.profiles_before = before ? before : "";
     AUTO_JSON json_t *ungrounded = answer_ungrounded_new(s->store, run);
     AUTO_FREE char *file = str_printf("%s" SCRIPT_NAME_EXTRA, r.name);
     const struct plan_of of = {.past = &past,

@@ -86,7 +86,7 @@ static void close_session(struct session *s)
 
 static int open_session(struct session *s, const char *project, bool json, bool quiet, struct err *err)
 {
-    int r = commands_open(&s->places, &s->store, err);
+    int r = commands_open_to_work(&s->places, &s->store, err);
     if (r < 0)
         return r;
     s->json = json;

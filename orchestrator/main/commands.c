@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "boxes/profile_table.h"
 #include "engine/engine.h"
 #include "loop/loop.h"
 
@@ -33,6 +34,12 @@ static int open_with(open_fn open, struct places *places, struct store **ret, st
 int commands_open(struct places *places, struct store **ret, struct err *err)
 {
     return open_with(store_open, places, ret, err);
+}
+
+int commands_open_to_work(struct places *places, struct store **ret, struct err *err)
+{
+    AUTO_FREE char *boxes = profile_site_text_new(err);
+    return boxes ? commands_open(places, ret, err) : -(int)err->code;
 }
 
 int commands_open_to_look(struct places *places, struct store **ret, struct err *err)

@@ -56,6 +56,9 @@ typedef int cmd_run_ended(void *user, struct store *store, const char *run, int 
 int cmd_run_request(const struct cli *cli, struct run_request *request, cmd_run_ended *ended, void *user);
 // State folder and journal of this user.
 int commands_open(struct places *places, struct store **ret, struct err *err);
+// The same for commands that start workers: what the site's files say of boxes must be understood, too. ERR_PARSE,
+// ERR_LIMIT and others, with file:line.
+int commands_open_to_work(struct places *places, struct store **ret, struct err *err);
 // The same for commands that only read: a damaged journal is an error that says so, a read-only folder is none.
 int commands_open_to_look(struct places *places, struct store **ret, struct err *err);
 void commands_say_lost_journal(struct store *store); // on standard error, when one was set aside here

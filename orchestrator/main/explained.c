@@ -196,6 +196,7 @@ json_t *explained_new(struct store *store, const char *run, struct err *err)
     json_t *out = json_object(), *site = json_list(options, "bounds"), *rules = json_list(options, "operator_rules");
     json_put_str(out, "run", run);
     json_put(out, "ceiling", site ? json_incref(site) : json_array());
+    json_put_str(out, "profiles", json_str(options, "profiles", ""));
     json_put(out, "operator_rules", rules ? json_incref(rules) : json_array());
     int r = load(store, record, &agents, err);
     if (r == 0)
@@ -366,6 +367,14 @@ static size_t print_stage(const json_t *stage, const json_t *site, bool denied_o
     return shown;
 }
 
+static void print_profiles(const char *text)
+{
+    char **lines = str_split(text, "\n", true, NULL);
+    for (char **line = lines; *line; line++)
+        printf("  boxes are changed here  %s\n", *line);
+    str_list_free(lines);
+}
+
 static bool has_stage(const json_t *e, const char *agent)
 {
     size_t i;
@@ -386,6 +395,7 @@ void explained_print(const json_t *e, bool denied_only)
         print_bounds("  ceiling ", json_list(e, "ceiling"));
     else
         printf("  ceiling  none: agents may do what their files list, and nothing without a list\n");
+    print_profiles(json_str(e, "profiles", ""));
     if (json_array_size(json_list(e, "operator_rules")))
         print_list("  ", "granted beside the files  ", json_list(e, "operator_rules"), ", ");
     bool none = json_array_size(json_list(e, "stages")) == 0;

@@ -6,7 +6,7 @@
 
 #include <stdio.h>
 
-// {run, ceiling [bounds], operator_rules [rule],
+// {run, ceiling [bounds], profiles (what the site said of boxes, text), operator_rules [rule],
 //  agents [{agent, rules [{rule, line, deny}], grants [rule]?, attenuate, network, causes [{right, through}]}], cycles,
 //  stages [{stage, agent, mode, state, entered [{from, listed}], bounds [bounds]?,
 //           calls [{argv?, tool?, path?, paths?, files?, exit?, decision, rule, where, reason, needed, box?, program?,

@@ -303,7 +303,7 @@ static int open_control(struct service *s, struct err *err)
 
 static int open_service(struct service *s, struct err *err)
 {
-    int r = commands_open(&s->places, &s->store, err);
+    int r = commands_open_to_work(&s->places, &s->store, err);
     if (r == 0)
         r = take_turn(s, err);
     if (r == 0)

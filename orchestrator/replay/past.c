@@ -100,8 +100,14 @@ bool past_asks(const struct past *p, const json_t *args, const char *worker, str
                               .parents = hashes,
                               .project = pool_role_needs_project(role) ? p->base : NULL,
                               .operator_rules = json_list(json_obj(p->run, "options"), "operator_rules"),
-                              .bounds = asked->bounds};
+                              .bounds = asked->bounds,
+                              .profiles = json_str(json_obj(p->run, "options"), "profiles", NULL)};
     key_of_stage(&parts, asked->key);
+    if (p->profiles_before) {
+        struct key_parts before = parts;
+        before.profiles = p->profiles_before;
+        key_of_stage(&before, asked->key_before);
+    }
     parts.parents = contents;
     key_of_stage(&parts, asked->input);
     return true;

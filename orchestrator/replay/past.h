@@ -17,6 +17,10 @@ struct past_agent {
 struct past {
     const json_t *run; // its record, borrowed
     const char *base;  // state of the project, borrowed; NULL: not known
+    // What the site said of boxes when it differs from what the record says (options.profiles), borrowed; NULL: it does
+    // not.
+    const char *profiles_before;
+    const char *profiles; // what the site says of boxes (boxes/profile_table.h), borrowed; NULL: nothing
     json_t *handoffs;  // id -> handoff
     json_t *keys;      // handoff id -> what it is worth as a parent of a key
     json_t *contents;  // handoff id -> hash of what it says
@@ -26,6 +30,8 @@ struct past {
 
 struct asked { // what a stage asks
     char key[HASH_TEXT], input[HASH_TEXT];
+    char key_before[HASH_TEXT]; // with profiles_before; "" without
+    char other_key[HASH_TEXT]; // by other_profiles, "" without
     const char *agent, *role;
     json_t *parents; // handoffs; the caller's
     json_t *bounds;  // of its rights, NULL when there are none; the caller's

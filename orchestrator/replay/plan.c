@@ -127,7 +127,9 @@ static void ask_stage(struct plan *p, uint64_t call, const json_t *args, json_t 
     enum stage_state state = STAGE_RESERVED;
     if (!stage || is_listed(p->of->again, json_int(stage, "seq", 0)) ||
         !stage_state_from_name(json_str(stage, "state", ""), &state) || !stage_state_final(state)) {
-        begins(p, call, args, &asked, stage, "no finished stage has its key");
+        bool changed = *asked.key_before && find_stage(p, asked.key_before, occurrence);
+        begins(p, call, args, &asked, stage,
+               changed ? "the site's sandbox.profiles were changed since" : "no finished stage has its key");
         *ret = unknown_new(p, &asked);
         return;
     }

@@ -46,6 +46,10 @@ void key_of_stage(const struct key_parts *parts, char out[HASH_TEXT])
     put_value(&b, parts->operator_rules, "[]");
     buf_str_add(&b, ",\"parents\":");
     put_value(&b, parts->parents, "[]");
+    if (parts->profiles && *parts->profiles) {
+        buf_str_add(&b, ",\"profiles\":");
+        json_write_str(&b, parts->profiles);
+    }
     buf_str_add(&b, ",\"project\":");
     json_write_str(&b, parts->project);
     buf_str_add(&b, ",\"task\":");

@@ -15,6 +15,7 @@ struct key_parts {
     const char *project;          // base commit of the project (and hash of an untracked lock file)
     const json_t *operator_rules; // granted beside the agent file's own; may be NULL
     const json_t *bounds;         // what must allow, too (rights/rights.h); may be NULL
+    const char *profiles;         // what the site changes in boxes (boxes/profile_table.h); may be NULL, as ""
 };
 
 // What a handoff says, without who said it when: equal work in two runs has equal content.

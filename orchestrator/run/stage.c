@@ -129,7 +129,8 @@ static void compute_key(struct run *run, struct stage *s, const char *version)
                               .parents = parents,
                               .project = s->needs_project ? run->facts->base : NULL,
                               .operator_rules = json_list(json_obj(run->record, "options"), "operator_rules"),
-                              .bounds = s->bounds};
+                              .bounds = s->bounds,
+                              .profiles = json_str(json_obj(run->record, "options"), "profiles", NULL)};
     key_of_stage(&parts, s->key);
     parts.parents = contents;
     key_of_stage(&parts, s->input);

@@ -113,6 +113,9 @@ static json_t *assignment_new(struct run *run, struct stage *s, int64_t wall_ns)
     json_put(a, "operator_rules", rules ? json_incref((json_t *)(uintptr_t)rules) : json_array());
     if (s->bounds)
         json_put(a, "bounds", json_incref(s->bounds));
+    const char *profiles = json_str(json_obj(run->record, "options"), "profiles", NULL);
+    if (profiles) // of a run of before they were kept, the worker reads them
+        json_put_str(a, "profiles", profiles);
     json_t *limits = json_object();
     json_put_int(limits, "wall_ms", wall_ns / NS_PER_MS);
     stage_put_limits(s, limits);

@@ -4,6 +4,7 @@
 #include "base/id.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "boxes/profile_table.h"
 #include "budget/budget.h"
 #include "rights/site.h"
 #include "roles/roles.h"
@@ -101,6 +102,15 @@ int parts_rights(struct parts *p, const char *const *operator_rules, struct err 
     if (json_array_size(bounds))
         json_put(p->options, "bounds", json_incref(bounds));
     json_decref(bounds);
+    return parts_profiles(p->options, err);
+}
+
+int parts_profiles(json_t *options, struct err *err)
+{
+    AUTO_FREE char *text = profile_site_text_new(err);
+    if (!text)
+        return -(int)err->code;
+    json_put_str(options, "profiles", text);
     return 0;
 }
 
@@ -187,6 +197,7 @@ static int child_options(const json_t *parent, struct parts *p, struct err *err)
     json_put(p->options, "operator_rules", rules ? json_deep_copy(rules) : json_array());
     if (json_list(above, "bounds"))
         json_put(p->options, "bounds", json_incref(json_list(above, "bounds")));
+    json_put_str(p->options, "profiles", json_str(above, "profiles", NULL));
     json_put_int(p->options, "depth", depth);
     json_put_str(p->options, "folder", p->folder);
     return 0;

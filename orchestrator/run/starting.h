@@ -42,8 +42,10 @@ int parts_check(const char *data_dir, const struct parts_wanted *wanted, struct 
 int parts_script(const struct starting *s, const char *workflow, const json_t *params, bool from_text, struct parts *p,
                  json_t **ret_declaration, struct err *err);
 // Puts into the options what bounds agents beside their files: the operator's rules (may be NULL) and the site's
-// ceiling as it is now. The options must be there.
+// ceiling as it is now, and what the site says of boxes. The options must be there.
 int parts_rights(struct parts *p, const char *const *operator_rules, struct err *err);
+// The latter alone: options.profiles, as the site's files are now (boxes/profile_table.h).
+int parts_profiles(json_t *options, struct err *err);
 // Puts the limits into the options: those that the script declares and those that the caller gives ({name: number or
 // text}, NULL: none), the smaller of two; wall_ms (0: none) is the caller's wall limit.
 int parts_limits(struct parts *p, const json_t *declaration, const json_t *given, int64_t wall_ms, struct err *err);

@@ -54,13 +54,8 @@ int file_read(const char *path, size_t max, char **ret, size_t *ret_len, struct 
 
 int file_read_if_there(const char *path, size_t max, char **ret, struct err *err)
 {
-    struct stat st;
-    if (lstat(path, &st) == 0)
-        return file_read(path, max, ret, NULL, err);
-    if (errno != ENOENT && errno != ENOTDIR)
-        return err_sys(err, errno, "cannot look for '%s'", path);
     *ret = NULL;
-    return 0;
+    return file_is_named(path) ? file_read(path, max, ret, NULL, err) : 0;
 }
 
 static int write_all(int fd, const char *data, size_t len)
@@ -152,6 +147,12 @@ bool file_exists(const char *path)
 {
     struct stat st;
     return stat(path, &st) == 0;
+}
+
+bool file_is_named(const char *path)
+{
+    struct stat st;
+    return lstat(path, &st) == 0 || (errno != ENOENT && errno != ENOTDIR);
 }
 
 bool file_is_dir(const char *path)

@@ -341,6 +341,23 @@ char *profile_table_site_text(const struct profile_table *p)
     return buf_steal(&b);
 }
 
+char *profile_site_text_new(struct err *err)
+{
+    char **files = profile_table_files();
+    struct profile_table *p = NULL;
+    bool any = false;
+    for (char **f = files; *f; f++)
+        any = any || file_is_named(*f);
+    str_list_free(files);
+    if (!any)
+        return str_dup("");
+    if (profile_table_load(&p, err) < 0)
+        return NULL;
+    char *text = profile_table_site_text(p);
+    profile_table_free(p);
+    return text;
+}
+
 char **profile_table_words(const struct profile_table *p, const char *profile, enum box_key key)
 {
     VEC(char *) all = {0};

@@ -50,6 +50,9 @@ int profile_table_load(struct profile_table **ret, struct err *err);
 int profile_table_new(const char *text, const char *name, struct profile_table **ret, struct err *err);
 void profile_table_free(struct profile_table *p);
 
+// profile_table_site_text of what the files say now; NULL with err, which is as of profile_table_load. Cheap where
+// there are none.
+char *profile_site_text_new(struct err *err);
 // What the files said, as a text that profile_table_new understands: the same for all that mean the same line by line,
 // "" when they say nothing. Owned by the caller.
 char *profile_table_site_text(const struct profile_table *p);

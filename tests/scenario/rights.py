@@ -16,6 +16,19 @@ workflow "chain" {
 """
 
 
+TWO = """
+workflow "two" {
+  agents = { "dev:echo" },
+  run = function()
+    stage { agent = "dev:echo", input = { name = "first", exec = { "date" } } }
+    signal("go")
+    stage { agent = "dev:echo", input = { name = "second", exec = { "date" } } }
+    error("taken up again later")
+  end,
+}
+"""
+
+
 class Rights(support.Scenario):
     def setUp(self):
         super().setUp()
@@ -29,6 +42,7 @@ class Rights(support.Scenario):
         self.ceiling = self.config / "baton/policy.rules"
         self.ceiling.parent.mkdir(parents=True)
         self.env["XDG_CONFIG_HOME"] = str(self.config)
+        self.boxes = self.config / "baton/sandbox.profiles"
         self.agent("lead", "tools: Bash(true *)")
         self.agent("dev", "tools: Bash(date), Bash(true *)")
 
@@ -104,6 +118,49 @@ class Rights(support.Scenario):
                         ("agent", "lint", self.agents)):
             self.assertIn("policy.rules:2: expected 'allow RULE'", self.baton(*command, status=2).err)
         self.assertIn("policy.rules:2: expected 'allow RULE'", self.chain(status=2).err)
+
+    def test_a_file_about_boxes_that_is_not_understood_stops_every_start(self):
+        run = self.chain("--param", "must=yes", "--param", "last=false", status=5).lines()[-1]["run"]
+        script, agents = self.workflow("chain", CHAIN), ("--project", self.project, "--agents", self.agents)
+        (self.project / "Cargo.toml").write_text("[package]\nname = \"x\"\n")
+        self.boxes.write_text("# ours\nbase requires full\n")
+        for command in (("run", script, *agents), ("tune", self.project), ("bench", "true", "false"), ("resume", run, "--again", "--yes"),
+                        ("schedule", "add", "nightly", "@daily", script, *agents), ("serve",)):
+            self.assertRegex(self.baton(*command, status=2).err, r"sandbox\.profiles:2: expected 'PROFILE KEY WORDS'", command)
+        self.assertEqual(len(self.baton("runs", "--json", status=0).json()), 1, "a run was begun")
+        self.boxes.unlink()
+        self.boxes.symlink_to("nowhere")  # one that cannot be read is not one that says nothing
+        self.assertRegex(self.chain(status=2).err, r"cannot open '.*sandbox\.profiles'")
+        self.boxes.unlink()
+        service = self.start("serve")
+        service.wait_error("serving on")
+        self.boxes.write_text("base network = all\n")
+        self.assertIn("sandbox.profiles:1: network is 'all'", self.baton("start", script, *agents, status=2).err)
+        service.send(support.signal.SIGTERM)
+        service.end()
+
+    def test_boxes_are_those_a_run_began_with_until_it_is_taken_up_again(self):
+        def networks():
+            return [c["box"]["network"] for s in self.stages() for c in s["calls"]]
+        self.boxes.write_text("base network = none\n")
+        started = self.start("run", self.workflow("two", TWO), "--project", self.project, "--agents", self.agents, "--json")
+        run = started.wait_event(support.is_event("stage_finished"))["run"]
+        started.kill()
+        self.boxes.write_text("base network = lo\n")
+        self.baton("signal", run, "go", status=0)
+        self.baton("resume", run, "--json", status=5)
+        self.assertEqual(networks(), ["none", "none"])
+        self.assertIn("boxes are changed here  base network = none\n", self.baton("policy", "explain", status=0).out)
+        exported = self.root / "run.baton"
+        self.baton("export", run, "-o", exported, status=0)
+        self.baton("replay", exported, status=0)
+        plan = self.baton("resume", run, "--again", "--json").lines()[0]
+        self.assertEqual(plan["begins"][0]["because"], "the site's sandbox.profiles were changed since")
+        self.baton("resume", run, "--again", "--yes", "--json", status=5)
+        self.assertEqual(networks(), ["none", "none", "lo", "lo"])
+        self.boxes.write_text("# the same in other words\n base  network =  lo # yes\n")
+        plan = self.baton("resume", run, "--again", "--json").lines()[0]
+        self.assertEqual((len(plan["reuses"]), plan["begins"]), (2, []))
 
     def test_network_is_what_the_file_says_within_the_ceiling(self):
         def grade(lead, dev, site):
