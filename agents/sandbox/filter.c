@@ -2,6 +2,7 @@
 
 #include <asm/ioctls.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/audit.h>
 #include <linux/filter.h>
 #include <linux/sched.h>
@@ -27,18 +28,20 @@ enum {
     CODE_MAX = 600,
     RULES_MAX = 150,
     X32_BIT = 0x40000000,
-    DEVICE_BIT = 0020000
-}; // the last: in S_IFCHR and S_IFBLK, in no other type
+    DEVICE_BIT = 0020000, // in S_IFCHR and S_IFBLK, in no other type
+    NEW_FILE = O_CREAT | (O_TMPFILE & ~O_DIRECTORY)
+};
 
 // What is asked of a call. Rules of one number are asked in their order; what none of them refuses is allowed.
-enum question { ALWAYS, BITS, VALUE, FAMILIES };
+enum question { ALWAYS, BITS, CREATED, VALUE, FAMILIES };
 
 struct rule {
     uint32_t number, last; // of a run of calls that are always refused
     uint32_t answer;
     enum question question;
     unsigned argument;
-    uint32_t value;           // BITS: refused when one of them is set; VALUE: refused when equal
+    uint32_t value; // BITS: refused when one of them is set; VALUE: refused when equal; CREATED: as BITS, when
+                    // the argument before it asks for a new file: else the kernel does not look at a mode
     const uint32_t *families; // FAMILIES: allowed are these only, ended by 0
 };
 
@@ -101,6 +104,13 @@ static void refuse_bits(struct rules *r, long number, unsigned argument, uint32_
     add(r, (struct rule){(uint32_t)number, 0, REFUSE, BITS, argument, bits, NULL});
 }
 
+// The mode of a new file. Who opens one that is there may leave anything in this argument: the C library of a program
+// that calls the kernel itself, or its allocator, does.
+static void refuse_created(struct rules *r, long number, unsigned argument, uint32_t bits)
+{
+    add(r, (struct rule){(uint32_t)number, 0, REFUSE, CREATED, argument, bits, NULL});
+}
+
 static void refuse_value(struct rules *r, long number, unsigned argument, uint32_t value)
 {
     add(r, (struct rule){(uint32_t)number, 0, REFUSE, VALUE, argument, value, NULL});
@@ -146,13 +156,13 @@ static void collect(struct rules *r, const struct box *b, bool own_net)
     refuse_bits(r, SYS_fchmod, 1, S_ISUID | S_ISGID);
     refuse_bits(r, SYS_fchmodat, 2, S_ISUID | S_ISGID);
     refuse_bits(r, 452, 2, S_ISUID | S_ISGID); // fchmodat2
-    refuse_bits(r, SYS_openat, 3, S_ISUID | S_ISGID);
+    refuse_created(r, SYS_openat, 3, S_ISUID | S_ISGID);
     refuse_bits(r, SYS_mknodat, 2, DEVICE_BIT);
 #ifdef SYS_chmod
     refuse_bits(r, SYS_mknod, 1, DEVICE_BIT);
     refuse_bits(r, SYS_chmod, 1, S_ISUID | S_ISGID);
     refuse_bits(r, SYS_creat, 1, S_ISUID | S_ISGID);
-    refuse_bits(r, SYS_open, 2, S_ISUID | S_ISGID);
+    refuse_created(r, SYS_open, 2, S_ISUID | S_ISGID);
 #endif
     refuse_sockets(r, b, own_net);
 }
@@ -219,6 +229,12 @@ static void ask(struct code *c, const struct rule *rule)
     case ALWAYS:
         break;
     case BITS:
+        load_argument(c, rule->argument);
+        emit(c, BPF_JMP | BPF_JSET | BPF_K, 0, 1, rule->value);
+        break;
+    case CREATED:
+        load_argument(c, rule->argument - 1);
+        emit(c, BPF_JMP | BPF_JSET | BPF_K, 0, 3, NEW_FILE);
         load_argument(c, rule->argument);
         emit(c, BPF_JMP | BPF_JSET | BPF_K, 0, 1, rule->value);
         break;

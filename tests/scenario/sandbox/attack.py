@@ -175,6 +175,7 @@ def attacks(p):
         ("set-uid bit", "set_uid", [ws + "/src/planted"], 0),
         ("set-uid bit by fchmod", "set_uid_open", [ws + "/suid-open"], 0),
         ("set-uid bit at creation", "set_uid_create", [ws + "/suid-made"], 0),
+        ("set-gid bit of a file without a name", "set_uid_unnamed", [ws], 0),
         ("device node", "device", [ws + "/device"], 1),
         ("open the disk", "disk", [disk], 1),
         ("kernel settings", "sysctl", [], 1),
@@ -283,8 +284,9 @@ def main():
     sample = Place()
     titles = [a[0] for a in attacks(sample)]
     for how in BOXED:  # what is allowed works, or nothing below would mean anything
-        r = run(sample, "stat", [sample.ws + "/Cargo.toml"], how)
-        assert r.returncode == 0, (how, r)
+        for works in ("stat", "stray_mode"):
+            r = run(sample, works, [sample.ws + "/Cargo.toml"], how)
+            assert r.returncode == 0, (how, works, r)
     sample.close()
     only = sys.argv[sys.argv.index("--only") + 1] if "--only" in sys.argv else ""
     beside = "bwrap" if "bwrap" in sys.argv and shutil.which("bwrap") else None

@@ -354,6 +354,16 @@ static int a_set_uid_create(void)
 {
     return open(first, O_CREAT | O_WRONLY, 04755) >= 0;
 }
+static int a_set_uid_unnamed(void)
+{
+    return open(first, O_TMPFILE | O_WRONLY, 02755) >= 0;
+}
+// No attack: who opens a file that is there may leave anything in the place of a mode, as allocators that call the
+// kernel themselves do.
+static int a_stray_mode(void)
+{
+    return syscall(SYS_openat, AT_FDCWD, first, O_RDONLY, 07777) >= 0;
+}
 static int a_device(void)
 {
     return mknod(first, S_IFCHR | 0600, makedev(1, 1)) == 0;
@@ -507,6 +517,8 @@ static const struct {
     A(set_uid),
     A(set_uid_open),
     A(set_uid_create),
+    A(set_uid_unnamed),
+    A(stray_mode),
     A(device),
     A(disk),
     A(sysctl),
