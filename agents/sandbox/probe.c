@@ -39,7 +39,7 @@ static struct row *add(struct table *t, const char *layer, bool present, const c
 static void small_box(struct box *b)
 {
     static const char *const DIRS[] = {"/usr", "/lib", "/lib64", "/bin"};
-    *b = (struct box){.net = BOX_NET_LO, .pids_max = 64};
+    *b = (struct box){.net = BOX_NET_LO, .pids_max = 64, .memory_max = 1U << 30};
     for (size_t i = 0; i < sizeof(DIRS) / sizeof(DIRS[0]); i++)
         b->items[b->count++] =
             (struct box_item){.kind = BOX_MOUNT, .mode = BOX_READ | BOX_EXEC, .path = DIRS[i], .source = DIRS[i]};
@@ -71,18 +71,21 @@ static int try_spaces(const struct box *b, bool *ret_user, bool *ret_forked)
     return wait_for(pid);
 }
 
-static bool try_group(const struct box *b)
+static bool try_to_join(const char *group)
+{
+    pid_t pid = group[0] ? fork() : -1;
+    if (pid == 0)
+        _exit(group_join(group));
+    return pid > 0 && wait_for(pid) == 0;
+}
+
+static void try_group(const struct box *b, bool *ret_processes, bool *ret_memory)
 {
     struct group group = {.pids_max = 0};
-    bool joined = false;
-    if (group_ready(&group, b->pids_max, 0)) {
-        pid_t pid = fork();
-        if (pid == 0)
-            _exit(group_join(group.pids));
-        joined = pid > 0 && wait_for(pid) == 0;
-    }
+    group_ready(&group, b->pids_max, b->memory_max);
+    *ret_processes = try_to_join(group.pids);
+    *ret_memory = try_to_join(group.memory);
     group_remove(&group);
-    return joined;
 }
 
 static int number_in(const char *path)
@@ -98,9 +101,9 @@ static int number_in(const char *path)
 static void look(struct table *t)
 {
     static struct box box;
-    bool user = false, forked = false;
+    bool user = false, forked = false, grouped = false, bounded = false;
     small_box(&box);
-    bool grouped = try_group(&box);
+    try_group(&box, &grouped, &bounded);
     int e = try_spaces(&box, &user, &forked), landlock = landlock_version();
     struct row *r =
         add(t, "namespaces", forked,
@@ -132,7 +135,9 @@ static void look(struct table *t)
     r = add(t, "control group", grouped,
             geteuid() == 0 ? "a fork bomb started by root is held by nothing but the time limit"
                            : "processes are limited per user only");
-    snprintf(r->detail, sizeof(r->detail), "%s", grouped ? "processes and memory" : "none that we may write");
+    snprintf(r->detail, sizeof(r->detail), "%s", grouped ? "processes" : "none that we may write");
+    r = add(t, "memory limit", bounded, "a tool can take the memory of the machine");
+    snprintf(r->detail, sizeof(r->detail), "%s", bounded ? "by a control group" : "no control group that we may write");
     int paranoid = number_in("/proc/sys/kernel/perf_event_paranoid");
     r = add(t, "perf", paranoid >= -1 && paranoid <= 2, "no profiles: sysctl kernel.perf_event_paranoid=2");
     snprintf(r->detail, sizeof(r->detail), "kernel.perf_event_paranoid is %d", paranoid);

@@ -3,6 +3,7 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -10,10 +11,12 @@
 
 #include "base/err.h"
 
-char *test_temp_dir(void);            // new folder below $TMPDIR, owned by the caller; remove with test_remove
-void test_remove(char *path_consumed); // removes the tree and frees the string
-char *test_read(const char *path);     // whole file or a failed test; owned by the caller
+char *test_temp_dir(void);                    // new folder below $TMPDIR, owned by the caller; remove with test_remove
+void test_remove(char *path_consumed);        // removes the tree and frees the string
+char *test_read(const char *path);            // whole file or a failed test; owned by the caller
 char *test_source_path(const char *relative); // below the source tree; owned by the caller
+// A control group can be made that does. Looked at here and not by what is tested, which could be wrong about it.
+bool test_can_limit_processes(void);
 
 #define assert_ok(call, err)                                                                                           \
     do {                                                                                                               \

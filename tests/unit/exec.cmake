@@ -5,3 +5,5 @@ baton_test(exec_pins unit SOURCES test_exec_pins.c LINK base json sandbox policy
 add_dependencies(test_unit_exec_pins baton-exec)
 baton_test(exec_stage unit SOURCES test_exec_stage.c LINK base json sandbox policy)
 add_dependencies(test_unit_exec_stage baton-exec)
+baton_test(exec_checkouts unit SOURCES test_exec_checkouts.c LINK base json sandbox policy)
+add_dependencies(test_unit_exec_checkouts baton-exec)

@@ -7,6 +7,8 @@ count. --table: Markdown for docs/attacks.md instead of one JSON line each. --ch
 Exit status 77: the host has not the layers (see `baton doctor`)."""
 import json, os, shlex, shutil, socket, subprocess, sys, tempfile, threading, time, ctypes, signal
 
+import host
+
 BOX_RUN, ATTACKS = map(os.path.abspath, sys.argv[1:3])
 SECRET = "BATON_TEST_SECRET"
 
@@ -275,12 +277,12 @@ def one(index, how):
 def main():
     uid = int(sys.argv[sys.argv.index("--uid") + 1]) if "--uid" in sys.argv else os.geteuid()
     if uid != os.geteuid() and os.geteuid() != 0:
-        return 77
+        return host.SKIPPED
     if uid != os.geteuid():
         become(uid)
         os.environ["HOME"] = tempfile.mkdtemp()
-    if subprocess.run([os.path.join(os.path.dirname(BOX_RUN), "../bin/baton-exec"), "--probe"], stdout=subprocess.DEVNULL).returncode:
-        return 77
+    if not host.runs_tools(BOX_RUN):
+        return host.SKIPPED
     sample = Place()
     titles = [a[0] for a in attacks(sample)]
     for how in BOXED:  # what is allowed works, or nothing below would mean anything

@@ -13,6 +13,7 @@ import sys
 import tempfile
 
 import attack
+import host
 
 WITHOUT = os.path.abspath(sys.argv[3])
 EXEC = os.path.join(os.path.dirname(attack.BOX_RUN), "../bin/baton-exec")
@@ -95,7 +96,7 @@ def probe(mode):
     said = json.loads(start(mode, [EXEC, "--probe", "--json"]).stdout)
     rows = {r["layer"]: r for r in said["layers"]}
     texts = " ".join(r["detail"] + " " + (r["open"] if not r["present"] else "") for r in said["layers"])
-    return {n for n, r in rows.items() if not r["present"]} - {"control group", "perf"}, texts, said["usable"]
+    return {n for n, r in rows.items() if not r["present"]} - {"control group", "memory limit", "perf"}, texts, said["usable"]
 
 
 def call(mode, place, words, env=None):
@@ -188,13 +189,12 @@ def check(mode):
 def main():
     uid = int(sys.argv[sys.argv.index("--uid") + 1]) if "--uid" in sys.argv else os.geteuid()
     if uid != os.geteuid() and os.geteuid() != 0:
-        return 77
+        return host.SKIPPED
     if uid != os.geteuid():
         attack.become(uid)
         os.environ["HOME"] = tempfile.mkdtemp()
-    missing, _, usable = probe(Mode("this host", []))
-    if missing or not usable:
-        return 77
+    if not host.has_whole_box(attack.BOX_RUN):
+        return host.SKIPPED
     failed = 0
     for mode in modes(uid == 0):
         if mode.who not in ("both", "root" if uid == 0 else "ordinary"):

@@ -6,6 +6,8 @@ Every attack works with a bare `cargo fetch` first. The registry is a small serv
 or no box here."""
 import functools, hashlib, http.server, io, json, os, shutil, subprocess, sys, tarfile, tempfile, threading
 
+import host
+
 BOX_RUN = os.path.abspath(sys.argv[1])
 SECRET = "token-of-the-user"
 EVIL = "#!/bin/sh\necho $0 >> %s\nexit 1\n"
@@ -281,9 +283,8 @@ def work(check, port):
 
 
 def main():
-    probe = os.path.join(os.path.dirname(BOX_RUN), "../bin/baton-exec")
-    if not shutil.which("cargo") or subprocess.run([probe, "--probe"], stdout=subprocess.DEVNULL).returncode:
-        return 77
+    if not shutil.which("cargo") or not host.runs_tools(BOX_RUN):
+        return host.SKIPPED
     rustup = os.path.basename(os.path.realpath(shutil.which("cargo"))).startswith("rustup")
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Registry)
     threading.Thread(target=server.serve_forever, daemon=True).start()

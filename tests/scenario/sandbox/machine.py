@@ -6,6 +6,7 @@ import os
 import socket
 import struct
 import sys
+import traceback
 
 LIBC = ctypes.CDLL(None, use_errno=True)
 NEWNS, NEWUTS, NEWIPC, NEWUSER, NEWPID, NEWNET = 0x20000, 0x4000000, 0x8000000, 0x10000000, 0x20000000, 0x40000000
@@ -76,7 +77,8 @@ def raise_loopback():
 
 
 def enter(top, shown, work):
-    """Child: makes the machine below the empty folder `top` and runs work() as its first process; ends with what that returns."""
+    """Child: makes the machine below the empty folder `top` and runs work() as its first process; ends with what that returns.
+    Raises when it cannot be made, but nothing of what work() raises."""
     user, group = os.geteuid(), os.getegid()
     spaces = NEWNS | NEWUTS | NEWIPC | NEWPID | NEWNET | (NEWUSER if user else 0)
     check(LIBC.unshare(spaces), "namespaces")
@@ -97,7 +99,14 @@ def enter(top, shown, work):
     check(LIBC.umount2(b"/.old", DETACH), "leaving the host's tree")
     os.rmdir("/.old")
     raise_loopback()
-    os._exit(work())
+    status = 1
+    try:
+        status = work()
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        sys.stdout.flush()
+        os._exit(status)
 
 
 def run(top, shown, work):
