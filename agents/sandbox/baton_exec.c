@@ -299,7 +299,11 @@ static void start_plain(struct call *c)
     pid_t pid = fork();
     if (pid == 0) {
         prctl(PR_SET_PDEATHSIG, SIGKILL); // if we are killed, at least the tool itself goes
-        become_tool(&c->start);
+        int e = confine_join(c->start.box);
+        if (e == 0)
+            become_tool(&c->start);
+        send_note(c->notes[1], NOTE_START_FAILED, e, "its control group");
+        _exit(127);
     }
     c->child = pid > 0 ? pid : 0;
     if (pid < 0)
@@ -373,6 +377,8 @@ static void run_plain(struct call *c)
         supervise(c);
     end_everything(c);
     drain_notes(c, &ignored);
+    if (c->start.box->counted)
+        c->report.layers |= EXEC_LAYER_COUNT;
 }
 
 static void run(struct call *c)

@@ -48,9 +48,8 @@ static pid_t clone_into(const struct box *b, unsigned long flags)
         return -1;
     struct clone_args args = {
         .flags = flags | CLONE_INTO_CGROUP, .exit_signal = SIGCHLD, .cgroup = (uint64_t)(unsigned)dir};
-    born_in_group = true;
     pid_t pid = (pid_t)syscall(SYS_clone3, &args, sizeof(args));
-    born_in_group = pid >= 0;
+    born_in_group = pid == 0;
     close(dir);
     return pid;
 }

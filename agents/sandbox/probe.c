@@ -108,7 +108,7 @@ static void look(struct table *t)
     struct row *r =
         add(t, "namespaces", forked,
             "tools see your other processes and, below version 6 of Landlock, may signal them; they have no network at "
-            "all, not even loopback; a fork bomb of root is held by nothing but the time limit");
+            "all, not even loopback");
     snprintf(r->detail, sizeof(r->detail), "%s",
              !forked ? strerror(e)
              : user  ? "processes, files, network, IPC, in a user namespace"

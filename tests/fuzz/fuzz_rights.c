@@ -23,13 +23,10 @@ static bool may(const struct policy *p, const char *tool, const char *input)
 static struct policy *everything(const json_t *bounds)
 {
     static const char TEXT[] = "---\nname: x\ndescription: d\ntools: Read, Edit, Bash, WebFetch, Skill, Task\n---\nx\n";
-    struct agentfile *file = NULL;
+    static struct agentfile *file;
     struct policy *p = NULL;
-    must(agentfile_parse("x.md", TEXT, sizeof(TEXT) - 1, &file, NULL) == 0);
-    if (rights_new("x", file, NULL, bounds, &p, NULL) < 0)
-        p = NULL;
-    agentfile_free(file);
-    return p;
+    must(file || agentfile_parse("x.md", TEXT, sizeof(TEXT) - 1, &file, NULL) == 0);
+    return rights_new("x", file, NULL, bounds, &p, NULL) < 0 ? NULL : p;
 }
 
 static void hold(const char *keys, const json_t *bounds)
@@ -37,10 +34,11 @@ static void hold(const char *keys, const json_t *bounds)
     static const char *const CALLS[][2] = {
         {"Read", "src/a.rs"}, {"Edit", "a"}, {"Bash", "cargo test"}, {"Bash", "git log"}, {"WebFetch", "https://a.b/"}};
     struct agentfile *file = NULL;
-    struct policy *own = NULL, *limit = everything(bounds);
+    struct policy *own = NULL, *limit = NULL;
     AUTO_FREE char *text = str_printf("---\nname: x\ndescription: d\n%s\n---\nx\n", keys);
     if (agentfile_parse("x.md", text, strlen(text), &file, NULL) == 0 &&
         rights_new("x", file, NULL, bounds, &own, NULL) == 0) {
+        limit = everything(bounds);
         for (size_t i = 0; limit && i < sizeof(CALLS) / sizeof(CALLS[0]); i++)
             must(may(limit, CALLS[i][0], CALLS[i][1]) || !may(own, CALLS[i][0], CALLS[i][1]));
         AUTO_JSON json_t *handed_on = rights_handed_on_new(file, NULL, bounds);

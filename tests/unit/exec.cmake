@@ -7,3 +7,5 @@ baton_test(exec_stage unit SOURCES test_exec_stage.c LINK base json sandbox poli
 add_dependencies(test_unit_exec_stage baton-exec)
 baton_test(exec_checkouts unit SOURCES test_exec_checkouts.c LINK base json sandbox policy)
 add_dependencies(test_unit_exec_checkouts baton-exec)
+baton_test(exec_same unit SOURCES test_exec_same.c LINK base json sandbox policy)
+add_dependencies(test_unit_exec_same baton-exec)

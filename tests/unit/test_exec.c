@@ -304,7 +304,10 @@ static void test_exec_receipt_counts_processes(void **state)
     struct fixture f;
     begin(&f, SHELL);
     int64_t alone = processes_of(&f, ":"), more = processes_of(&f, "(:); (:); (:)");
-    assert_true(alone == 0 ? more == 0 : more == alone + 3); // 0: no namespaces on this machine
+    const json_t *receipt = json_array_get(exec_receipts(f.ctx), json_array_size(exec_receipts(f.ctx)) - 1);
+    AUTO_FREE char *text = json_compact(json_obj(receipt, "box"));
+    bool counted = strstr(text, "\"processes\"") != NULL; // the layer: a host without namespaces counts nothing
+    assert_true(counted ? alone > 0 && more == alone + 3 : alone == 0 && more == 0);
     finish(&f);
 }
 

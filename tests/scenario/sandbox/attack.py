@@ -5,10 +5,11 @@ attack.py BOX_RUN ATTACKS [--uid N] [--with bwrap] [--only WORDS] [--table] [--c
 --with bwrap: beside it the same attempts under bubblewrap (the host read-only, the workspace writable, everything unshared); they do not
 count. --table: Markdown for docs/attacks.md instead of one JSON line each. --check: that file has a row for each of them.
 Exit status 77: the host has not the layers (see `baton doctor`)."""
-import json, os, shlex, shutil, socket, subprocess, sys, tempfile, threading, time, ctypes, signal
+import json, os, re, shlex, shutil, socket, subprocess, sys, tempfile, threading, time, ctypes, signal
 
 import host
 
+SOURCE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../..")
 BOX_RUN, ATTACKS = map(os.path.abspath, sys.argv[1:3])
 SECRET = "BATON_TEST_SECRET"
 
@@ -17,8 +18,15 @@ MAY_BE_CLOSED = ("userfaultfd", "keyring", "read a key through /proc/1/root", "o
                  "vsock", "io_uring", "new user namespace", "new namespace by clone", "new namespace by clone3", "mount", "bpf", "crypto socket", "bluetooth socket",
                  "calls of 32-bit programs", "calls of x32 programs", "kernel log", "kernel memory", "settings of core files",
                  "real time", "higher priority", "leave the control group", "immutable file", "files of 100 GB", "terminal")
+STEERING = [m.group(1) for m in re.finditer(r'^X\("([^"]+)", (?!REPOSITORY)', open(os.path.join(SOURCE, "proto/tbl/policy_protected.def")).read(), re.M)]
+# What is known to be open and said in docs/security.md ("Programs of the project through the loader"): a row that is closed one day
+# is as wrong as another one that opens.
+KNOWN_OPEN = {"start a program planted in src through the loader"}
+HELD_BY = {"memory bomb": "memory limit"}  # without that layer nothing is promised
 HOST = []  # put before every start of a box: a host that lacks something (degraded.py)
 BOXED = ("box", "second")  # the first call of a stage, and a later one, which shares with it what calls of a stage share
+RULES = {"box": "Bash(./target/debug/attack *)"}  # the later one is of an agent that may do much else, which is no help to this program
+RULES["second"] = RULES["box"] + ", " + ", ".join("Bash(%s *)" % w for w in ("true", "sh", "python3", "git", "cargo", "curl", "wget", "perf")) + ", Edit, Read, WebFetch"
 BWRAP = ["bwrap", "--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc", "--unshare-all", "--die-with-parent", "--new-session"]
 
 
@@ -26,6 +34,7 @@ def become(uid):
     os.setgroups([])
     os.setgid(uid)
     os.setuid(uid)
+    ctypes.CDLL(None).prctl(4, 1)  # PR_SET_DUMPABLE: we are somebody's ordinary process, which what we start bare can look into
 
 
 class Place:
@@ -142,6 +151,7 @@ def attacks(p):
         ("signal a process outside", "signal", [v], 0),
         ("read memory of a process outside", "memory_of_other", [v, p.address_in_victim()], 0),
         ("take a descriptor of a process outside", "descriptor_of_other", [v], 0),
+        ("see a process outside", "read_key", ["/proc/%s/cmdline" % v], 0),
         ("environment of a process outside", "other_environment", [v], 0),
         ("environment of any process", "parent_environment", [], 0),
         ("secret in the own environment", "own_environment", [], 0),
@@ -152,6 +162,7 @@ def attacks(p):
         ("start a copy of it", "copy_exec", [curl, ws + "/target/debug/copy"], 0),
         ("start it from memory", "memfd_exec", [curl], 0),
         ("start a program planted in src", "exec_foreign", [ws + "/src/planted"], 2),
+        ("start a program planted in src through the loader", "loader", [ws + "/src/planted"], 0),
         ("chmod outside", "chmod", [out + "/victim"], 0),
         ("chown outside", "chown", [out + "/victim"], 0),
         ("touch outside", "utime", [out + "/victim"], 0),
@@ -160,6 +171,7 @@ def attacks(p):
         ("hard link into the workspace", "hard_link", [out + "/key", ws + "/linked"], 0),
         ("write through a symlink", "symlink_through", [out + "/through", ws + "/link"], 0),
         ("swap a folder for a symlink", "swap_symlink", [out + "/swap", ws + "/swap"], 3),
+        ("race of a folder and a symlink", "race_symlink", [out + "/swap", ws + "/swap"], 3),
         ("remove outside", "unlink", [out + "/victim"], 0),
         ("new user namespace", "user_namespace", [], 0),
         ("new namespace by clone", "clone_namespace", [], 0),
@@ -194,6 +206,8 @@ def attacks(p):
         ("write rust-toolchain.toml that does not exist", "write_outside", [ws + "/rust-toolchain.toml"], 4),
         ("write .mcp.json that does not exist", "write_outside", [ws + "/.mcp.json"], 4),
         ("write .claude/settings.json", "make_folder_file", [ws + "/.claude/settings.json"], 4),
+        ("make any file that steers tools", "steer", [ws, ",".join(STEERING)], 9),
+        ("change any file that steers tools", "steer", [ws, ",".join(STEERING)], 10),
         ("memory of the process above", "memory_above", [], 0),
         ("descriptors of the process above", "descriptors_above", [], 0),
         ("take a descriptor of the process above", "take_descriptor_above", [], 0),
@@ -221,25 +235,57 @@ def attacks(p):
         ("terminal", "terminal", [], 7),
         ("daemon that stays", "daemon", ["stays-%d" % os.getpid(), p.program], 5),
         ("fork bomb", "fork_bomb", [], 6),
+        ("memory bomb", "memory_bomb", [str(512 << 20)], 8),
     ]
 
 
 def command_of(p, name, args, how):
     if how in BOXED:
         inside = ["./target/debug/attack", name] + args
-        return HOST + [BOX_RUN, "--rules", "Bash(./target/debug/attack *) Bash(true)", "--workspace", p.ws, "--home", p.home, "--wall", "60", "--",
-                *(inside if how == "box" else ["--command", "true && " + shlex.join(inside)])]
+        if how == "second":
+            inside = ["--command", "true && " + shlex.join(inside)]
+        return HOST + [BOX_RUN, "--rules", RULES[how], "--workspace", p.ws, "--home", p.home, "--wall", "60", "--"] + inside
     under = BWRAP + ["--bind", p.ws, p.ws, "--chdir", p.ws] if how == "bwrap" else []
     return under + [p.program, name] + args
 
 
 def run(p, name, args, how, terminal=False):
     env = dict(os.environ, **{SECRET: SECRET})
+    if name == "memory_bomb":
+        p.write("config/baton/sandbox.profiles", "base memory = 128\n")
+        env["XDG_CONFIG_HOME"] = p.top + "/config"
     command = command_of(p, name, args, how)
     if terminal:  # with one of its own, that the attempt must not get at
         command = [shutil.which("python3", path="/usr/bin:/bin") or sys.executable, "-c", "import os, pty, sys; sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))"] + command
     return subprocess.run(command, cwd=p.ws, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
                           errors="replace", pass_fds=[p.left_open] if name == "inherited" else [])
+
+
+def state(p):
+    """Of the files that steer tools: what is there, and what is in it."""
+    found = {}
+    for name in STEERING:
+        path = os.path.join(p.ws, name)
+        for folder, dirs, files in os.walk(path):
+            found.update({os.path.join(folder, f): open(os.path.join(folder, f)).read() for f in files}, **{folder: dirs})
+        if os.path.isfile(path):
+            found[path] = open(path).read()
+    return found
+
+
+def steering(p, kind):
+    """None of them is there (9), or all (10); then what there is."""
+    for name in STEERING if kind in (9, 10) else []:
+        shutil.rmtree(os.path.join(p.ws, name), ignore_errors=True)
+        if kind == 10:
+            p.write("ws/%s/kept" % name if name in (".cargo", ".claude", ".vscode") else "ws/" + name, "as it was")
+    return state(p)
+
+
+def not_held_here():
+    """Attempts that the host has no layer against."""
+    there = host.layers(BOX_RUN)
+    return {title for title, layer in HELD_BY.items() if not there[layer]}
 
 
 def one(index, how):
@@ -250,13 +296,18 @@ def one(index, how):
         title, name, args, kind = attacks(p)[index]
         if kind == 3:
             os.makedirs(p.ws + "/swap")
+        before = steering(p, kind)
         r = run(p, name, args, how, kind == 7)
         works = r.returncode == 0
+        if kind == 8 and r.returncode in (-signal.SIGKILL, 128 + signal.SIGKILL):
+            r.returncode = 1
         said = r.stderr.strip()[-300:]
         if r.returncode not in (0, 1) and not (boxed and r.returncode == 125):
             said = "status %d %s" % (r.returncode, said)
         if kind == 4:  # what counts is what is there afterwards
             works = os.path.exists(args[0])
+        if kind in (9, 10):
+            works = state(p) != before
         if kind == 5:
             time_out = time.time() + 5
             pid = somebody_runs(args[0])
@@ -292,8 +343,9 @@ def main():
     sample.close()
     only = sys.argv[sys.argv.index("--only") + 1] if "--only" in sys.argv else ""
     beside = "bwrap" if "bwrap" in sys.argv and shutil.which("bwrap") else None
-    rows = [judge(i, uid, beside) for i, title in enumerate(titles) if only in title]
-    failed = sum(not r["ok"] for r in rows) + (undocumented(rows) if "--check" in sys.argv else 0)
+    not_held = not_held_here()
+    rows = [judge(i, uid, beside) for i, title in enumerate(titles) if only in title and title not in not_held]
+    failed = sum(not r["ok"] for r in rows) + (undocumented(rows, not_held) if "--check" in sys.argv else 0)
     if "--table" in sys.argv:
         print_table(rows, beside)
     else:
@@ -307,14 +359,14 @@ def main():
 
 
 def judge(index, uid, beside):
-    title, _, bare, _, said_bare = one(index, "bare")
+    title, kind, bare, _, said_bare = one(index, "bare")
     for how in BOXED:
         title, _, boxed, refused, said = one(index, how)
         if boxed or refused or said.startswith("status "):
             break
-    # What the kernel refuses an ordinary user anyway, or on this host, proves nothing; it must still be refused inside.
-    ok = not boxed and not refused and said.find("status ") != 0
-    if not bare and uid == 0 and title not in MAY_BE_CLOSED:
+    # What the kernel refuses an ordinary user anyway (kind 1), or on this host, proves nothing; it must still be refused inside.
+    ok = boxed == (title in KNOWN_OPEN) and not refused and said.find("status ") != 0
+    if not bare and (uid == 0 or kind != 1) and title not in MAY_BE_CLOSED:
         said = "does not even work without a box: " + said_bare
         ok = False
     row = {"attack": title, "uid": uid, "bare": "open" if bare else "closed",
@@ -324,11 +376,11 @@ def judge(index, uid, beside):
     return row
 
 
-def undocumented(rows):
+def undocumented(rows, not_held):
     """How many rows of the page do not agree with what was seen in the box, or are missing there."""
     with open(sys.argv[sys.argv.index("--check") + 1]) as f:
         cells = [[c.strip() for c in line.split("|")] for line in f if line.startswith("| ")]
-    page = {c[1]: c[3] for c in cells if len(c) > 4}
+    page = {c[1]: c[3] for c in cells if len(c) > 4 and c[1] not in not_held}
     wrong = [r["attack"] for r in rows if page.pop(r["attack"], "") != r["boxed"]] + [t for t in page if t != "attempt"]
     for title in wrong:
         print(json.dumps({"attack": title, "ok": False, "said": "docs/attacks.md is not of today: see its head"}))

@@ -25,7 +25,7 @@
 #include <unistd.h>
 
 static const off_t LARGE = (off_t)100 << 30;
-enum { FIRST_DESCRIPTOR = 3, LAST_DESCRIPTOR = 1023, PIDS = 40000 };
+enum { FIRST_DESCRIPTOR = 3, LAST_DESCRIPTOR = 1023, PIDS = 40000, RACES = 20000 };
 
 extern char **environ;
 
@@ -226,6 +226,48 @@ static int a_rename_over(void) // the folder that holds it is moved away, and on
     snprintf(file, sizeof(file), "%s/config.toml", argument(1));
     return writes(file);
 }
+// A folder of ours and a link to theirs change places without end, while we look into it.
+static int a_race_symlink(void)
+{
+    char link[4200], key[4200];
+    int found = 0;
+    snprintf(link, sizeof(link), "%s-link", argument(2));
+    snprintf(key, sizeof(key), "%s/key", argument(2));
+    if (symlink(argument(1), link) < 0)
+        return 0;
+    pid_t pid = fork();
+    if (pid == 0)
+        for (;;)
+            (void)renameat2(AT_FDCWD, link, AT_FDCWD, argument(2), RENAME_EXCHANGE);
+    for (int i = 0; i < RACES && !found; i++)
+        found = reads(key);
+    kill(pid, SIGKILL);
+    waitpid(pid, NULL, 0);
+    return found;
+}
+// Every name of a list below a folder: written to, replaced by another file, filled as a folder, moved away.
+static int a_steer(void)
+{
+    char names[4096], path[8300], other[8400];
+    int any = 0;
+    snprintf(names, sizeof(names), "%s", argument(2));
+    for (char *name = strtok(names, ","); name; name = strtok(NULL, ",")) {
+        snprintf(path, sizeof(path), "%s/%s", argument(1), name);
+        for (char *slash = strchr(path + strlen(argument(1)) + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
+            *slash = '\0';
+            (void)mkdir(path, 0755);
+            *slash = '/';
+        }
+        any |= writes(path);
+        snprintf(other, sizeof(other), "%s.new", path);
+        any |= writes(other) && rename(other, path) == 0;
+        any |= rename(path, other) == 0;
+        any |= mkdir(path, 0755) == 0;
+        snprintf(other, sizeof(other), "%s/kept", path);
+        any |= writes(other);
+    }
+    return any;
+}
 static int a_immutable(void)
 {
     int flags = 0, fd = open(argument(1), O_RDONLY | O_CLOEXEC);
@@ -331,7 +373,7 @@ static const struct {
             A(message_queue) A(semaphore) A(posix_queue) A(crypto_socket) A(bluetooth) A(large_file) A(map_shared)
                 A(write_through_proc) A(rename_over) A(immutable) A(open_any_device) A(script) A(set_uid_program)
                     A(propagation) A(old_calls) A(x32_calls) A(kernel_log) A(kernel_memory) A(core_pattern)
-                        A(leave_group) A(memory_bomb)
+                        A(leave_group) A(memory_bomb) A(race_symlink) A(steer)
 #undef A
 };
 

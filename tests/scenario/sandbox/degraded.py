@@ -24,11 +24,12 @@ TOLD = {
     "rename .git away": "steer tools", "write .codex/config.toml that does not exist": "steer tools",
     "change .cargo/config.toml through memory": "steer tools", "write through /proc/self/fd": "steer tools",
     "move .cargo away and make another": "steer tools", "write .claude/settings.json": "steer tools",
-    "signal a process outside": "signal", "truncate outside": "emptied", "fork bomb": "fork bomb",
+    "make any file that steers tools": "steer tools", "change any file that steers tools": "steer tools",
+    "see a process outside": "see your other processes", "signal a process outside": "signal", "truncate outside": "emptied",
 }
 NO_LANDLOCK, KERNEL = {"start a program planted in src"}, {"kernel settings", "settings of core files"}
 TOLD.update({t: "which programs may be started" for t in NO_LANDLOCK}, **{t: "kernel settings" for t in KERNEL})
-NO_VIEW = {t for t, told in TOLD.items() if told not in ("signal", "emptied", "fork bomb", "which programs may be started", "kernel settings")}
+NO_VIEW = {t for t, told in TOLD.items() if told not in ("signal", "emptied", "which programs may be started", "kernel settings")}
 CORE = NO_VIEW | {"write outside", "read a key", "TCP to the host's loopback", "UDP to the host's loopback", "abstract unix socket",
                   "unix socket with a path", "datagram pair to a path socket", "ptrace a process outside", "signal a process outside",
                   "start a foreign program", "start it through the loader", "start it from memory", "environment of a process outside",
@@ -47,7 +48,6 @@ class Mode:
 
 
 def modes(root):
-    bomb = {"fork bomb"} if root else set()
     none = dict(missing=[NAMESPACES, VIEW])
     return [
         Mode("everything", [], layers=FULL, attacks=()),
@@ -56,7 +56,7 @@ def modes(root):
         Mode("no fresh /proc", ["proc"], layers=FULL),
         Mode("Landlock 1", ["abi=1"], layers=FULL),
         Mode("Landlock 4", ["abi=4"], layers=FULL, attacks=()),
-        Mode("no namespaces", ["namespaces"], layers=PLAIN, open=NO_VIEW | bomb, attacks=None, **none),
+        Mode("no namespaces", ["namespaces"], layers=PLAIN, open=NO_VIEW, attacks=None, **none),
         Mode("no namespaces left", ["namespaces=ENOSPC"], layers=PLAIN, attacks=(), **none),
         Mode("no user namespaces", ["user"], layers=PLAIN, open=NO_VIEW, who="ordinary", **none),
         Mode("a user namespace that permits no others", None, layers=PLAIN, open=NO_VIEW, who="ordinary", **none),
@@ -141,14 +141,14 @@ def check_attacks(mode, texts):
     titles = [a[0] for a in attack.attacks(sample)]
     sample.close()
     attack.HOST[:] = [WITHOUT] + mode.host + ["--", attack.BOX_RUN] if mode.host else []
-    wrong = []
+    wrong, not_held = [], attack.not_held_here()
     for i, title in enumerate(titles):
-        if mode.attacks is not None and title not in mode.attacks:
+        if title in not_held or mode.attacks is not None and title not in mode.attacks:
             continue
         _, _, works, refused, said = attack.one(i, "box")
-        if works != (title in mode.open) or refused:
+        if works != (title in mode.open | attack.KNOWN_OPEN) or refused:
             wrong.append("%s is %s: %s" % (title, "refused" if refused else "open" if works else "blocked", said))
-        if works and TOLD.get(title, "?") not in texts:
+        if works and title not in attack.KNOWN_OPEN and TOLD.get(title, "?") not in texts:
             wrong.append("%s is open, and the probe does not say so" % title)
     attack.HOST[:] = []
     return wrong

@@ -2,7 +2,7 @@
 """The worker's own step that brings dependencies: it brings them once, and a project can make it neither start a program,
 nor show credentials, nor ask a server that the site does not list. fetch.py BOX_RUN
 
-Every attack works with a bare `cargo fetch` first. The registry is a small server of this test. Exit status 77: no cargo
+Every attack works with a bare cargo first. The registry is a small server of this test. Exit status 77: no cargo
 or no box here."""
 import functools, hashlib, http.server, io, json, os, shutil, subprocess, sys, tarfile, tempfile, threading
 
@@ -11,6 +11,24 @@ import host
 BOX_RUN = os.path.abspath(sys.argv[1])
 SECRET = "token-of-the-user"
 EVIL = "#!/bin/sh\necho $0 >> %s\nexit 1\n"
+# A build script that writes into every file that was brought, which other projects of the user build from.
+POISON = """use std::{env, fs, io::Write, path::Path};
+fn poison(dir: &Path) {
+    for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
+        if entry.path().is_dir() {
+            poison(&entry.path());
+        } else if let Ok(mut file) = fs::OpenOptions::new().append(true).open(entry.path()) {
+            let _ = file.write_all(b"// poisoned\\n");
+        }
+    }
+    let _ = fs::write(dir.join("poisoned"), "poisoned");
+}
+fn main() {
+    for name in ["registry", "git"] {
+        poison(&Path::new(&env::var("CARGO_HOME").unwrap()).join(name));
+    }
+}
+"""
 RUSTUP = os.environ.get("RUSTUP_HOME", os.path.expanduser("~/.rustup"))
 
 
@@ -61,7 +79,7 @@ class Place:
     def __init__(self, port):
         self.port = port
         self.top = os.path.realpath(tempfile.mkdtemp(prefix="baton-fetch-"))
-        self.ws, self.marker = self.top + "/ws", self.top + "/marker"
+        self.ws, self.marker, self.verb = self.top + "/ws", self.top + "/marker", "fetch"
         self.write("cargo-home/config.toml", '[source.crates-io]\nreplace-with = "local"\n[source.local]\nregistry = "sparse+%s"\n'
                                              '[registry]\nglobal-credential-providers = ["cargo:token"]\n' % self.url("index"))
         self.write("cargo-home/credentials.toml", '[registries.corp]\ntoken = "%s"\n' % SECRET)
@@ -88,7 +106,7 @@ class Place:
                     CARGO_NET_RETRY="0")
 
     def bare(self):
-        return subprocess.run(["cargo", "fetch"], cwd=self.ws, env=self.env(), capture_output=True, text=True, timeout=120)
+        return subprocess.run(["cargo", self.verb], cwd=self.ws, env=self.env(), capture_output=True, text=True, timeout=120)
 
     def boxed(self, *argv, cwd=None):
         self.receipts_file = self.top + "/receipts.json"
@@ -228,6 +246,12 @@ def source_of_the_project(p):
     return lambda _: any(a.startswith("/other/") for a in Registry.asked)
 
 
+def change_what_was_brought(p):
+    p.write("ws/build.rs", POISON)
+    p.verb = "build"
+    return lambda _: subprocess.run(["grep", "-rqF", "poisoned", p.top + "/cargo-home"], check=False).returncode == 0
+
+
 def host_that_is_not_listed(p):
     p.write("config/baton/sandbox.profiles", "fetch hosts = git.example\n")
     p.project('dep = { git = "%ssecret-name" }\n' % p.url("git"))
@@ -246,7 +270,7 @@ def index_that_is_not_listed(p):
 WORK = (brings_what_is_missing_once, writes_only_what_it_brings, members_of_a_workspace, git_dependencies, says_what_is_missing,
         a_site_can_forbid_it)
 ATTACKS = (build_rustc, build_rustc_wrapper, toolchain_by_path, credential_provider, global_credential_providers, credentials_to_another_server,
-           source_of_the_project, host_that_is_not_listed, index_that_is_not_listed)
+           source_of_the_project, change_what_was_brought, host_that_is_not_listed, index_that_is_not_listed)
 
 
 def attack(make, port):
