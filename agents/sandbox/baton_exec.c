@@ -1,6 +1,6 @@
 // baton-exec PROGRAM ARGV0 [ARG...]: runs one tool so that nothing of it outlives the call. Started by exec_run with
 // its standard streams, working directory and environment in place, the control socket as descriptor 3 and the box
-// (box.h) as descriptor 4; not meant for hands. `baton-exec --probe [--json]` tells which layers this host offers.
+// (box.h) as descriptor 4; not meant for hands. `baton-exec --probe` tells which layers this host offers.
 //
 // Three processes where the host permits it:
 //   supervisor (this) - init (process 1 of a new PID namespace) - tool
@@ -457,7 +457,7 @@ int main(int argc, char **argv)
 {
     static struct box box; // large, and one for the life of the process
     if (argc >= 2 && strcmp(argv[1], "--probe") == 0)
-        return probe_print(argc >= 3 && strcmp(argv[2], "--json") == 0);
+        return probe_print();
     if (argc < 3 || fcntl(EXEC_CONTROL_FD, F_SETFD, FD_CLOEXEC) < 0) {
         fprintf(stderr, "baton-exec: started by Baton's workers only, with a control socket as descriptor %d\n",
                 EXEC_CONTROL_FD);

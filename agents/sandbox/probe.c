@@ -14,24 +14,31 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { ROWS_MAX = 8 };
+enum layer {
+#define BOX_LAYER(code, name, needed, meaning) LAYER_##code,
+#include "tbl/box_layers.def"
+    LAYER_COUNT_
+};
+
+static const char *const NAMES[] = {
+#define BOX_LAYER(code, name, needed, meaning) name,
+#include "tbl/box_layers.def"
+};
 
 struct row {
-    const char *layer;
     bool present;
     char detail[200];
     const char *open; // what its absence leaves open
 };
 
 struct table {
-    struct row rows[ROWS_MAX];
-    size_t count;
+    struct row rows[LAYER_COUNT_];
 };
 
-static struct row *add(struct table *t, const char *layer, bool present, const char *open)
+static struct row *put(struct table *t, enum layer layer, bool present, const char *open)
 {
-    struct row *r = &t->rows[t->count++];
-    *r = (struct row){.layer = layer, .present = present, .open = open};
+    struct row *r = &t->rows[layer];
+    *r = (struct row){.present = present, .open = open};
     return r;
 }
 
@@ -106,20 +113,20 @@ static void look(struct table *t)
     try_group(&box, &grouped, &bounded);
     int e = try_spaces(&box, &user, &forked), landlock = landlock_version();
     struct row *r =
-        add(t, "namespaces", forked,
+        put(t, LAYER_NAMESPACES, forked,
             "tools see your other processes and, below version 6 of Landlock, may signal them; they have no network at "
             "all, not even loopback");
     snprintf(r->detail, sizeof(r->detail), "%s",
              !forked ? strerror(e)
              : user  ? "processes, files, network, IPC, in a user namespace"
                      : "processes, files, network, IPC");
-    r = add(
-        t, "file view", forked && e == 0,
+    r = put(
+        t, LAYER_FILE_VIEW, forked && e == 0,
         "tools see which files exist outside and can change their times, modes and owners; files of the project that "
         "steer tools (.git/hooks, .cargo, ...) can be changed");
     snprintf(r->detail, sizeof(r->detail), "%s",
              forked && e == 0 ? "an own root with what the call may see" : strerror(e));
-    r = add(t, "Landlock", landlock > 0,
+    r = put(t, LAYER_LANDLOCK, landlock > 0,
             "calls are refused; where a site does not require it, it is not held any more "
             "which programs may be started, and root's calls can change kernel settings");
     if (landlock > 0)
@@ -129,43 +136,31 @@ static void look(struct table *t)
                                 : "");
     else
         snprintf(r->detail, sizeof(r->detail), "not in this kernel, or not switched on (lsm=landlock)");
-    r = add(t, "system calls", filter_possible(),
+    r = put(t, LAYER_CALLS, filter_possible(),
             "ptrace, new namespaces, io_uring and foreign sockets are open: calls are refused");
     snprintf(r->detail, sizeof(r->detail), "%s", r->present ? "seccomp filter" : "no seccomp");
-    r = add(t, "control group", grouped,
+    r = put(t, LAYER_GROUP, grouped,
             geteuid() == 0 ? "a fork bomb started by root is held by nothing but the time limit"
                            : "processes are limited per user only");
     snprintf(r->detail, sizeof(r->detail), "%s", grouped ? "processes" : "none that we may write");
     r = add(t, "memory limit", bounded, "a tool can take the memory of the machine");
     snprintf(r->detail, sizeof(r->detail), "%s", bounded ? "by a control group" : "no control group that we may write");
     int paranoid = number_in("/proc/sys/kernel/perf_event_paranoid");
-    r = add(t, "perf", paranoid >= -1 && paranoid <= 2, "no profiles: sysctl kernel.perf_event_paranoid=2");
+    r = put(t, LAYER_PERF, paranoid >= -1 && paranoid <= 2, "no profiles: sysctl kernel.perf_event_paranoid=2");
     snprintf(r->detail, sizeof(r->detail), "kernel.perf_event_paranoid is %d", paranoid);
 }
 
-int probe_print(bool json)
+int probe_print(void)
 {
-    struct table t = {.count = 0};
+    struct table t;
     look(&t);
-    bool usable = t.rows[2].present && t.rows[3].present;
-    if (json)
-        printf("{\"layers\":[");
-    else
-        printf("%-14s %-8s %s\n", "Layer", "", "Detail, or what its absence leaves open");
-    for (size_t i = 0; i < t.count; i++) {
+    bool usable = t.rows[LAYER_LANDLOCK].present && t.rows[LAYER_CALLS].present;
+    printf("{\"layers\":[");
+    for (int i = 0; i < LAYER_COUNT_; i++) { // texts are ours and strerror's: nothing to escape
         const struct row *r = &t.rows[i];
-        if (json) // texts are ours and strerror's: nothing to escape
-            printf("%s{\"layer\":\"%s\",\"present\":%s,\"detail\":\"%s\",\"open\":\"%s\"}", i ? "," : "", r->layer,
-                   r->present ? "true" : "false", r->detail, r->open);
-        else
-            printf("%-14s %-8s %s%s%s\n", r->layer, r->present ? "present" : "missing", r->detail,
-                   r->present ? "" : ": ", r->present ? "" : r->open);
+        printf("%s{\"layer\":\"%s\",\"present\":%s,\"detail\":\"%s\",\"open\":\"%s\"}", i ? "," : "", NAMES[i],
+               r->present ? "true" : "false", r->detail, r->open);
     }
-    if (json)
-        printf("],\"usable\":%s}\n", usable ? "true" : "false");
-    else
-        printf("\n%s\n",
-               usable ? "Tools run in a box."
-                      : "Tools are refused on this host: Landlock and the filter of system calls must be there.");
+    printf("],\"usable\":%s}\n", usable ? "true" : "false");
     return usable ? 0 : 1;
 }

@@ -8,10 +8,11 @@
 #include "base/vec.h"
 #include "engine/admission.h"
 #include "engine/deliver.h"
+#include "engine/gather.h"
 #include "engine/parking.h"
 #include "engine/reopen.h"
-#include "loop/http.h"
 #include "pool/pool.h"
+#include "probe/probe.h"
 #include "run/agents.h"
 #include "run/batch.h"
 #include "run/catalog.h"
@@ -32,6 +33,7 @@ struct engine {
     struct engine_options options;
     char *program_dir, *data_dir;
     struct pool *pool;
+    struct probe *probe;
     struct batch *batch;
     struct parking *parking;
     bool looking; // at the parked ones, some at a time
@@ -175,6 +177,23 @@ static void after_batch(void *user)
         pool_turn(e->pool);
 }
 
+static void on_probed(void *user)
+{
+    struct engine *e = user;
+    if (e->options.probed) {
+        AUTO_JSON json_t *facts = probe_facts_new(e->probe, NULL);
+        e->options.probed(e->options.user, facts);
+    }
+    for (size_t i = e->runs.len; i > 0; i--) // one that ends takes itself out
+        if (i <= e->runs.len)
+            run_probed(e->runs.items[i - 1]);
+}
+
+void engine_probe(struct engine *e)
+{
+    probe_begin(e->probe);
+}
+
 int engine_new(const struct engine_options *options, struct engine **ret, struct err *err)
 {
     struct engine *e = mem_alloc(sizeof(*e));
@@ -202,6 +221,7 @@ int engine_new(const struct engine_options *options, struct engine **ret, struct
         engine_free(e);
         return r;
     }
+    e->probe = probe_new(options->loop, options->program_dir, on_probed, e);
     e->deliver.pool = e->pool;
     e->deliver.store = options->store;
     e->deliver.metrics = options->metrics;
@@ -230,6 +250,7 @@ struct engine *engine_free(struct engine *e)
     script_stock_free(e->stock);
     script_cache_free(e->scripts);
     pool_free(e->pool);
+    probe_free(e->probe);
     mem_free(e->program_dir);
     mem_free(e->data_dir);
     mem_free(e);
@@ -284,6 +305,7 @@ static int take_up(struct engine *e, const char *id, struct store_lock *lock_tak
                           .scripts = e->scripts,
                           .stock = e->stock,
                           .pool = e->pool,
+                          .probe = e->probe,
                           .family = &FAMILY,
                           .serial = ++e->last_serial,
                           .may_ask = e->options.may_ask,
@@ -477,34 +499,6 @@ size_t engine_stages_at_work(const struct engine *e)
 
 // --- starting ---
 
-static int gather(struct engine *e, const struct engine_request *q, struct parts *p, struct err *err)
-{
-    json_t *declaration = NULL;
-    int r = parts_project(p, q->project, err);
-    if (r < 0)
-        return r;
-    r = parts_script(&e->starting, q->workflow, q->params, q->params_from_text, p, &declaration, err);
-    p->options = json_object();
-    if (r == 0)
-        r = parts_rights(p, q->operator_rules, err);
-    if (r == 0)
-        r = agents_gather(e->agents, q->agent_dirs, json_list(declaration, "agents"), p->name, p->options, &p->agents, err);
-    if (r == 0)
-        r = parts_limits(p, declaration, q->limits, q->wall_ms, err);
-    json_decref(declaration);
-    json_t *notify = json_array();
-    for (const char *const *url = q->notify; url && *url && r == 0; url++) {
-        r = loop_http_check_url(*url, err);
-        json_add_str(notify, *url);
-    }
-    if (json_array_size(notify))
-        json_put(p->options, "notify", json_incref(notify));
-    json_decref(notify);
-    if (p->folder)
-        json_put_str(p->options, "folder", p->folder);
-    return r;
-}
-
 struct queued { // is told when it is on disk
     struct engine *engine;
     char *run;
@@ -567,7 +561,7 @@ int engine_start(struct engine *e, const struct engine_request *q, char ret_run[
 {
     struct parts p = {0};
     int waits = must_wait(e, q, err);
-    int r = waits < 0 ? waits : gather(e, q, &p, err);
+    int r = waits < 0 ? waits : gather_parts(&e->starting, q, &p, err);
     if (r == 0)
         r = batch_join(e->batch, NULL, NULL, err);
     if (r == 0)

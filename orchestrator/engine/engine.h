@@ -26,6 +26,8 @@ struct engine_options {
     void *user;
     // What happens, in order; body is borrowed. Progress events come here only, they are not journaled.
     void (*event)(void *user, const char *run, enum event_kind kind, const json_t *body);
+    // What this host has of the box of tools is known (engine_probe): probe/probe.h. May be NULL.
+    void (*probed)(void *user, const json_t *facts);
     // The run is final, or (state RUNNING) cannot go on in this process and can be resumed; why is NULL or the reason.
     void (*ended)(void *user, const char *run, enum run_state state, const json_t *result, const struct err *why);
 };
@@ -47,6 +49,10 @@ struct engine_request {
 int engine_new(const struct engine_options *options, struct engine **ret, struct err *err);
 // Runs are left as they are (to be resumed); workers are ended. NULL allowed; returns NULL. Not from inside a callback.
 struct engine *engine_free(struct engine *engine);
+
+// Asks now what this host has of the box that tools run in, beside everything else. Without it, the first stage that
+// starts programs asks.
+void engine_probe(struct engine *engine);
 
 // Journals the run and begins it, or puts it into the queue when as many are at work as may be. Returns 0, or 1 when a
 // run with this key is there already (ret_run is its id). ERR_LIMIT: the queue is full.

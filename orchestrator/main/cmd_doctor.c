@@ -6,6 +6,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "boxes/layers.h"
 #include "boxes/profile_table.h"
 
 #include <errno.h>
@@ -111,48 +112,75 @@ static void print_tools(const json_t *tools)
     printf("\n");
 }
 
-static void print_json(const struct buf *box, json_t *tools, const char *problem, struct err *err)
+static void print_layers(const json_t *box)
 {
-    json_t *out = json_parse_new(buf_str(box), box->len, "the probe", err);
-    if (!out) {
-        fprintf(stderr, "baton: %s\n", err->text);
-        return;
+    size_t i;
+    json_t *row;
+    printf("%-14s %-8s %s\n", "Layer", "", "Detail, or what its absence leaves open");
+    json_array_foreach (json_list(box, "layers"), i, row) {
+        bool present = json_flag(row, "present", false);
+        printf("%-14s %-8s %s%s%s\n", json_str(row, "layer", "?"), present ? "present" : "missing",
+               json_str(row, "detail", ""), present ? "" : ": ", present ? "" : json_str(row, "open", ""));
     }
-    if (tools)
-        json_object_set(out, "tools", tools);
-    json_put_str(out, "site_problem", problem);
-    commands_print_json(out);
 }
 
-// 0: what a site's files say is understood. 1: it is not, and stands in *ret.
-static int check_site(struct err *ret)
+// What the host has, with what this site makes of it: {layers, usable, require, site_problem?}. NULL with err.
+static json_t *box_new(struct err *err)
 {
     struct profile_table *table = NULL;
-    int r = profile_table_load(&table, ret);
-    profile_table_free(r == 0 ? table : NULL);
-    return r < 0;
+    AUTO_BUF struct buf text = BUF_MAX(OUTPUT_MAX);
+    int status = ask("baton-exec", "--probe", NULL, &text, err);
+    json_t *box = status < 0 ? NULL : json_parse_new(buf_str(&text), text.len, "the probe", err);
+    if (!box)
+        return NULL;
+    if (profile_table_load(&table, err) < 0) {
+        json_put_flag(box, "usable", false);
+        json_put_str(box, "site_problem", err->text);
+        return box;
+    }
+    AUTO_JSON json_t *facts = layers_facts_new(box, profile_table_least_require(table));
+    profile_table_free(table);
+    json_put_flag(box, "usable", json_flag(facts, "usable", false));
+    json_put_str(box, "require", json_str(facts, "require", NULL));
+    json_put_str(box, "why", json_str(facts, "why", NULL));
+    return box;
+}
+
+static json_t *tools_new(struct err *err)
+{
+    AUTO_BUF struct buf text = BUF_MAX(OUTPUT_MAX);
+    int status = ask("baton-agent-echo", "--tools", NULL, &text, err);
+    if (status > 0) // it has said why
+        err_set(err, ERR_TOOL, "which tools there are is not known");
+    return status == 0 ? json_parse_new(buf_str(&text), text.len, "the tools", err) : NULL;
 }
 
 int cmd_doctor(const struct cli *cli)
 {
-    struct err err, site;
-    bool json = cli_flag(cli, "json");
-    struct buf box = BUF_MAX(OUTPUT_MAX), rest = BUF_MAX(OUTPUT_MAX);
-    int status = ask("baton-exec", "--probe", json ? "--json" : NULL, &box, &err), broken = check_site(&site);
-    int told = status < 0 || broken ? 0 : ask("baton-agent-echo", "--tools", NULL, &rest, &err);
-    AUTO_JSON json_t *tools =
-        rest.len && told == 0 ? json_parse_new(buf_str(&rest), rest.len, "the tools", &err) : NULL;
-    if (status >= 0 && json)
-        print_json(&box, tools, broken ? site.text : NULL, &err);
-    else if (status >= 0)
-        fputs(buf_str(&box), stdout);
-    if (tools && !json)
-        print_tools(tools);
-    buf_free(&box);
-    buf_free(&rest);
-    if (status < 0 || told < 0)
+    struct err err;
+    json_t *box = box_new(&err);
+    if (!box) {
         fprintf(stderr, "baton: %s\n", err.text);
-    if (broken)
-        fprintf(stderr, "baton: nothing that runs tools starts before this is corrected: %s\n", site.text);
-    return status != 0 || told != 0 || broken ? 1 : 0;
+        return 1;
+    }
+    bool usable = json_flag(box, "usable", false);
+    const char *problem = json_str(box, "site_problem", NULL);
+    AUTO_JSON json_t *tools = problem ? NULL : tools_new(&err);
+    if (!problem && !tools)
+        fprintf(stderr, "baton: %s\n", err.text);
+    if (problem)
+        fprintf(stderr, "baton: nothing that runs tools starts before this is corrected: %s\n", problem);
+    if (cli_flag(cli, "json")) {
+        if (tools)
+            json_object_set(box, "tools", tools);
+        commands_print_json(json_incref(box));
+    } else {
+        print_layers(box);
+        if (!problem)
+            printf("\n%s%s\n", usable ? "Tools run in a box." : "Tools are refused: ", json_str(box, "why", ""));
+        if (tools)
+            print_tools(tools);
+    }
+    json_decref(box);
+    return usable && tools ? 0 : 1;
 }

@@ -272,11 +272,27 @@ static void as_json(const char *run, enum event_kind kind, const json_t *body)
     fflush(stdout);
 }
 
+// What confines, not what only limits. NULL: nothing is missing, or the run ends with all of it as the reason.
+static char *lacks_new(const json_t *facts)
+{
+    AUTO_BUF struct buf names = BUF_INIT;
+    size_t i;
+    json_t *layer;
+    json_array_foreach (json_list(facts, "missing"), i, layer)
+        if (json_str(layer, "needed", NULL))
+            buf_printf(&names, "%s%s", names.len ? ", " : "", json_str(layer, "layer", "?"));
+    if (!names.len || !json_flag(facts, "usable", false))
+        return NULL;
+    return str_printf("! the box of tools has no %s here; what that leaves open: baton doctor", buf_str(&names));
+}
+
 static void words(struct progress *p, const char *run, enum event_kind kind, const json_t *body)
 {
     AUTO_FREE char *line = NULL;
     if (kind == EVENT_SCRIPT_LOG)
         line = str_printf("  %s", json_str(body, "text", ""));
+    else if (kind == EVENT_SANDBOX_PROBED)
+        line = lacks_new(body);
     else if (kind == EVENT_STAGE_LOST)
         line = str_printf("! stage %lld lost its worker (%s), it is dispatched once more",
                           (long long)json_int(body, "stage", 0), json_str(body, "why", ""));

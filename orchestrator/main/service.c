@@ -56,6 +56,15 @@ static void on_event(void *user, const char *run, enum event_kind kind, const js
     control_event(s->control, run, kind, body);
 }
 
+static void on_probed(void *user, const json_t *facts)
+{
+    struct service *s = user;
+    store_event_add(s->store, NULL, EVENT_SANDBOX_PROBED, facts, NULL, NULL);
+    on_event(s, NULL, EVENT_SANDBOX_PROBED, facts);
+    if (!json_flag(facts, "usable", false))
+        log_fact(LOG_ERROR, "tools_refused", "why", json_str(facts, "why", "?"), NULL);
+}
+
 static void on_schedule(void *user, const char *run, enum event_kind kind, const json_t *body)
 {
     struct service *s = user;
@@ -320,6 +329,7 @@ static int open_service(struct service *s, struct err *err)
                                      .metrics = s->metrics,
                                      .user = s,
                                      .event = on_event,
+                                     .probed = on_probed,
                                      .ended = on_ended};
     s->drain_timer = loop_timer_new(s->loop, stop, s);
     metrics_set(s->metrics, METRIC_BUILD_INFO, BATON_VERSION, NULL, 1);
@@ -373,6 +383,7 @@ int service_run(const struct service_options *options, struct err *err)
     int r = open_service(&s, err);
     if (r == 0) {
         tell(&s, EVENT_SERVICE_STARTED);
+        engine_probe(s.engine);
         if (options->say)
             fprintf(stderr, "baton: serving on %s/serve.sock\n", s.places.state);
         notify("READY=1");

@@ -263,8 +263,8 @@ const struct cli_command CLI_COMMANDS[] = {
      JSON_ONLY, EXAMPLES("baton metrics", "baton metrics --json"), cmd_metrics},
     {"doctor", NULL, 0, 0,
      "what this host offers of the box that tools run in, what is open where a layer is missing, and which tools there are",
-     "Exit status 0 when tools can run, 1 when they are refused: Landlock and the filter of system calls must be there, and the files in which "
-     "a site changes profiles must be understood. The folder it is called in may choose another toolchain.",
+     "Exit status 0 when tools can run, 1 when they are refused: what the site requires must be there (Landlock and the filter of system "
+     "calls unless it says otherwise), and the files in which it changes profiles must be understood. docs/security.md tells the columns and the JSON. The folder it is called in may choose another toolchain.",
      JSON_ONLY, EXAMPLES("baton doctor", "baton doctor --json"), cmd_doctor},
     {"help", "[COMMAND]", 0, 2, "this text, or that of a command", NULL, HELP, EXAMPLES("baton help run"), cmd_help},
     {0},

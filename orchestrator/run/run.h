@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 struct run;
+struct probe; // probe/probe.h
 struct script_cache;
 struct script_stock;
 
@@ -34,6 +35,7 @@ struct run_env {
     struct script_cache *scripts;
     struct script_stock *stock;
     struct pool *pool;
+    struct probe *probe; // of this host
     const struct run_family *family;
     uint64_t serial; // of this run in this process: the owner of its jobs
     bool may_ask;    // somebody can answer an approval; if not, "ask" means "no"
@@ -68,6 +70,8 @@ bool run_watches(
     const struct run *run); // it waits for a run of another process: look around also when nothing was heard
 // A run of this process ended, or (why) cannot go on in it. True: this run waited for it.
 bool run_child_ended(struct run *run, const char *child, const struct err *why);
+
+void run_probed(struct run *run); // what the host has is known now: stages that waited for it go on
 
 // Does this run wait for the lease? Then the event is taken and true returned.
 bool run_stage_dispatched(struct run *run, uint64_t lease, pid_t worker);

@@ -31,7 +31,8 @@ struct stage {
     int seq, occurrence, attempt;
     int losses;     // workers that were lost at it; attempts also count restarts of the engine, which are not its fault
     uint64_t lease; // 0: not dispatched
-    bool needs_project, awaits_checkouts;
+    bool needs_project, starts_programs;
+    bool awaits_place; // its checkouts, or what the host has for a box
     char *version; // of the worker program
     int64_t started_ns;
     struct loop_timer *timer;        // wall limit, then the grace after a cancel
@@ -132,6 +133,7 @@ struct run {
     bool final;            // its final state is on disk
     bool closing, stopped; // its final state is being journaled; it does nothing any more in this process
     struct err failure;    // of the journaling of its end
+    bool host_told;        // what this host has of a box is among its events
     unsigned describing;   // worker descriptions under way at the start
     struct loop_timer *end_timer, *wall_timer, *late_timer;
     enum run_state end_state;
@@ -210,7 +212,7 @@ bool children_gone(struct run *run);    // at its end: tells them that it is ove
 const struct journaled *run_journaled(struct run *run, struct err *err);
 int stage_begin(struct run *run, uint64_t call, const char *task, unsigned n, const json_t *args, json_t **ret_answer,
                 struct err *err);
-void stage_prepared(struct run *run);          // in a turn: those that waited for the checkouts go on
+void stage_prepared(struct run *run); // in a turn: those that waited for the checkouts, or the probe of the host, go on
 void stage_dispatch_reserved(struct run *run); // after the turn is on disk
 void stage_free(struct stage *s);              // takes it out of the run's list
 void stage_stop(struct stage *s, enum stage_state state, const char *why); // cancel, then kill

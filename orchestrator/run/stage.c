@@ -12,6 +12,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "handoff/handoff.h"
+#include "probe/probe.h"
 #include "rights/rights.h"
 #include "roles/roles.h"
 #include "run/answer.h"
@@ -261,6 +262,27 @@ static void block_on_context(struct run *run, struct stage *s)
     stage_finish(s, handoff_blocked_draft_new(reason, NULL), STAGE_BLOCKED, NULL);
 }
 
+// Before it is reserved: what the host cannot hold is not begun. False: the run ends, s is gone.
+static bool stage_fits_host(struct stage *s)
+{
+    struct run *run = s->run;
+    struct err err;
+    if (!s->starts_programs)
+        return true;
+    const char *profiles = json_str(json_obj(run->record, "options"), "profiles", NULL);
+    if (!run->host_told)
+        run_note(run, EVENT_SANDBOX_PROBED, probe_facts_new(run->env.probe, profiles));
+    run->host_told = true;
+    if (probe_check(run->env.probe, profiles, &err) == 0)
+        return true;
+    err_wrap(&err, "%s starts programs", s->agent->name);
+    if (!run->resumed) // it was asked for all the same
+        stage_put_call(s, NULL, NULL);
+    stage_free(s);
+    run_end(run, RUN_FAILED, NULL, err.text);
+    return false;
+}
+
 // The stage of the journal with this key and occurrence; *ret stays NULL when there is none.
 static int find_record(struct run *run, const struct stage *s, json_t **ret, struct err *err)
 {
@@ -326,6 +348,8 @@ static int place(struct run *run, struct stage *s, struct err *err)
     AUTO_JSON json_t *elsewhere = record ? NULL : stage_reusable_new(s);
     if (!run->next_seq) // a replay may come here before it has come by all stages of the journal
         run->next_seq = highest_seq(run) + 1;
+    if (!elsewhere && !stage_fits_host(s))
+        return 0;
     if (!record && !elsewhere && !stage_affords(s))
         return 0;
     r = record ? take_over(run, s, record, err) : reserve(run, s, err);
@@ -366,6 +390,11 @@ static void go_on(struct run *run, struct stage *s)
     fail_call(s, &err);
 }
 
+static bool has_place(const struct run *run, const struct stage *s)
+{
+    return !s->needs_project || (run->facts && (!s->starts_programs || probe_known(run->env.probe)));
+}
+
 static void described_in_turn(struct run *run, void *arg)
 {
     const struct described_arg *d = arg;
@@ -374,12 +403,13 @@ static void described_in_turn(struct run *run, void *arg)
         return;
     }
     str_set(&d->s->version, d->version);
-    if (d->s->needs_project && !run->facts) {
-        d->s->awaits_checkouts = true;
-        run_need_checkouts(run);
+    if (has_place(run, d->s)) {
+        go_on(run, d->s);
         return;
     }
-    go_on(run, d->s);
+    d->s->awaits_place = true;
+    if (!run->facts)
+        run_need_checkouts(run);
 }
 
 void stage_prepared(struct run *run)
@@ -387,11 +417,27 @@ void stage_prepared(struct run *run)
     for (size_t i = 0; i < run->stages.len;) {
         struct stage *s = run->stages.items[i];
         i++;
-        if (!s->awaits_checkouts)
+        if (!s->awaits_place || !has_place(run, s))
             continue;
-        s->awaits_checkouts = false;
+        s->awaits_place = false;
         go_on(run, s);
         i = 0; // it may have changed the list
+    }
+}
+
+static void probed_in_turn(struct run *run, void *arg)
+{
+    (void)arg;
+    stage_prepared(run);
+}
+
+void run_probed(struct run *run)
+{
+    for (size_t i = 0; i < run->stages.len; i++) {
+        if (run->stages.items[i]->awaits_place) {
+            run_turn(run, probed_in_turn, NULL);
+            return;
+        }
     }
 }
 
@@ -458,6 +504,10 @@ int stage_begin(struct run *run, uint64_t call, const char *task, unsigned n, co
         stage_free(s);
         return r;
     }
+    s->starts_programs = s->needs_project && rights_start_programs(agent->name, agent->file,
+                                                                   json_list(options, "operator_rules"), s->bounds);
+    if (s->starts_programs)
+        probe_begin(run->env.probe); // beside the start of its worker, and the checkouts
     size_t parents = json_array_size(s->parents);
     const char *previous = parents ? json_str(json_array_get(s->parents, parents - 1), "agent_name", NULL) : NULL;
     focus_choose(agent->file, role, previous, s->parents, mode, &s->focus);

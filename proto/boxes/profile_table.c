@@ -69,6 +69,14 @@ int box_word_index(enum box_key key, const char *word)
     return -1;
 }
 
+const char *box_word(enum box_key key, int index)
+{
+    for (size_t i = 0; i < ARRAY_LEN(WORDS); i++)
+        if (WORDS[i].key == key && index-- == 0)
+            return WORDS[i].word;
+    return "?";
+}
+
 // --- the table and the sites' files ---
 
 struct line { // that is being read

@@ -40,6 +40,7 @@ struct profile_table {
 const char *box_key_name(enum box_key key);
 // Which of the words of the key (box_words.def) it is, -1: none.
 int box_word_index(enum box_key key, const char *word);
+const char *box_word(enum box_key key, int index); // the other way round; "?" for none
 
 // The files that are read, those that are not there too; freed with str_list_free.
 char **profile_table_files(void);

@@ -113,6 +113,29 @@ int rights_new(const char *name, const struct agentfile *file, const json_t *ope
     return 0;
 }
 
+static bool starts_programs(const struct policy *p, size_t list)
+{
+    struct policy_rule_view rules[POLICY_RULES_MAX];
+    size_t count = policy_list_rules(p, list, rules, ARRAY_LEN(rules));
+    for (size_t i = 0; i < count && i < ARRAY_LEN(rules); i++)
+        if (str_eq(rules[i].text, "Bash") || str_starts(rules[i].text, "Bash("))
+            return true;
+    return false;
+}
+
+bool rights_start_programs(const char *name, const struct agentfile *file, const json_t *operator_rules,
+                           const json_t *bounds)
+{
+    struct policy *p = NULL;
+    if (rights_new(name, file, operator_rules, bounds, &p, NULL) < 0)
+        return true;
+    bool starts = true;
+    for (size_t list = 0; list < policy_list_count(p) && starts; list++) // each must allow it
+        starts = starts_programs(p, list);
+    policy_free(p);
+    return starts;
+}
+
 // --- network ---
 
 // The least of the bounds; unsaid: none says anything. A word that is not known bounds to nothing.

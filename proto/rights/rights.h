@@ -26,6 +26,10 @@ int rights_new(const char *name, const struct agentfile *file, const json_t *ope
 int rights_check(const char *name, const struct agentfile *file, const json_t *operator_rules, const json_t *bounds,
                  struct err *err);
 
+// Has it rules that start programs? Also true for what rights_new refuses.
+bool rights_start_programs(const char *name, const struct agentfile *file, const json_t *operator_rules,
+                           const json_t *bounds);
+
 // What its tools may talk to: what the file says, and no more than any bound. Unsaid: what the profiles of its tools
 // have. ERR_DENIED: the file says host, and no bound says that this machine permits it.
 int rights_network(const char *name, const struct agentfile *file, const json_t *bounds, enum agent_network *ret,

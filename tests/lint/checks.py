@@ -42,7 +42,7 @@ class Tree:
 # --- includes: the arrows between folders, and who may see which library ---
 
 # Inside the orchestrator a folder uses only those that stand left of it.
-RANKS = [("loop",), ("store", "bus", "script"), ("pool", "report"), ("run",), ("replay",), ("engine",), ("schedule",), ("door",), ("main",)]
+RANKS = [("loop",), ("store", "bus", "script", "probe"), ("pool", "report"), ("run",), ("replay",), ("engine",), ("schedule",), ("door",), ("main",)]
 RANK = {folder: i for i, row in enumerate(RANKS) for folder in row}
 LAYERS = {"proto": ("proto",), "agents": ("proto", "agents"), "orchestrator": ("proto", "orchestrator")}
 # Headers of libraries and the places that own them.

@@ -303,15 +303,17 @@ class Scenario(unittest.TestCase):
                 os.chmod(folder, 0o700)
             shutil.rmtree(self.root, ignore_errors=True)
 
-    def baton(self, *args, cwd=None, status=None, env=None, deadline=RUN_DEADLINE):
+    def baton(self, *args, cwd=None, status=None, env=None, deadline=RUN_DEADLINE, without=None):
         """Runs a command to its end; checks its exit status when one is given."""
-        done = self.start(*args, cwd=cwd, env=env).end(deadline)
+        done = self.start(*args, cwd=cwd, env=env, without=without).end(deadline)
         if status is not None:
             self.assertEqual(done.status, status, f"baton {' '.join(map(str, args))}: {done}")
         return done
 
-    def start(self, *args, cwd=None, env=None):
-        r = Running([BATON, *map(str, args)], str(cwd or self.root), {**self.env, **(env or {})})
+    def start(self, *args, cwd=None, env=None, without=None):
+        """without: what the host lacks (sandbox/without.c)."""
+        host = [BIN.parent / "tests/box_without", without, "--", BATON] if without else []
+        r = Running([*map(str, host), BATON, *map(str, args)], str(cwd or self.root), {**self.env, **(env or {})})
         self.running.append(r)
         return r
 

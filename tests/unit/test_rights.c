@@ -260,6 +260,31 @@ static void test_rights_site_file_says_network_once(void **state)
     }
 }
 
+static bool starts_programs(const char *keys, const json_t *operator_rules, const json_t *bounds)
+{
+    struct agentfile *file = agent(keys);
+    bool starts = rights_start_programs("x", file, operator_rules, bounds);
+    agentfile_free(file);
+    return starts;
+}
+
+static void test_rights_that_start_programs(void **state)
+{
+    (void)state;
+    AUTO_JSON json_t *granted = json_array(), *reads = ceiling("allow Read\n"), *denies = ceiling("deny Read\n"),
+                     *cargo = ceiling("allow Bash(cargo *)\n");
+    json_add_str(granted, "Bash(make)");
+    assert_true(starts_programs("tools: Read, Bash(cargo *)\n", NULL, NULL));
+    assert_true(starts_programs("tools: Bash\n", NULL, denies));
+    assert_false(starts_programs("tools: Read, Edit\n", NULL, NULL));
+    assert_false(starts_programs("tools: Read, Edit\n", NULL, cargo));
+    assert_true(starts_programs("tools: Read, Edit\n", granted, NULL));
+    assert_false(starts_programs("tools: Bash(cargo *)\n", NULL, reads)); // the ceiling has none
+    assert_true(starts_programs("color: red\n", NULL, cargo));            // no list: what the ceiling allows
+    assert_false(starts_programs("color: red\n", NULL, NULL));
+    assert_true(starts_programs("tools: Teleport\n", granted, NULL)); // refused elsewhere
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -272,6 +297,7 @@ int main(void)
         cmocka_unit_test(test_rights_network_is_the_least_of_file_and_ceiling),
         cmocka_unit_test(test_rights_network_shrinks_down_the_chain),
         cmocka_unit_test(test_rights_site_file_says_network_once),
+        cmocka_unit_test(test_rights_that_start_programs),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
