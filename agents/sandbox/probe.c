@@ -143,7 +143,7 @@ static void look(struct table *t)
             geteuid() == 0 ? "a fork bomb started by root is held by nothing but the time limit"
                            : "processes are limited per user only");
     snprintf(r->detail, sizeof(r->detail), "%s", grouped ? "processes" : "none that we may write");
-    r = add(t, "memory limit", bounded, "a tool can take the memory of the machine");
+    r = put(t, LAYER_MEMORY, bounded, "a tool can take the memory of the machine");
     snprintf(r->detail, sizeof(r->detail), "%s", bounded ? "by a control group" : "no control group that we may write");
     int paranoid = number_in("/proc/sys/kernel/perf_event_paranoid");
     r = put(t, LAYER_PERF, paranoid >= -1 && paranoid <= 2, "no profiles: sysctl kernel.perf_event_paranoid=2");
