@@ -10,6 +10,7 @@ pkg_check_modules(SQLITE REQUIRED IMPORTED_TARGET sqlite3)          # orchestrat
 pkg_check_modules(LUA REQUIRED IMPORTED_TARGET lua5.4)              # orchestrator/script
 pkg_check_modules(PCRE2 REQUIRED IMPORTED_TARGET libpcre2-8)        # orchestrator/script (text matching)
 pkg_check_modules(DW REQUIRED IMPORTED_TARGET libdw libelf)         # agents/performance/profile
+pkg_check_modules(ZLIB REQUIRED IMPORTED_TARGET zlib)                # agents/performance/profile
 pkg_check_modules(MICROHTTPD REQUIRED IMPORTED_TARGET libmicrohttpd) # orchestrator/door/http_library.c
 pkg_check_modules(CURL REQUIRED IMPORTED_TARGET libcurl)            # agents/model; orchestrator/loop loads it when it is needed
 pkg_check_modules(CMOCKA REQUIRED IMPORTED_TARGET cmocka)           # tests

@@ -7,11 +7,11 @@
 #include "base/str.h"
 #include "base/vec.h"
 #include "measure/criterion.h"
-#include "performance/compare.h"
 #include "performance/subject.h"
 #include "profile/perf_command.h"
 
 #include <string.h>
+#include <sys/stat.h>
 
 #define RUNS_MAX       12
 #define RECORD_WALL_NS (15 * NS_PER_SEC) // per subject, not counting the run that passes it
@@ -23,25 +23,52 @@
 #define PROFILE_TIME_LEAST_NS NS_PER_SEC // a run that is shorter did not find the bench
 
 struct taping {
-    const struct recording *r;
+    struct job *job;
+    const char *spool;
     const json_t *subject;
     char **command, **env;
-    const char **reach;
+    const char *const *reach;
     char *cwd, *input;
-    bool hardware;
-    int64_t wall; // of the last run
+    bool hardware, kernel;
+    enum perf_unwind unwind;
+    int frequency;                   // 0: by how long a run takes
+    bool may_fail;                   // a program that ends with an error has its profile, too
+    int exit_code;                   // of the last run
+    int64_t wall;                    // of the last run
+    int64_t user, sys;               // of all runs
     VEC(char *) scripts;
     unsigned files;
 };
 
+int record_script_of(struct job *job, const char *data, const char *cwd, const char *const *reach, const char *script,
+                     struct err *err)
+{
+    char **argv = profile_perf_script_argv(NULL, data);
+    struct exec_result result = {0};
+    const struct exec_call call = {
+        .argv = (const char *const *)argv, .cwd = cwd, .reach = reach, .stdout_path = script};
+    int r = exec_check(job_exec(job), &call, &result, err);
+    exec_result_free(&result);
+    str_list_free(argv);
+    return r;
+}
+
+static bool has_data(const char *path)
+{
+    struct stat st;
+    return stat(path, &st) == 0 && st.st_size > 0;
+}
+
 // One recorded run and its script. *ret_samples is an estimate from the run's CPU time.
 static int tape_once(struct taping *t, int rate, int64_t *ret_wall, double *ret_samples, struct err *err)
 {
-    AUTO_FREE char *data = str_printf("%s/perf-%u.data", t->r->spool, t->files);
-    AUTO_FREE char *script = str_printf("%s/perf-%u.txt", t->r->spool, t->files++);
-    // Stacks are unwound by their debug information: libc has no frame pointers, and time in malloc must be charged to its caller.
-    struct perf_record_options options = {
-        .output = data, .hardware = t->hardware, .frequency = rate, .unwind = PERF_UNWIND_DWARF};
+    AUTO_FREE char *data = str_printf("%s/perf-%u.data", t->spool, t->files);
+    AUTO_FREE char *script = str_printf("%s/perf-%u.txt", t->spool, t->files++);
+    struct perf_record_options options = {.output = data,
+                                          .hardware = t->hardware,
+                                          .kernel = t->kernel,
+                                          .frequency = rate,
+                                          .unwind = t->unwind};
     char **argv = profile_perf_record_argv(&options, (const char *const *)t->command);
     struct exec_result result = {0};
     struct exec_call call = {.argv = (const char *const *)argv,
@@ -50,18 +77,18 @@ static int tape_once(struct taping *t, int rate, int64_t *ret_wall, double *ret_
                              .reach = t->reach,
                              .stdin_path = t->input,
                              .stdout_path = "/dev/null"};
-    int r = exec_check(job_exec(t->r->job), &call, &result, err);
+    int r = exec_check(job_exec(t->job), &call, &result, err);
+    if (r == -ERR_TOOL && t->may_fail && !result.timed_out && has_data(data))
+        r = 0;
     *ret_wall = result.wall_ns;
     *ret_samples = (double)(result.user_ns + result.sys_ns) / 1e9 * rate;
+    t->user += result.user_ns;
+    t->sys += result.sys_ns;
+    t->exit_code = result.exit_code;
     exec_result_free(&result);
     str_list_free(argv);
-    if (r < 0)
-        return r;
-    argv = profile_perf_script_argv(NULL, data);
-    r = exec_check(job_exec(t->r->job),
-                   &(struct exec_call){.argv = (const char *const *)argv, .cwd = t->cwd, .stdout_path = script}, &result, err);
-    exec_result_free(&result);
-    str_list_free(argv);
+    if (r == 0)
+        r = record_script_of(t->job, data, t->cwd, t->reach, script, err);
     file_remove_tree(data, NULL);
     if (r == 0)
         vec_push(&t->scripts, str_dup(script));
@@ -75,6 +102,21 @@ static int rate_for(int64_t wall_ns)
     return rate < RATE_LEAST ? RATE_LEAST : rate > RATE_MOST ? RATE_MOST : (int)rate;
 }
 
+// What the host gives: cycles or the clock, with the kernel or without.
+static int tape_first(struct taping *t, int rate, int64_t *ret_wall, double *ret_samples, struct err *err)
+{
+    int r = tape_once(t, rate, ret_wall, ret_samples, err);
+    while (r == -ERR_TOOL && t->scripts.len == 0 && (t->hardware || t->kernel)) {
+        if (t->kernel)
+            t->kernel = false;
+        else
+            t->hardware = false;
+        t->user = t->sys = 0;
+        r = tape_once(t, rate, ret_wall, ret_samples, err);
+    }
+    return r;
+}
+
 static int tape_subject(struct taping *t, struct err *err)
 {
     const char *name = json_str(t->subject, "name", "?");
@@ -84,13 +126,9 @@ static int tape_subject(struct taping *t, struct err *err)
     for (unsigned run = 0; run < RUNS_MAX && samples < SAMPLES_WANTED; run++) {
         if (run && clock_mono_ns() - start > RECORD_WALL_NS)
             break;
-        job_progress(t->r->job, -1, "profiling '%s', run %u", name, run + 1);
-        int rate = run ? rate_for(wall) : RATE_FIRST;
-        r = tape_once(t, rate, &wall, &more, err);
-        if (r == -ERR_TOOL && t->hardware && t->scripts.len == 0) {
-            t->hardware = false; // the host does not count cycles
-            r = tape_once(t, rate, &wall, &more, err);
-        }
+        job_progress(t->job, -1, "profiling '%s', run %u", name, run + 1);
+        int rate = t->frequency ? t->frequency : run ? rate_for(wall) : RATE_FIRST;
+        r = tape_first(t, rate, &wall, &more, err);
         if (r < 0)
             return r;
         samples += more;
@@ -135,10 +173,20 @@ static int tape(struct taping *t, const json_t *programs, struct err *err)
     return r;
 }
 
+static void drop_scripts(struct taping *t)
+{
+    for (size_t i = 0; i < t->scripts.len; i++) {
+        file_remove_tree(t->scripts.items[i], NULL);
+        mem_free(t->scripts.items[i]);
+    }
+    vec_free(&t->scripts);
+}
+
 int record_subjects(const struct recording *rec, const json_t *subjects, const json_t *programs, struct profile **ret,
                     struct err *err)
 {
-    struct taping t = {.r = rec, .hardware = true};
+    // Stacks are unwound by their debug information: libc has no frame pointers, and time in malloc must be charged to its caller.
+    struct taping t = {.job = rec->job, .spool = rec->spool, .hardware = true, .unwind = PERF_UNWIND_DWARF};
     size_t i;
     json_t *subject;
     int r = 0;
@@ -165,10 +213,50 @@ int record_subjects(const struct recording *rec, const json_t *subjects, const j
         struct profile_options options = {.project_roots = roots, .target_dirs = targets, .crates = rec->crates};
         r = profile_load((const char *const *)t.scripts.items, t.scripts.len, &options, ret, err);
     }
-    for (i = 0; i < t.scripts.len; i++) {
-        file_remove_tree(t.scripts.items[i], NULL);
-        mem_free(t.scripts.items[i]);
-    }
-    vec_free(&t.scripts);
+    drop_scripts(&t);
+    return r;
+}
+
+// -1: kept from unprivileged users altogether, 1 and less: the kernel may be sampled
+static bool kernel_allowed(void)
+{
+    char *text = NULL;
+    size_t len = 0;
+    int64_t paranoid = 2;
+    if (file_read("/proc/sys/kernel/perf_event_paranoid", 64, &text, &len, NULL) == 0)
+        str_to_i64(str_trim(text), &paranoid);
+    mem_free(text);
+    return paranoid <= 1;
+}
+
+int record_command(struct job *job, const char *spool, const struct recorded_command *c,
+                   const struct profile_options *options, struct recorded *ret, struct err *err)
+{
+    AUTO_JSON json_t *subject = json_object();
+    json_put_str(subject, "name", c->name);
+    struct taping t = {.job = job,
+                       .spool = spool,
+                       .subject = subject,
+                       .command = (char **)(uintptr_t)c->argv,
+                       .reach = c->reach,
+                       .cwd = (char *)(uintptr_t)c->cwd,
+                       .input = (char *)(uintptr_t)c->stdin_path,
+                       .hardware = true,
+                       .kernel = kernel_allowed(),
+                       .unwind = c->unwind,
+                       .frequency = c->frequency,
+                       .may_fail = true};
+    *ret = (struct recorded){0};
+    int r = tape_subject(&t, err);
+    if (r == 0)
+        r = profile_load((const char *const *)t.scripts.items, t.scripts.len, options, &ret->profile, err);
+    ret->runs = (unsigned)t.scripts.len;
+    ret->wall_ns = t.wall;
+    ret->user_ns = t.user;
+    ret->sys_ns = t.sys;
+    ret->exit_code = t.exit_code;
+    ret->hardware = t.hardware;
+    ret->kernel = t.kernel;
+    drop_scripts(&t);
     return r;
 }

@@ -23,5 +23,14 @@ int stage_verify(struct job *job, json_t *draft, struct err *err);
 //           "host": {…}, "limits": [] }
 int stage_bench(struct job *job, json_t *draft, struct err *err);
 
+// Mode sample: where one command spends its time or its memory, or what a file of a profiler says; nothing is changed.
+// input: "command": [word, …, "<", file] or "file"; "before": a file to compare with; "roots": [folders of the project],
+//        "title", "formats": [names of tbl/profile_formats.def], "memory", "scaled": [{size, command}] instead of a command,
+//        "tool": "auto|perf|callgrind", "call_graph": "dwarf|fp|lbr", "frequency", "every_frame"
+// output: { "measurable", "why_not", "profiled": {kind: "time|memory|growth", title, how, roots, summary, rows (profile/ranking.h),
+//           memory (profile/dhat.h), growth (profile/growth.h), findings, difference, memory_difference}, "hot_paths", "profile",
+//           "limits" }
+int stage_sample(struct job *job, json_t *draft, struct err *err);
+
 // The time for measuring that the assignment gives ("budget_minutes"), also parts of minutes.
 int64_t stage_budget_ns(const struct job *job, int default_minutes);

@@ -15,6 +15,7 @@ struct cli {
     const struct cli_command *command;
     VEC(struct given) options;
     VEC(const char *) args;
+    size_t plain; // of them, before a lone "--"
     VEC(const char **) lists; // given out by cli_values
 };
 
@@ -123,6 +124,7 @@ static int parse(struct cli *cli, int argc, char **argv, int at)
     for (; at < argc; at++) {
         if (options && str_eq(argv[at], "--")) {
             options = false;
+            cli->plain = cli->args.len;
         } else if (options && argv[at][0] == '-' && argv[at][1]) {
             int r = parse_option(cli, argc, argv, &at);
             if (r)
@@ -131,6 +133,8 @@ static int parse(struct cli *cli, int argc, char **argv, int at)
             vec_push(&cli->args, argv[at]);
         }
     }
+    if (options)
+        cli->plain = cli->args.len;
     return 0;
 }
 
@@ -219,6 +223,11 @@ size_t cli_arg_count(const struct cli *cli)
 const char *cli_arg(const struct cli *cli, size_t i)
 {
     return i < cli->args.len ? cli->args.items[i] : NULL;
+}
+
+size_t cli_plain_count(const struct cli *cli)
+{
+    return cli->plain;
 }
 
 int cli_fail(const struct err *err)

@@ -39,6 +39,7 @@ const char *cli_value(const struct cli *cli, const char *name, const char *def);
 const char *const *cli_values(const struct cli *cli, const char *name);          // all, NULL-terminated; never NULL
 size_t cli_arg_count(const struct cli *cli);
 const char *cli_arg(const struct cli *cli, size_t i); // NULL beyond the last
+size_t cli_plain_count(const struct cli *cli);        // of them, how many stand before a lone "--"
 
 // "baton: <text>" on standard error; returns the exit status of the error's code.
 int cli_fail(const struct err *err);

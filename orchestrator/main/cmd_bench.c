@@ -1,10 +1,5 @@
 // baton bench: two commands or two revisions against each other, as a run of the workflow "bench".
 //
-// Rules that the code does not show:
-// - Commands run in a box that shows no folder of the caller. What they name is shown: the program of a command, and
-// each
-//   word with a '/' or '.' in it that is a file here, get their full path. A bare word may be a subcommand.
-// - Naming a command is granting it: the rule is exactly this command.
 #include "main/commands.h"
 
 #include "base/buf.h"
@@ -12,14 +7,13 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "base/words.h"
+#include "main/named_command.h"
 #include "main/run_request.h"
 #include "report/model.h"
 #include "json/json.h"
 
 #include <stdio.h>
 #include <string.h>
-
-#define WORDS_MAX 256
 
 static const char *const FORMATS[] = {"bencher", "github-action", NULL}; // keys of the worker's "export"
 static const char *const FAILS[] = {"slower", "undecided", "outputs", NULL};
@@ -75,63 +69,17 @@ static int put_theta(const struct cli *cli, json_t *params, struct err *err)
 
 // --- commands ---
 
-static char *full_path(const char *path, struct err *err)
-{
-    while (str_starts(path, "./"))
-        path += 2;
-    if (path[0] == '/' && !strstr(path, ".."))
-        return str_dup(path);
-    AUTO_FREE char *here = path_real(".", err);
-    if (here && !strstr(path, ".."))
-        return path_join(here, path);
-    return path_real(path, err);
-}
-
-enum part { PROGRAM, ARGUMENT, INPUT };
-
-// The word as it is run.
-static int put_word(json_t *words, const char *word, enum part part, struct err *err)
-{
-    const char *equals = word[0] == '-' && part == ARGUMENT ? strchr(word, '=') : NULL,
-               *path = equals ? equals + 1 : word;
-    bool named = part == INPUT ||
-                 (part == PROGRAM ? strchr(path, '/') != NULL : strpbrk(path, "/.") && (word[0] != '-' || equals));
-    if (part != ARGUMENT && named && !file_exists(path))
-        return err_set(err, ERR_NOT_FOUND, "there is no %s '%s'", part == PROGRAM ? "program" : "file", path);
-    if (!named || !file_exists(path)) {
-        json_add_str(words, word);
-        return 0;
-    }
-    AUTO_FREE char *full = full_path(path, err);
-    if (!full)
-        return -(int)err->code;
-    AUTO_FREE char *text = str_printf("%.*s%s", (int)(path - word), word, full);
-    json_add_str(words, text);
-    return 0;
-}
-
 static int put_command(const char *text, struct run_request *q, json_t *commands, struct err *err)
 {
-    AUTO_BUF struct buf rule = BUF_INIT;
     char **list = NULL;
     json_t *words = json_array();
     json_array_append_new(commands, words);
-    int r = words_split(text, "the command", WORDS_MAX, &list, err);
-    bool input = false;
-    for (size_t i = 0; r == 0 && list[i]; i++) {
-        r = put_word(words, list[i], i == 0 ? PROGRAM : input ? INPUT : ARGUMENT, err);
-        input = input || str_eq(list[i], "<"); // the file behind it is no word of the call
-        if (r == 0 && !input && !words_add(&rule, json_string_value(json_array_get(words, i))))
-            r = err_set(err, ERR_INVALID, "the word %s has both kinds of quotes: put the command into a script",
-                        list[i]);
-    }
+    int r = words_split(text, "the command", NAMED_WORDS_MAX, &list, err);
+    if (r == 0)
+        r = named_command((const char *const *)list, q, words, err);
     if (list)
         str_list_free(list);
-    if (r < 0)
-        return err_wrap(err, "'%s'", text);
-    AUTO_FREE char *whole = str_printf("Bash(%s)", buf_str(&rule));
-    run_request_grant(q, whole);
-    return 0;
+    return r < 0 ? err_wrap(err, "'%s'", text) : 0;
 }
 
 // --- what is compared ---
@@ -154,18 +102,6 @@ static int put_sides(const struct cli *cli, struct run_request *q, struct err *e
     }
     int r = put_command(cli_arg(cli, 0), q, sides, err);
     return r < 0 ? r : put_command(cli_arg(cli, 1), q, sides, err);
-}
-
-// Commands need no project; without one they run in a folder of the state that stays empty.
-static int empty_project(char **ret, struct err *err)
-{
-    struct places places;
-    int r = places_find(&places, err);
-    if (r < 0)
-        return r;
-    *ret = path_join(places.state, "bench");
-    places_free(&places);
-    return file_make_dirs(*ret, err);
 }
 
 static int write_export(const json_t *exports, const char *option, struct err *err)
@@ -201,7 +137,7 @@ int cmd_bench(const struct cli *cli)
     AUTO_FREE char *empty = NULL;
     const char *project = cli_value(cli, "project", NULL);
     bool commands = !cli_value(cli, "baseline", NULL) && !cli_value(cli, "bench", NULL) && !cli_flag(cli, "revisions");
-    if (check_exports(cli, &err) < 0 || (!project && commands && empty_project(&empty, &err) < 0))
+    if (check_exports(cli, &err) < 0 || (!project && commands && named_empty_project(&empty, &err) < 0))
         return cli_fail(&err);
     if (run_request_read(cli, "bench", project ? project : empty ? empty : ".", &q, &err) < 0)
         return cli_fail(&err);

@@ -210,7 +210,8 @@ int cmd_run_request(const struct cli *cli, struct run_request *q, cmd_run_ended 
         if (!s.json && !cli_flag(cli, "quiet"))
             say_begin(&s, workflow, project, *cli_values(cli, "agents") != NULL);
         status = wait_for_end(&s);
-        say_result(&s);
+        if (!q->silent)
+            say_result(&s);
         if (ended && s.ended && s.state != RUN_RUNNING)
             status = ended(user, s.store, s.run, status);
     }

@@ -10,6 +10,7 @@ struct run_request {
     json_t *params;
     char **own_rules; // what the caller named, as rules; NULL-terminated
     json_t *limits;
+    bool silent; // no summary on standard output: the command prints what it found itself
 };
 
 // ERR_INVALID names the option. On success run_request_clear is due.

@@ -4,6 +4,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "main/profiled.h"
 #include "report/model.h"
 
 #include <stdio.h>
@@ -107,13 +108,16 @@ int summary_print(struct store *store, const char *run, FILE *out, struct err *e
     fprintf(out, "\n%s\n", json_str(model, "headline", ""));
     if (json_obj(model, "bench"))
         print_bench(model, out);
+    else if (json_obj(model, "profiled"))
+        profiled_print(model, PROFILED_ROWS, out);
     else if (json_array_size(json_list(model, "metrics")) == 0)
         print_result(json_obj(model, "result"), out);
     else
         print_metrics(model, out);
     print_list(json_list(model, "changes"), "kept", false, out);
     print_list(json_list(model, "dropped"), "tried and dropped", true, out);
-    print_hot(model, out);
+    if (!json_obj(model, "profiled"))
+        print_hot(model, out);
     size_t i;
     json_t *text;
     json_array_foreach (json_list(model, "limits"), i, text)
@@ -140,7 +144,7 @@ json_t *summary_json_new(struct store *store, const char *run, struct err *err)
     json_put_str(v, "event", "result");
     json_put_int(v, "exit", run_state_exit_status(state));
     static const char *const KEYS[] = {"run",     "state",     "headline", "reason", "result", "metrics", "changes",
-                                       "dropped", "hot_paths", "limits",   "git",    "bench",  "host"};
+                                       "dropped", "hot_paths", "limits",   "git",    "bench",  "host",   "profiled"};
     for (size_t i = 0; i < ARRAY_LEN(KEYS); i++) {
         json_t *member = json_object_get(model, KEYS[i]);
         json_put(v, KEYS[i], member ? json_incref(member) : json_null());

@@ -53,6 +53,28 @@ static const struct cli_option BENCH[] = {
     {"quiet", 'q', NULL, false, "no progress, only the result"},
     {"json", 0, NULL, false, "every event as one JSON line, the result last"},
     END};
+static const struct cli_option PROFILE[] = {
+    {"output", 'o', "DIR", false, "write all formats there, or those that are asked for"},
+    {"format", 0, "FORMAT", true, "flamegraph, icicle, folded, speedscope, firefox, pprof, table or json: on standard output, or with --output several"},
+    {"diff", 0, "FILE", false, "what it was before, a file of any profiler: differential flame graph, and a table of what changed"},
+    {"memory", 0, NULL, false, "follow allocations (valgrind DHAT) instead of time"},
+    {"scale", 0, "CMD", false, "a command with {n} in it, counted at the sizes: which functions grow faster than their input"},
+    {"sizes", 0, "N,M,…", false, "what stands for {n}, e.g. 1000,2000"},
+    {"source", 0, "DIR", true, "folder with the project's source, to which time is charged (default: the current folder)"},
+    {"tool", 0, "TOOL", false, "auto (default: perf, and calls counted for short runs), perf, or callgrind"},
+    {"call-graph", 0, "HOW", false, "how perf finds callers: dwarf (default), fp or lbr"},
+    {"frequency", 0, "HZ", false, "samples per second (default: by how long it runs)"},
+    {"every-frame", 0, NULL, false, "show the frames of async runtimes and rayon one by one"},
+    {"top", 0, "N", false, "functions shown (default: 10)"},
+    {"agents", 0, "DIR", true, "agent files of your own (file or folder), before the ones that ship"},
+    {"allow", 0, "RULE", true, "grant a rule beside the agent files, e.g. 'Bash(./gen.sh *)'"},
+    {"key", 0, "KEY", false, "idempotency key: a second call with it starts nothing"},
+    {"timeout", 0, "MINUTES", false, "end the run after that time"},
+    {"limit", 0, "NAME=VALUE", true, "a wall: processes=64, wall=30m …"},
+    {"notify", 0, "URL", true, "POST a JSON object there when the run ends (http or https)"},
+    {"quiet", 'q', NULL, false, "no progress, only the result"},
+    {"json", 0, NULL, false, "every event as one JSON line, the result last"},
+    END};
 static const struct cli_option TUNE[] = {RUN_OPTIONS};
 static const struct cli_option RESUME[] = {
     {"again", 0, NULL, false, "take up a run that has ended: what failed is executed again"},
@@ -131,6 +153,17 @@ const struct cli_command CLI_COMMANDS[] = {
      EXAMPLES("baton bench './old --x' './new --x'", "baton bench main HEAD --bench 'mytool big.txt'",
               "baton bench --baseline v1.2 --theta 3% --json", "baton bench ./old ./new --export bencher=result.json"),
      cmd_bench},
+    {"profile", "[FILE | -- CMD ARGS…]", 0, 0, "where a command of any language spends its time or memory, and which function to fix: the workflow 'sample'",
+     "Profiles the command behind '--' with perf in a box, where perf has no rights with callgrind, and says which functions of the "
+     "project are answerable, with the evidence: time of libraries is charged to the function that called them, with system calls "
+     "and loops. Short commands are repeated. Or reads FILE: perf.data, perf script, folded stacks, samply and Firefox profiles, "
+     "speedscope, callgrind, DHAT; gzip is undone. A file on standard input is the command's. "
+     "Exit status: 0 profiled, 2 wrong usage, 4 nothing to be seen, others: error.",
+     PROFILE,
+     EXAMPLES("baton profile -- ./mytool big.txt", "baton profile perf.data --format flamegraph > flame.svg",
+              "baton profile --output after --diff before/stacks.folded -- ./mytool big.txt",
+              "baton profile --memory -- ./mytool big.txt", "baton profile --scale './mytool {n}' --sizes 1000,2000"),
+     cmd_profile},
     {"start", "WORKFLOW", 1, 1, "hand a run to the service and return: prints its id and its place in the queue",
      "As 'run', but 'baton serve' does the work. Exit status: 0 the run is journaled, others: it was not started. See "
      "it with 'baton show', 'baton logs --follow', 'baton top'.",

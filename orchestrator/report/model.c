@@ -308,6 +308,7 @@ static void add_evidence(struct model *m)
         copy(m->out, m->review, "findings", NULL);
     copy(m->out, json_obj(m->profile, "build"), "toolchain", NULL);
     copy(m->out, m->profile, "profile", NULL);
+    copy(m->out, m->profile, "profiled", NULL);
     copy(m->out, m->check, "requests", NULL);
     copy(m->out, m->check, "diff", NULL);
     add_tests(m);

@@ -1,3 +1,5 @@
 baton_fuzz(perf_script SOURCES fuzz_perf_script.c LINK profile)
 baton_fuzz(folded SOURCES fuzz_folded.c LINK profile)
 baton_fuzz(demangle SOURCES fuzz_demangle.c LINK profile)
+baton_fuzz(profile_read SOURCES fuzz_profile_read.c LINK profile json base)
+baton_fuzz(callgrind SOURCES fuzz_callgrind.c LINK profile)

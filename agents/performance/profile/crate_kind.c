@@ -138,3 +138,8 @@ const char *crate_path_short(const struct crate_roots *roots, const char *file)
         rest = below_dependency(file);
     return rest ? rest : file;
 }
+
+bool crate_path_foreign(const char *file)
+{
+    return file[0] != '/' || below_std(file) || below_dependency(file) || is_vendored(file) || str_starts(file, "/usr/");
+}

@@ -27,3 +27,5 @@ enum crate_kind crate_kind_of(const struct crate_roots *roots, const char *file,
 // The path as people want to read it: below a project root relative to it, else what is behind the registry or
 // /rustc/<hash>/; the text itself when there is nothing to cut. Borrowed suffix of `file`.
 const char *crate_path_short(const struct crate_roots *roots, const char *file);
+// Whether a file belongs to somebody else wherever the project lies: the standard library, a registry, the system.
+bool crate_path_foreign(const char *file);

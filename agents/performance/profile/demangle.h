@@ -24,6 +24,10 @@ bool demangle_to(struct buf *out, const char *symbol, size_t len);
 //   hot::main::{closure#0}, hot::main::{{closure}}         -> hot::main::{closure}
 char *demangle_short(const char *demangled);
 
+// Length of the demangled name without the closures at its end: they are written inside of that function.
+//   hot::main::{{closure}}, hot::main::{closure#0}::{closure#1}  ->  hot::main
+size_t demangle_outer(const char *demangled);
+
 // The crate that a demangled name starts with, as far as the name tells: "alloc" for <alloc::vec::Vec<T>>::push,
 // "hot" for <hot::S as core::fmt::Debug>::fmt, "" when there is none (C functions, [unknown]). Borrowed slice.
 const char *demangle_crate(const char *demangled, size_t *ret_len);

@@ -239,3 +239,22 @@ const char *demangle_crate(const char *demangled, size_t *ret_len)
     *ret_len = 0;
     return "";
 }
+
+size_t demangle_outer(const char *demangled)
+{
+    size_t len = strlen(demangled);
+    for (;;) {
+        size_t at = len;
+        while (at > 0 && demangled[at - 1] == '}') // "{{closure}}" and "{closure#0}"
+            at--;
+        while (at > 0 && demangled[at - 1] != '{' && demangled[at - 1] != ':' && demangled[at - 1] != '>')
+            at--;
+        if (at == len || at == 0 || demangled[at - 1] != '{' || strncmp(demangled + at, "closure", 7) != 0)
+            return len;
+        while (at > 0 && demangled[at - 1] == '{')
+            at--;
+        if (at < 3 || demangled[at - 1] != ':' || demangled[at - 2] != ':')
+            return len;
+        len = at - 2;
+    }
+}

@@ -25,6 +25,7 @@
 struct node {
     uint32_t frame, depth;
     uint64_t start, end; // in counts
+    uint64_t before;     // of a pair
 };
 
 struct picture {
@@ -35,7 +36,8 @@ struct picture {
     uint64_t total;
     uint32_t depth; // of the deepest node
     uint64_t self_of_kind[CRATE_KINDS];
-    char **names; // of frames, escaped; NULL until needed
+    uint64_t gone; // of a pair: what stood below stacks that are not there any more
+    char **names;  // of frames, escaped; NULL until needed
     char **briefs;
     double width;
     int height;
@@ -145,8 +147,9 @@ static void build_nodes(struct picture *p, double min_width)
     struct folded_stack *stacks = folded_sorted(p->f, &count);
     struct node *open = mem_array(FOLDED_DEPTH_MAX, sizeof(*open));
     double per_pixel = (double)p->total / (p->width - 2 * PAD);
-    uint64_t narrowest = (uint64_t)(per_pixel * min_width), at = 0;
-    keep_node(p, &(struct node){ROOT, 0, 0, p->total}, 0);
+    uint64_t narrowest = (uint64_t)(per_pixel * min_width), at = 0, before = 0;
+    narrowest = narrowest ? narrowest : 1;
+    keep_node(p, &(struct node){ROOT, 0, 0, p->total, p->total}, 0);
     for (size_t i = 0; i <= count; i++) {
         size_t same = 0;
         const struct folded_stack *s = &stacks[i < count ? i : 0];
@@ -154,13 +157,16 @@ static void build_nodes(struct picture *p, double min_width)
             same++;
         while (open_depth > same) {
             open[--open_depth].end = at;
+            open[open_depth].before = before - open[open_depth].before;
             keep_node(p, &open[open_depth], narrowest);
         }
         if (i == count)
             break;
         for (; open_depth < s->count; open_depth++)
-            open[open_depth] = (struct node){s->frames[open_depth], (uint32_t)open_depth + 1, at, 0};
+            open[open_depth] = (struct node){s->frames[open_depth], (uint32_t)open_depth + 1, at, 0, before};
         at += s->weight;
+        before += s->before;
+        p->gone += s->weight ? 0 : s->before;
         p->self_of_kind[folded_frame_kind(p->f, s->frames[s->count - 1])] += s->weight;
     }
     if (p->nodes.len > FLAMEGRAPH_FRAMES_MAX) {
@@ -227,6 +233,19 @@ static void add_label(struct picture *p, const struct node *n, double x, double 
     buf_str_add(p->out, cut ? "…</text>" : "</text>");
 }
 
+// Red for what takes more than before, blue for less; the shade is how much of all that is.
+static const char *change_colour(const struct picture *p, const struct node *n)
+{
+    static const double STEPS[FLAMEGRAPH_CHANGE_SHADES] = {0.1, 0.5, 1, 2, 5, 10};
+    double change = percent(p, n->end - n->start) - percent(p, n->before);
+    size_t shade = 0;
+    if (change > -STEPS[0] && change < STEPS[0])
+        return flamegraph_same;
+    while (shade + 1 < FLAMEGRAPH_CHANGE_SHADES && (change < 0 ? -change : change) >= STEPS[shade + 1])
+        shade++;
+    return change > 0 ? flamegraph_more[shade] : flamegraph_less[shade];
+}
+
 static void add_node(struct picture *p, const struct node *n)
 {
     struct buf *out = p->out;
@@ -239,7 +258,8 @@ static void add_node(struct picture *p, const struct node *n)
     } else {
         const char *brief = brief_name(p, n->frame);
         size_t shade = (size_t)intern_hash(name, strlen(name)) % FLAMEGRAPH_SHADES;
-        fill = flamegraph_colours[folded_frame_kind(p->f, n->frame)][shade];
+        fill =
+            folded_is_pair(p->f) ? change_colour(p, n) : flamegraph_colours[folded_frame_kind(p->f, n->frame)][shade];
         buf_str_add(out, "<g class=\"bfg-f\"");
         if (strcmp(brief, frame_name(p, n->frame)) != 0) {
             buf_str_add(out, " data-s=\"");
@@ -254,12 +274,30 @@ static void add_node(struct picture *p, const struct node *n)
     buf_char(out, ' ');
     const char *unit = p->o->unit ? p->o->unit : "samples";
     add_escaped(out, unit, strlen(unit));
+    buf_printf(out, ", %.2f %%", percent(p, n->end - n->start));
+    if (folded_is_pair(p->f) && n->frame != ROOT)
+        buf_printf(out, " (before %.2f %%, %+.2f)", percent(p, n->before),
+                   percent(p, n->end - n->start) - percent(p, n->before));
     buf_printf(out,
-               ", %.2f %%</title><rect x=\"%.3f\" y=\"%d\" width=\"%.3f\" height=\"%d\" data-w=\"%.3f\" "
+               "</title><rect x=\"%.3f\" y=\"%d\" width=\"%.3f\" height=\"%d\" data-w=\"%.3f\" "
                "rx=\"1.5\" fill=\"%s\"/>",
-               percent(p, n->end - n->start), x, y, width > 3 ? width - 0.8 : width, FRAME_HEIGHT, width, fill);
+               x, y, width > 3 ? width - 0.8 : width, FRAME_HEIGHT, width, fill);
     add_label(p, n, x, width, y);
     buf_str_add(out, "</g>\n");
+}
+
+static void add_legend_of_pair(struct picture *p)
+{
+    const char *const colours[] = {flamegraph_more[4], flamegraph_less[4], flamegraph_same};
+    char texts[3][96] = {"more than before", "less than before", ""};
+    snprintf(texts[2], sizeof(texts[2]), "the same; %.1f %% of before is gone", percent(p, p->gone));
+    double x = PAD + 4;
+    for (size_t i = 0; i < 3; i++) {
+        buf_printf(p->out, "<rect x=\"%.0f\" y=\"56\" width=\"11\" height=\"11\" rx=\"2.5\" fill=\"%s\"/>", x,
+                   colours[i]);
+        buf_printf(p->out, "<text class=\"bfg-sans bfg-legend\" x=\"%.0f\" y=\"66\">%s</text>\n", x + 16, texts[i]);
+        x += 16 + (double)strlen(texts[i]) * 6.6 + 22;
+    }
 }
 
 static void add_legend(struct picture *p)
@@ -309,7 +347,10 @@ static void add_head(struct picture *p, const char *id)
     add_text(p, "bfg-title", 27, title);
     if (p->o->subtitle)
         add_text(p, "bfg-sub", 46, p->o->subtitle);
-    add_legend(p);
+    if (folded_is_pair(p->f))
+        add_legend_of_pair(p);
+    else
+        add_legend(p);
     buf_printf(
         p->out,
         "<g class=\"bfg-right\" transform=\"translate(%.0f 0)\">\n"

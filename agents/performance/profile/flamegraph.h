@@ -3,6 +3,8 @@
 // tooltips. It works as a file and inside of an HTML page (also several in one page, each with its own id): no
 // external assets, no text that an HTML parser would read differently from an XML parser.
 //
+// Of a pair (folded_pair_new) widths are those of now, red is more than before, blue is less.
+//
 // Width is share. Colour is the owner of the code (crate_kind.h): warm for the project, cool for what it calls.
 // The output is well-formed XML whatever the names hold: they are escaped, bytes that are no UTF-8 or that XML forbids
 // become U+FFFD.

@@ -142,3 +142,9 @@ const char *const flamegraph_colours[CRATE_KINDS][FLAMEGRAPH_SHADES] = {
     [CRATE_SYSTEM] = {"#c7cad1", "#cdd0d5", "#d3d5d9", "#cbcdd2", "#d0d3d7", "#d6d8db", "#cdcfd5", "#cbcfd2"},
     [CRATE_KERNEL] = {"#cebde5", "#cbb5e3", "#d6c1e7", "#d4b9e4", "#dac1e6", "#dbbee4", "#d2c6e7", "#d9c9e8"},
 };
+
+const char *const flamegraph_more[FLAMEGRAPH_CHANGE_SHADES] = {"#fce9e5", "#fad5cd", "#f7bdb0",
+                                                               "#f29c89", "#ec7660", "#e24b36"};
+const char *const flamegraph_less[FLAMEGRAPH_CHANGE_SHADES] = {"#e7eefb", "#d2e0f7", "#b8cef2",
+                                                               "#94b5ea", "#6c98e0", "#3f77d3"};
+const char *const flamegraph_same = "#ececef";

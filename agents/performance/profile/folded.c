@@ -21,6 +21,8 @@ struct folded {
     VEC(struct frame) frames;
     struct intern *stacks;
     VEC(uint64_t) weights; // beside `stacks`
+    VEC(uint64_t) before;  // of a pair, beside `stacks`; else empty
+    bool pair;
     uint64_t total, dropped;
 };
 
@@ -42,6 +44,7 @@ struct folded *folded_free(struct folded *f)
     intern_free(f->stacks);
     vec_free(&f->frames);
     vec_free(&f->weights);
+    vec_free(&f->before);
     mem_free(f);
     return NULL;
 }
@@ -119,6 +122,55 @@ void folded_merge(struct folded *into, const struct folded *from)
     mem_free(map);
 }
 
+static uint64_t scaled(uint64_t weight, uint64_t to, uint64_t from)
+{
+    return from ? (uint64_t)((double)weight * (double)to / (double)from + 0.5) : 0;
+}
+
+// Number of the stack of `from` in `into`, made when it is new. INTERN_NONE: no room.
+static uint32_t same_stack(struct folded *into, const struct folded *from, uint32_t stack)
+{
+    const uint32_t *frames = intern_data(from->stacks, stack);
+    size_t count = intern_len(from->stacks, stack) / sizeof(*frames);
+    uint32_t mapped[FOLDED_DEPTH_MAX];
+    bool fresh = false;
+    for (size_t k = 0; k < count; k++) {
+        const char *name = folded_frame_name(from, frames[k]);
+        mapped[k] = folded_frame(into, name, strlen(name), folded_frame_kind(from, frames[k]));
+        if (mapped[k] == INTERN_NONE)
+            return INTERN_NONE;
+    }
+    uint32_t id = intern_bytes(into->stacks, mapped, count * sizeof(*mapped), &fresh);
+    if (id != INTERN_NONE && fresh) {
+        vec_push(&into->weights, 0);
+        vec_push(&into->before, 0);
+    }
+    return id;
+}
+
+struct folded *folded_pair_new(const struct folded *before, const struct folded *after)
+{
+    struct folded *pair = folded_new();
+    pair->pair = true;
+    for (uint32_t i = 0; i < after->weights.len; i++) {
+        uint32_t id = same_stack(pair, after, i);
+        if (id != INTERN_NONE)
+            pair->weights.items[id] += after->weights.items[i];
+        pair->total += id != INTERN_NONE ? after->weights.items[i] : 0;
+    }
+    for (uint32_t i = 0; i < before->weights.len; i++) {
+        uint32_t id = same_stack(pair, before, i);
+        if (id != INTERN_NONE)
+            pair->before.items[id] += scaled(before->weights.items[i], after->total, before->total);
+    }
+    return pair;
+}
+
+bool folded_is_pair(const struct folded *f)
+{
+    return f->pair;
+}
+
 uint64_t folded_total(const struct folded *f)
 {
     return f->total;
@@ -189,7 +241,7 @@ struct folded_stack *folded_sorted(const struct folded *f, size_t *ret_count)
         const uint32_t *frames = intern_data(f->stacks, i);
         size_t count = intern_len(f->stacks, i) / sizeof(*frames);
         uint64_t head = (uint64_t)rank[frames[0]] << 32 | (count > 1 ? rank[frames[1]] + 1 : 0);
-        all[i] = (struct sortable){head, rank, {frames, count, f->weights.items[i]}};
+        all[i] = (struct sortable){head, rank, {frames, count, f->weights.items[i], f->pair ? f->before.items[i] : 0}};
     }
     if (n)
         qsort(all, n, sizeof(*all), compare_stacks);

@@ -22,6 +22,7 @@ struct folded_stack {
     const uint32_t *frames; // root first
     size_t count;
     uint64_t weight;
+    uint64_t before; // of a pair: what it was before, on the scale of now; else 0
 };
 
 struct folded_read_stats {
@@ -40,6 +41,11 @@ size_t folded_frame_count(const struct folded *f);
 
 void folded_add(struct folded *f, const uint32_t *frames, size_t count, uint64_t weight);
 void folded_merge(struct folded *into, const struct folded *from);
+// The stacks of both, for a picture of what changed: weights are those of `after`; `before` is scaled so that both
+// totals are the same. Stacks that are gone have weight 0.
+struct folded *folded_pair_new(const struct folded *before, const struct folded *after);
+bool folded_is_pair(const struct folded *f);
+
 uint64_t folded_total(const struct folded *f);   // of all counts
 uint64_t folded_dropped(const struct folded *f); // counts that found no room
 

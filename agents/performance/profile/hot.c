@@ -1,59 +1,14 @@
 // Frames (function at a line) and functions are numbered; stacks are kept, so that questions about lines can be
 // answered later. Marks with the number of the stack make "once per sample" cheap.
-#include "profile/hot.h"
+#include "profile/hot_inside.h"
 
 #include "profile/demangle.h"
-#include "profile/intern.h"
 
 #include "base/mem.h"
 #include "base/str.h"
-#include "base/vec.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-#define PLACES_MAX ((size_t)1 << 22) // different {function, line} pairs with weight
-
-struct function {
-    const char *name, *file;
-    enum crate_kind kind;
-    int first, last; // lines
-    bool declared;   // `first` comes from the debug information
-    uint64_t samples, self, total, owned;
-    uint64_t hot_weight;
-    int hot_line;
-    uint64_t mark; // last stack that counted it
-};
-
-struct frame {
-    uint32_t function;
-    const char *file;
-    int line;
-};
-
-struct frame_key { // bytes are compared: no padding
-    uint32_t function, file;
-    int32_t line, unused;
-};
-
-struct stack {
-    size_t first, count; // in `frames_of_stacks`
-    uint64_t weight;
-};
-
-struct hot_table {
-    const struct crate_roots *roots;
-    struct intern *texts;
-    struct intern *function_keys; // {name, kind}
-    VEC(struct function) functions;
-    struct intern *frame_keys;
-    VEC(struct frame) frames;
-    struct intern *place_keys; // {function, line}: weight as innermost
-    VEC(uint64_t) place_weights;
-    VEC(uint32_t) frames_of_stacks;
-    VEC(struct stack) stacks;
-    uint64_t weight, unowned;
-};
 
 struct hot_table *hot_table_new(const struct crate_roots *roots)
 {
@@ -95,8 +50,8 @@ static uint32_t find_function(struct hot_table *t, const struct hot_frame *frame
     if (id == INTERN_NONE)
         return id;
     if (fresh)
-        vec_push(&t->functions, (struct function){.name = intern_data(t->texts, name), .kind = frame->kind});
-    struct function *f = &t->functions.items[id];
+        vec_push(&t->functions, (struct hot_row){.name = intern_data(t->texts, name), .kind = frame->kind});
+    struct hot_row *f = &t->functions.items[id];
     const char *path = file == INTERN_NONE ? NULL : intern_data(t->texts, file);
     if (!f->file)
         f->file = path;
@@ -143,11 +98,17 @@ static void add_place(struct hot_table *t, uint32_t function, int line, uint64_t
     if (fresh)
         vec_push(&t->place_weights, 0);
     uint64_t sum = t->place_weights.items[id] += weight;
-    struct function *f = &t->functions.items[function];
+    struct hot_row *f = &t->functions.items[function];
     if (sum > f->hot_weight || (sum == f->hot_weight && line < f->hot_line)) {
         f->hot_weight = sum;
         f->hot_line = line;
     }
+}
+
+void hot_line_add(struct hot_table *t, uint32_t frame, uint64_t weight)
+{
+    if (frame < t->frames.len && weight > 0)
+        add_place(t, t->frames.items[frame].function, t->frames.items[frame].line, weight);
 }
 
 void hot_stack_add(struct hot_table *t, const uint32_t *frames, size_t count, uint64_t samples, uint64_t weight)
@@ -157,14 +118,14 @@ void hot_stack_add(struct hot_table *t, const uint32_t *frames, size_t count, ui
     if (count > HOT_DEPTH_MAX)
         count = HOT_DEPTH_MAX;
     uint64_t mark = t->stacks.len + 1;
-    struct stack stack = {.first = t->frames_of_stacks.len, .weight = weight};
+    struct stack stack = {.first = t->frames_of_stacks.len, .samples = samples, .weight = weight};
     bool owned = false;
     for (size_t i = 0; i < count; i++) {
         if (frames[i] >= t->frames.len)
             continue;
         vec_push(&t->frames_of_stacks, frames[i]);
         const struct frame *frame = &t->frames.items[frames[i]];
-        struct function *f = &t->functions.items[frame->function];
+        struct hot_row *f = &t->functions.items[frame->function];
         if (stack.count++ == 0) {
             f->self += weight;
             f->samples += samples;
@@ -189,7 +150,7 @@ void hot_stack_add(struct hot_table *t, const uint32_t *frames, size_t count, ui
         t->unowned += weight;
 }
 
-static double percent(const struct hot_table *t, uint64_t weight)
+double hot_percent(const struct hot_table *t, uint64_t weight)
 {
     return t->weight ? 100.0 * (double)weight / (double)t->weight : 0.0;
 }
@@ -201,12 +162,12 @@ uint64_t hot_total_weight(const struct hot_table *t)
 
 double hot_unowned_pct(const struct hot_table *t)
 {
-    return percent(t, t->unowned);
+    return hot_percent(t, t->unowned);
 }
 
 static int compare_functions(const void *a, const void *b)
 {
-    const struct function *x = *(const struct function *const *)a, *y = *(const struct function *const *)b;
+    const struct hot_row *x = *(const struct hot_row *const *)a, *y = *(const struct hot_row *const *)b;
     if (x->owned != y->owned)
         return x->owned > y->owned ? -1 : 1;
     if (x->self != y->self)
@@ -220,7 +181,7 @@ static int compare_functions(const void *a, const void *b)
 struct hot_function *hot_rank(const struct hot_table *t, size_t *ret_count)
 {
     size_t n = 0;
-    const struct function **order = mem_array(t->functions.len, sizeof(*order));
+    const struct hot_row **order = mem_array(t->functions.len, sizeof(*order));
     for (size_t i = 0; i < t->functions.len; i++)
         if (t->functions.items[i].total > 0)
             order[n++] = &t->functions.items[i];
@@ -228,7 +189,7 @@ struct hot_function *hot_rank(const struct hot_table *t, size_t *ret_count)
         qsort(order, n, sizeof(*order), compare_functions);
     struct hot_function *rows = mem_array(n, sizeof(*rows));
     for (size_t i = 0; i < n; i++) {
-        const struct function *f = order[i];
+        const struct hot_row *f = order[i];
         rows[i] = (struct hot_function){.function = f->name,
                                         .file = f->file ? crate_path_short(t->roots, f->file) : NULL,
                                         .line = f->first,
@@ -236,9 +197,9 @@ struct hot_function *hot_rank(const struct hot_table *t, size_t *ret_count)
                                         .hot_line = f->hot_line,
                                         .kind = f->kind,
                                         .samples = f->samples,
-                                        .self_pct = percent(t, f->self),
-                                        .total_pct = percent(t, f->total),
-                                        .owned_pct = percent(t, f->owned)};
+                                        .self_pct = hot_percent(t, f->self),
+                                        .total_pct = hot_percent(t, f->total),
+                                        .owned_pct = hot_percent(t, f->owned)};
     }
     mem_free(order);
     *ret_count = n;
@@ -269,7 +230,7 @@ static double share_of_frames(const struct hot_table *t, const bool *chosen)
         if (hit)
             sum += s->weight;
     }
-    return percent(t, sum);
+    return hot_percent(t, sum);
 }
 
 double hot_share_of_lines(const struct hot_table *t, const char *file, int a, int b)
@@ -286,11 +247,11 @@ double hot_share_of_lines(const struct hot_table *t, const char *file, int a, in
     return share;
 }
 
-static const struct function *function_around(const struct hot_table *t, const char *file, int line)
+static const struct hot_row *function_around(const struct hot_table *t, const char *file, int line)
 {
-    const struct function *best = NULL;
+    const struct hot_row *best = NULL;
     for (size_t i = 0; i < t->functions.len; i++) {
-        const struct function *f = &t->functions.items[i];
+        const struct hot_row *f = &t->functions.items[i];
         if (f->first <= 0 || line < f->first || line > f->last || !same_file(t, f->file, file))
             continue;
         // a closure lies inside its function: the one that starts last, then the shortest, is the innermost
@@ -302,28 +263,28 @@ static const struct function *function_around(const struct hot_table *t, const c
 
 double hot_owned_of_function(const struct hot_table *t, const char *file, int line, const char **ret_function)
 {
-    const struct function *best = function_around(t, file, line);
+    const struct hot_row *best = function_around(t, file, line);
     uint64_t sum = 0;
     if (ret_function)
         *ret_function = best ? best->name : NULL;
     for (size_t i = 0; best && i < t->functions.len; i++) {
-        const struct function *f = &t->functions.items[i];
+        const struct hot_row *f = &t->functions.items[i];
         if (f->first >= best->first && f->last <= best->last && str_eq(f->file, best->file))
             sum += f->owned;
     }
-    return percent(t, sum);
+    return hot_percent(t, sum);
 }
 
 double hot_share_of_function(const struct hot_table *t, const char *file, int line, const char **ret_function)
 {
-    const struct function *best = function_around(t, file, line);
+    const struct hot_row *best = function_around(t, file, line);
     if (ret_function)
         *ret_function = best ? best->name : NULL;
     if (!best)
         return 0.0;
     bool *chosen = mem_array(t->frames.len, sizeof(*chosen));
     for (size_t i = 0; i < t->frames.len; i++) { // all instances of a generic, whatever their names
-        const struct function *f = &t->functions.items[t->frames.items[i].function];
+        const struct hot_row *f = &t->functions.items[t->frames.items[i].function];
         chosen[i] = f->first == best->first && str_eq(f->file, best->file);
     }
     double share = share_of_frames(t, chosen);
@@ -331,28 +292,31 @@ double hot_share_of_function(const struct hot_table *t, const char *file, int li
     return share;
 }
 
+json_t *hot_row_json_new(const struct hot_function *f)
+{
+    json_t *row = json_object();
+    AUTO_FREE char *brief = demangle_short(f->function);
+    json_put(row, "function", json_text_new(f->function, strlen(f->function)));
+    json_put(row, "short", json_text_new(brief, strlen(brief)));
+    json_put_num(row, "self_pct", f->self_pct);
+    json_put_num(row, "total_pct", f->total_pct);
+    json_put_num(row, "owned_pct", f->owned_pct);
+    json_put(row, "file", f->file ? json_text_new(f->file, strlen(f->file)) : json_null());
+    json_put_int(row, "line", f->line);
+    json_put_int(row, "line_end", f->line_end);
+    json_put_int(row, "hot_line", f->hot_line);
+    json_put_str(row, "crate_kind", crate_kind_name(f->kind));
+    json_put_int(row, "samples", (int64_t)f->samples);
+    return row;
+}
+
 json_t *hot_json_new(const struct hot_table *t, size_t max)
 {
     size_t n;
     struct hot_function *rows = hot_rank(t, &n);
     json_t *list = json_array();
-    for (size_t i = 0; i < n && (max == 0 || i < max); i++) {
-        json_t *row = json_object();
-        json_put(row, "function", json_text_new(rows[i].function, strlen(rows[i].function)));
-        char *brief = demangle_short(rows[i].function);
-        json_put(row, "short", json_text_new(brief, strlen(brief)));
-        mem_free(brief);
-        json_put_num(row, "self_pct", rows[i].self_pct);
-        json_put_num(row, "total_pct", rows[i].total_pct);
-        json_put_num(row, "owned_pct", rows[i].owned_pct);
-        json_put(row, "file", rows[i].file ? json_text_new(rows[i].file, strlen(rows[i].file)) : json_null());
-        json_put_int(row, "line", rows[i].line);
-        json_put_int(row, "line_end", rows[i].line_end);
-        json_put_int(row, "hot_line", rows[i].hot_line);
-        json_put_str(row, "crate_kind", crate_kind_name(rows[i].kind));
-        json_put_int(row, "samples", (int64_t)rows[i].samples);
-        json_array_append_new(list, row);
-    }
+    for (size_t i = 0; i < n && (max == 0 || i < max); i++)
+        json_array_append_new(list, hot_row_json_new(&rows[i]));
     mem_free(rows);
     return list;
 }

@@ -50,6 +50,9 @@ uint32_t hot_frame_add(struct hot_table *t, const struct hot_frame *frame);
 // One stack, innermost first, of `samples` samples that weigh `weight` together.
 void hot_stack_add(struct hot_table *t, const uint32_t *frames, size_t count, uint64_t samples, uint64_t weight);
 
+// Weight at a line that is known without a stack (callgrind counts lines exactly).
+void hot_line_add(struct hot_table *t, uint32_t frame, uint64_t weight);
+
 uint64_t hot_total_weight(const struct hot_table *t);
 double hot_unowned_pct(const struct hot_table *t); // share of samples without any frame of the project
 
@@ -70,3 +73,4 @@ double hot_owned_of_function(const struct hot_table *t, const char *file, int li
 // [{function, short (for tables), self_pct, total_pct, owned_pct, file, line, line_end, hot_line, crate_kind,
 // samples}], at most max rows (0: all); file is null when unknown.
 json_t *hot_json_new(const struct hot_table *t, size_t max);
+json_t *hot_row_json_new(const struct hot_function *row); // one of them

@@ -142,6 +142,18 @@ uint32_t intern_bytes(struct intern *t, const void *data, size_t len, bool *ret_
     return (uint32_t)(t->entries.len - 1);
 }
 
+uint32_t intern_find(const struct intern *t, const void *data, size_t len)
+{
+    uint64_t hash = intern_hash(data, len);
+    for (size_t at = (size_t)hash & t->mask; t->slots[at].id_plus_1; at = (at + 1) & t->mask) {
+        const struct entry *e = &t->entries.items[t->slots[at].id_plus_1 - 1];
+        if (t->slots[at].tag == (uint32_t)(hash >> 32) && e->len == len &&
+            (len == 0 || memcmp(e->data, data, len) == 0))
+            return t->slots[at].id_plus_1 - 1;
+    }
+    return INTERN_NONE;
+}
+
 uint32_t intern_text(struct intern *t, const char *text)
 {
     return intern_bytes(t, text, strlen(text), NULL);

@@ -18,6 +18,7 @@ struct intern *intern_free(struct intern *t); // takes NULL, returns NULL
 
 // INTERN_NONE when a maximum is reached. *ret_new (may be NULL) says whether it was not there before.
 uint32_t intern_bytes(struct intern *t, const void *data, size_t len, bool *ret_new);
+uint32_t intern_find(const struct intern *t, const void *data, size_t len); // INTERN_NONE: it is not there
 uint32_t intern_text(struct intern *t, const char *text);
 
 size_t intern_count(const struct intern *t);

@@ -1,42 +1,16 @@
-// Each frame of the script is expanded once per role (where the processor was, or a caller: the address of a caller is
-// that behind its call), then stacks are put together from the expanded parts.
-#include "profile/profile.h"
+// The tables of a profile and what is said about them. Who fills them: read_*.c.
+#include "profile/profile_inside.h"
 
 #include "profile/demangle.h"
+#include "profile/hot_walk.h"
 #include "profile/intern.h"
-#include "profile/symbolize.h"
+#include "profile/runtimes.h"
 
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/str.h"
-#include "base/vec.h"
 
 #include <string.h>
-
-#define HASH_SUFFIX 19 // "::h" and 16 digits
-
-// Frames of the Rust runtime between the start of a thread and the code it runs; the flame graph shows them as one.
-enum start { START_NONE, START_LAST, START_CALL };
-
-struct part { // what one frame of the script became, innermost first, in `expanded`
-    size_t first;
-    uint32_t count;
-    bool done, lines;
-};
-
-struct expanded {
-    uint32_t hot, folded;
-    enum start start;
-};
-
-struct profile_inside {
-    char **roots, **targets, **crates; // owned; NULL or NULL-terminated
-    struct crate_roots crate_roots;
-    struct symbolizer *symbols;
-    VEC(struct part) parts; // two for each frame of the script
-    VEC(struct expanded) expanded;
-    VEC(char *) without_lines; // borrowed from the script
-};
 
 static char **copy_list(const char *const *list)
 {
@@ -47,11 +21,6 @@ static char **copy_list(const char *const *list)
         vec_push(&copy, str_dup(list[i]));
     vec_push(&copy, NULL);
     return copy.items;
-}
-
-static bool is_unknown(const char *text)
-{
-    return text[0] == '\0' || strcmp(text, "[unknown]") == 0;
 }
 
 static bool below_any(char **dirs, const char *path)
@@ -75,23 +44,29 @@ static bool crate_is_program(const char *dso, const char *function)
     return program[len] == '\0' || program[len] == '-' || program[len] == '.';
 }
 
-static enum crate_kind kind_without_source(const struct profile_inside *in, const struct perf_frame *frame,
-                                           const char *function)
+static enum crate_kind kind_without_source(const struct profile_inside *in, const char *dso, const char *function)
 {
     enum crate_kind kind = crate_kind_of(&in->crate_roots, NULL, function);
-    if (kind == CRATE_DEPENDENCY && below_any(in->targets, frame->dso) && crate_is_program(frame->dso, function))
+    bool own = in->program && str_eq(dso, in->program);
+    if (kind == CRATE_DEPENDENCY && dso && (own || below_any(in->targets, dso)) && crate_is_program(dso, function))
         return CRATE_PROJECT;
-    return kind;
+    size_t len = 0;
+    demangle_crate(function, &len);
+    return own && kind == CRATE_SYSTEM && len == 0 ? CRATE_PROJECT : kind; // C
 }
 
-// perf that demangled by itself leaves the hash of legacy names.
-static void cut_hash(char *name)
+enum crate_kind profile_kind(const struct profile *p, const char *dso, const char *file, const char *function)
 {
-    size_t n = strlen(name);
-    if (n <= HASH_SUFFIX || strncmp(name + n - HASH_SUFFIX, "::h", 3) != 0)
-        return;
-    if (strspn(name + n - 16, "0123456789abcdef") == 16)
-        name[n - HASH_SUFFIX] = '\0';
+    const struct profile_inside *in = p->inside;
+    if (!file)
+        return kind_without_source(in, dso, function);
+    enum crate_kind kind = crate_kind_of(&in->crate_roots, file, function);
+    if (kind == CRATE_STD && crate_kind_of(&in->crate_roots, NULL, function) == CRATE_PROJECT)
+        return CRATE_PROJECT; // a function of the project that begins with an inlined one of std
+    if ((kind == CRATE_SYSTEM || kind == CRATE_DEPENDENCY) &&
+        (in->local_sources || (in->program && str_eq(dso, in->program))) && !crate_path_foreign(file))
+        return CRATE_PROJECT;
+    return kind;
 }
 
 static enum start start_of(const struct hot_frame *frame)
@@ -104,214 +79,175 @@ static enum start start_of(const struct hot_frame *frame)
     return START_NONE;
 }
 
-static void add_expanded(struct profile *p, struct part *part, const struct hot_frame *frame)
+uint32_t profile_place(struct profile *p, const struct hot_frame *frame)
 {
     uint32_t hot = hot_frame_add(p->hot, frame);
     uint32_t folded = folded_frame(p->folded, frame->function, strlen(frame->function), frame->kind);
     if (hot == INTERN_NONE || folded == INTERN_NONE)
-        return;
-    vec_push(&p->inside->expanded, (struct expanded){hot, folded, start_of(frame)});
-    part->count++;
-}
-
-// A frame that only perf knows.
-static void add_plain(struct profile *p, struct part *part, const struct perf_frame *frame)
-{
-    char *name;
-    if (!is_unknown(frame->symbol))
-        name = demangle(frame->symbol);
-    else if (!is_unknown(frame->dso))
-        name = frame->dso[0] == '[' ? str_dup(frame->dso) : str_printf("[%s]", path_base(frame->dso));
-    else
-        name = str_dup("[unknown]");
-    cut_hash(name);
-    struct hot_frame hot = {.function = name};
-    hot.kind = frame->kernel ? CRATE_KERNEL : kind_without_source(p->inside, frame, name);
-    add_expanded(p, part, &hot);
-    mem_free(name);
-}
-
-static void note_without_lines(struct profile_inside *in, const struct perf_frame *frame)
-{
-    if (frame->kernel || !below_any(in->targets, frame->dso) || symbolizer_has_lines(in->symbols, frame->dso))
-        return;
-    for (size_t i = 0; i < in->without_lines.len; i++)
-        if (strcmp(in->without_lines.items[i], frame->dso) == 0)
-            return;
-    vec_push(&in->without_lines, str_dup(frame->dso));
-}
-
-static void expand(struct profile *p, uint32_t id, bool is_return, struct part *part)
-{
-    struct profile_inside *in = p->inside;
-    const struct perf_frame *frame = perf_script_frame(p->script, id);
-    *part = (struct part){.first = in->expanded.len, .done = true};
-    struct source_chain chain = {NULL, 0};
-    if (!frame->kernel && !frame->inlined) {
-        struct symbolize_query q = {.dso = frame->dso,
-                                    .file_offset = frame->ip,
-                                    .symbol = frame->symbol,
-                                    .offset = frame->offset,
-                                    .has_offset = frame->has_offset,
-                                    .is_return = is_return};
-        chain = symbolize(in->symbols, &q);
-        note_without_lines(in, frame);
-    }
-    for (size_t i = 0; i < chain.count; i++) {
-        const struct source_frame *s = &chain.frames[i];
-        struct hot_frame hot = {.function = s->function,
-                                .file = s->file,
-                                .line = s->line,
-                                .function_line = s->function_line,
-                                .function_end = s->function_end};
-        hot.kind = s->file ? crate_kind_of(&in->crate_roots, s->file, s->function)
-                           : kind_without_source(in, frame, s->function);
-        part->lines |= s->line > 0;
-        add_expanded(p, part, &hot);
-    }
-    if (chain.count == 0)
-        add_plain(p, part, frame);
-}
-
-static const struct part *part_of(struct profile *p, uint32_t id, bool is_return)
-{
-    size_t at = (size_t)id * 2 + is_return;
-    if (!p->inside->parts.items[at].done) {
-        struct part part;
-        expand(p, id, is_return, &part);
-        p->inside->parts.items[at] = part;
-    }
-    return &p->inside->parts.items[at];
-}
-
-// Addresses that no file is mapped at are noise of the unwinder, unless they are where the processor was.
-static bool is_noise(const struct perf_frame *frame, size_t i)
-{
-    return i > 0 && !frame->kernel && is_unknown(frame->symbol) && is_unknown(frame->dso);
-}
-
-// Whether the physical frame behind the "(inlined)" ones of perf has been expanded by ourselves.
-static bool expanded_behind(struct profile *p, const struct perf_stack *s, size_t i, bool is_return)
-{
-    while (i < s->count && perf_script_frame(p->script, s->frames[i])->inlined)
-        i++;
-    return i < s->count && part_of(p, s->frames[i], is_return)->lines;
+        return PLACE_NONE;
+    uint8_t runtime = p->inside->every_frame || frame->kind != CRATE_DEPENDENCY ? 0 : runtime_of(frame->function);
+    vec_push(&p->inside->places, (struct place){hot, folded, start_of(frame), runtime});
+    return (uint32_t)p->inside->places.len - 1;
 }
 
 // Number of leaf-side frames to keep; what is behind them is the start of the thread. n: there is no such part.
-static size_t before_start(const struct profile *p, const size_t *at, size_t n)
+static size_t before_start(const struct profile *p, const uint32_t *at, size_t n)
 {
     size_t keep = n;
     for (size_t i = 0; i < n; i++)
-        if (p->inside->expanded.items[at[i]].start == START_LAST)
+        if (p->inside->places.items[at[i]].start == START_LAST)
             keep = i;
-    if (keep < n && keep > 1 && p->inside->expanded.items[at[keep - 1]].start == START_CALL)
+    if (keep < n && keep > 1 && p->inside->places.items[at[keep - 1]].start == START_CALL)
         keep--;
     return keep;
 }
 
-static void add_folded(struct profile *p, const size_t *at, size_t n, uint32_t thread, uint64_t weight)
+struct line_up { // a stack as it is shown, root first
+    struct profile *p;
+    uint32_t frames[HOT_DEPTH_MAX + 3];
+    size_t count;
+    uint8_t runtime;      // whose frames are being left out; 0: none
+    size_t first, length; // where their one frame stands, and of how many it is made
+    const struct place *last;
+    size_t glue; // frames of std behind them, shown only when nothing of others follows
+};
+
+// A single frame of a runtime is shown as it is, and so is the last one of a stack.
+static void end_runtime(struct line_up *l, bool end_of_stack)
+{
+    if (!l->runtime)
+        return;
+    if (!end_of_stack)
+        l->count -= l->glue;
+    if (l->length == 1)
+        l->frames[l->first] = l->last->folded;
+    else if (end_of_stack && l->glue == 0)
+        l->frames[l->count++] = l->last->folded;
+    l->runtime = 0;
+    l->glue = 0;
+}
+
+static void line_up(struct line_up *l, const struct place *place)
+{
+    if (place->runtime && place->runtime == l->runtime) {
+        l->count -= l->glue;
+        l->glue = 0;
+        l->length++;
+        l->last = place;
+        return;
+    }
+    if (place->runtime) {
+        const char *label = runtime_label(place->runtime);
+        end_runtime(l, false);
+        l->runtime = place->runtime;
+        l->first = l->count;
+        l->length = 1;
+        l->last = place;
+        l->frames[l->count++] = folded_frame(l->p->folded, label, strlen(label), CRATE_DEPENDENCY);
+        return;
+    }
+    bool glue = l->runtime && folded_frame_kind(l->p->folded, place->folded) == CRATE_STD;
+    if (!glue)
+        end_runtime(l, false);
+    l->frames[l->count++] = place->folded;
+    l->glue += glue;
+}
+
+static void add_folded(struct profile *p, const uint32_t *at, size_t n, uint32_t thread, uint64_t weight)
 {
     static const char start[] = "[thread start]";
-    uint32_t root_first[HOT_DEPTH_MAX + 2];
-    size_t keep = before_start(p, at, n), count = 0;
+    struct line_up l = {.p = p};
+    size_t keep = before_start(p, at, n);
     if (thread != INTERN_NONE)
-        root_first[count++] = thread;
+        l.frames[l.count++] = thread;
     if (keep < n)
-        root_first[count++] = folded_frame(p->folded, start, sizeof(start) - 1, CRATE_STD);
+        l.frames[l.count++] = folded_frame(p->folded, start, sizeof(start) - 1, CRATE_STD);
     for (size_t i = keep; i-- > 0;)
-        root_first[count++] = p->inside->expanded.items[at[i]].folded;
-    folded_add(p->folded, root_first, count, weight);
+        line_up(&l, &p->inside->places.items[at[i]]);
+    end_runtime(&l, true);
+    for (size_t i = 0; i < l.count; i++)
+        if (l.frames[i] == INTERN_NONE)
+            return;
+    folded_add(p->folded, l.frames, l.count, weight);
 }
 
-static void add_stack(struct profile *p, const struct perf_stack *s, uint32_t thread, bool by_weight)
+void profile_add(struct profile *p, const uint32_t *places, size_t count, const char *thread, uint64_t samples,
+                 uint64_t weight, uint64_t shown)
 {
-    size_t at[HOT_DEPTH_MAX]; // in `expanded`, innermost first
-    uint32_t hot[HOT_DEPTH_MAX];
-    size_t n = 0;
-    bool is_return = false;
-    for (size_t i = 0; i < s->count; i++) {
-        const struct perf_frame *frame = perf_script_frame(p->script, s->frames[i]);
-        p->kernel |= frame->kernel;
-        if (is_noise(frame, i) || (frame->inlined && expanded_behind(p, s, i, is_return)))
-            continue;
-        const struct part *part = part_of(p, s->frames[i], is_return);
-        if (n == 0 && part->lines)
-            p->resolved += s->samples;
-        for (uint32_t k = 0; k < part->count && n < HOT_DEPTH_MAX; k++)
-            at[n++] = part->first + k;
-        is_return |= !frame->inlined;
+    uint32_t hot[HOT_DEPTH_MAX], root = INTERN_NONE, name = INTERN_NONE;
+    if (count > HOT_DEPTH_MAX)
+        count = HOT_DEPTH_MAX;
+    for (size_t i = 0; i < count; i++) {
+        if (places[i] == PLACE_NONE)
+            return;
+        hot[i] = p->inside->places.items[places[i]].hot;
     }
-    for (size_t i = 0; i < n; i++)
-        hot[i] = p->inside->expanded.items[at[i]].hot;
-    hot_stack_add(p->hot, hot, n, s->samples, s->weight);
-    if (s->count == 1)
-        p->shallow += s->samples;
-    add_folded(p, at, n, thread, by_weight ? s->weight : s->samples);
-}
-
-static size_t count_threads(const struct perf_script *script)
-{
-    struct intern *names = intern_new();
-    for (size_t i = 0; i < perf_script_stack_count(script); i++)
-        intern_text(names, perf_script_stack(script, i).comm);
-    size_t n = intern_count(names);
-    intern_free(names);
-    return n;
-}
-
-static void build(struct profile *p)
-{
-    const struct perf_script_stats *stats = perf_script_stats(p->script);
-    // clocks tick evenly: there samples are the plainer unit
-    bool by_weight = strstr(stats->event, "clock") == NULL && stats->weight != stats->samples;
-    bool threads = count_threads(p->script) > 1;
-    p->unit = !by_weight ? "samples" : str_starts(stats->event, "cycles") ? "cycles" : "events";
-    for (size_t i = 0; i < 2 * perf_script_frame_count(p->script); i++)
-        vec_push(&p->inside->parts, (struct part){0});
-    for (size_t i = 0; i < perf_script_stack_count(p->script); i++) {
-        struct perf_stack s = perf_script_stack(p->script, i);
-        uint32_t thread = INTERN_NONE;
-        if (threads)
-            thread = folded_frame(p->folded, s.comm, strlen(s.comm), CRATE_SYSTEM);
-        add_stack(p, &s, thread, by_weight);
+    size_t before = hot_stack_count(p->hot);
+    hot_stack_add(p->hot, hot, count, samples, weight);
+    if (thread) {
+        root = folded_frame(p->folded, thread, strlen(thread), CRATE_SYSTEM);
+        name = intern_text(p->inside->threads, thread);
     }
+    if (hot_stack_count(p->hot) > before)
+        vec_push(&p->inside->thread_of, name);
+    add_folded(p, places, count, root, shown);
 }
 
-int profile_load(const char *const *paths, size_t count, const struct profile_options *options, struct profile **ret,
-                 struct err *err)
+const char *profile_thread(const struct profile *p, size_t stack)
+{
+    uint32_t name = stack < p->inside->thread_of.len ? p->inside->thread_of.items[stack] : INTERN_NONE;
+    return name == INTERN_NONE ? NULL : intern_data(p->inside->threads, name);
+}
+
+size_t profile_thread_count(const struct profile *p)
+{
+    return intern_count(p->inside->threads);
+}
+
+const char *profile_thread_name(const struct profile *p, size_t i)
+{
+    return intern_data(p->inside->threads, (uint32_t)i);
+}
+
+static void make_tables(struct profile *p)
+{
+    p->folded = folded_new();
+    p->hot = hot_table_new(&p->inside->crate_roots);
+    p->inside->threads = intern_new();
+}
+
+static void drop_tables(struct profile *p)
+{
+    p->hot = hot_table_free(p->hot);
+    p->folded = folded_free(p->folded);
+    p->inside->threads = intern_free(p->inside->threads);
+    vec_free(&p->inside->thread_of);
+    vec_free(&p->inside->parts);
+    vec_free(&p->inside->places);
+}
+
+struct profile *profile_new(const struct profile_options *options)
 {
     struct profile *p = mem_alloc(sizeof(*p));
     struct profile_inside *in = p->inside = mem_alloc(sizeof(*in));
     in->roots = copy_list(options->project_roots);
     in->targets = copy_list(options->target_dirs);
     in->crates = copy_list(options->crates);
+    in->every_frame = options->every_frame;
     in->crate_roots = (struct crate_roots){(const char *const *)in->roots, (const char *const *)in->crates};
     in->symbols = symbolizer_new();
-    p->script = perf_script_new(options->event);
-    p->folded = folded_new();
-    p->hot = hot_table_new(&in->crate_roots);
-    int result = 0;
-    for (size_t i = 0; i < count && result >= 0; i++) {
-        result = perf_script_read_file(p->script, paths[i], err);
-        perf_script_finish(p->script);
-    }
-    const struct perf_script_stats *stats = perf_script_stats(p->script);
-    if (result >= 0 && stats->samples == 0 && stats->bad_lines > 0)
-        result = err_set(err, ERR_PARSE,
-                         "no samples in the profile \"%s\": line %llu is \"%s\", expected the output of perf script",
-                         paths[0], (unsigned long long)stats->first_bad_line, stats->first_bad);
-    else if (result >= 0 && stats->samples == 0)
-        result = err_set(err, ERR_NOT_FOUND,
-                         "no samples%s%s in the profile: the program was too short or slept; let it work for longer",
-                         options->event ? " of event " : "", options->event ? options->event : "");
-    if (result < 0) {
-        profile_free(p);
-        return result;
-    }
-    build(p);
-    *ret = p;
-    return 0;
+    p->unit = "samples";
+    make_tables(p);
+    return p;
+}
+
+void profile_reset(struct profile *p)
+{
+    drop_tables(p);
+    make_tables(p);
+    p->shallow = p->resolved = 0;
+    p->inside->stats = (struct perf_script_stats){0};
+    p->kernel = false;
 }
 
 struct profile *profile_free(struct profile *p)
@@ -319,21 +255,24 @@ struct profile *profile_free(struct profile *p)
     if (!p)
         return NULL;
     struct profile_inside *in = p->inside;
-    hot_table_free(p->hot);
-    folded_free(p->folded);
+    drop_tables(p);
     perf_script_free(p->script);
     symbolizer_free(in->symbols);
     str_list_free(in->roots);
     str_list_free(in->targets);
     str_list_free(in->crates);
+    mem_free(in->program);
     for (size_t i = 0; i < in->without_lines.len; i++)
         mem_free(in->without_lines.items[i]);
     vec_free(&in->without_lines);
-    vec_free(&in->parts);
-    vec_free(&in->expanded);
     mem_free(in);
     mem_free(p);
     return NULL;
+}
+
+const struct perf_script_stats *profile_stats(const struct profile *p)
+{
+    return p->script ? perf_script_stats(p->script) : &p->inside->stats;
 }
 
 static double share(uint64_t part, uint64_t whole)
@@ -343,8 +282,9 @@ static double share(uint64_t part, uint64_t whole)
 
 json_t *profile_summary_new(const struct profile *p)
 {
-    const struct perf_script_stats *s = perf_script_stats(p->script);
+    const struct perf_script_stats *s = profile_stats(p);
     json_t *o = json_object();
+    json_put_str(o, "format", p->format);
     json_put(o, "event", json_text_new(s->event, strlen(s->event)));
     json_put_str(o, "unit", p->unit);
     json_put_int(o, "samples", (int64_t)s->samples);
@@ -354,8 +294,8 @@ json_t *profile_summary_new(const struct profile *p)
     json_put_int(o, "without_stack", (int64_t)s->without_stack);
     json_put_flag(o, "kernel", p->kernel);
     json_put_num(o, "kernel_pct", share(s->kernel_samples, s->samples));
-    json_put_int(o, "stacks", (int64_t)perf_script_stack_count(p->script));
-    json_put_int(o, "threads", (int64_t)count_threads(p->script));
+    json_put_int(o, "stacks", (int64_t)hot_stack_count(p->hot));
+    json_put_int(o, "threads", (int64_t)intern_count(p->inside->threads));
     json_put_int(o, "deep", (int64_t)s->deep);
     json_put_num(o, "shallow_pct", share(p->shallow, s->samples));
     json_put_num(o, "resolved_pct", share(p->resolved, s->samples));

@@ -19,16 +19,20 @@ struct profile_options {
     const char *const *target_dirs;   // NULL-terminated: where it is built, absolute; may be NULL
     const char *const *crates;        // NULL-terminated: names of the project's crates; may be NULL
     const char *event;                // NULL: that of the first sample
+    bool guess_owner; // when nothing lies below the roots: the code of the sampled program counts as the project's
+    bool every_frame; // folded stacks show the frames of async runtimes and rayon one by one
 };
 
 struct profile {
-    struct perf_script *script; // samples as perf gave them
+    const char *format;         // what it was read from: "perf", "folded", "firefox", "speedscope", "callgrind"
+    struct perf_script *script; // samples as perf gave them; NULL when another profiler took them
     struct folded *folded;      // inlined functions expanded; counts in `unit`
     struct hot_table *hot;      // the same stacks, weighted by period
     const char *unit;           // "samples", or "cycles" when the samples weigh differently
     uint64_t shallow;           // samples with one frame: no frame pointers where they were taken
     uint64_t resolved;          // samples whose innermost frame has a source line
     bool kernel;                // some frames are of the kernel
+    bool guess_owner;           // as in the options
     struct profile_inside *inside;
 };
 
@@ -37,8 +41,18 @@ struct profile {
 int profile_load(const char *const *paths, size_t count, const struct profile_options *options, struct profile **ret,
                  struct err *err);
 struct profile *profile_free(struct profile *p); // takes NULL, returns NULL
+// The same from what callgrind counted; ERR_NOT_FOUND when that is nothing.
+struct callgrind;
+int profile_of_callgrind(const struct callgrind *c, const struct profile_options *options, struct profile **ret,
+                         struct err *err);
 
-// {event, unit, samples, weight, lost, other_events, without_stack, kernel, kernel_pct, stacks, threads, deep,
+const struct perf_script_stats *profile_stats(const struct profile *p);
+// Name of the thread of a stack of the hot table (hot_walk.h); NULL when threads are not told apart. Borrowed.
+const char *profile_thread(const struct profile *p, size_t stack);
+size_t profile_thread_count(const struct profile *p); // 0: not told apart
+const char *profile_thread_name(const struct profile *p, size_t i);
+
+// {format, event, unit, samples, weight, lost, other_events, without_stack, kernel, kernel_pct, stacks, threads, deep,
 // shallow_pct,
 //  resolved_pct, unowned_pct, lines, bad_lines, first_bad: null or {line, text}, truncated, without_lines: [path]}
 // without_lines: programs below target_dirs that were sampled and have no debug information.

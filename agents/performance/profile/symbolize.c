@@ -115,6 +115,10 @@ static bool fits(const struct elf_file *f, uint64_t address, const struct symbol
 static bool find_address(const struct elf_file *f, const struct symbolize_query *q, uint64_t *ret)
 {
     uint64_t address;
+    if (q->is_address) {
+        *ret = q->file_offset;
+        return true;
+    }
     bool mapped = elf_file_address(f, q->file_offset, &address);
     bool named = q->symbol && q->symbol[0] && strcmp(q->symbol, "[unknown]") != 0;
     if (mapped && (!named || f->symbol_count == 0 || fits(f, address, q))) {

@@ -30,6 +30,7 @@ struct source_frame {
 struct symbolize_query {
     const char *dso;      // path of the ELF file
     uint64_t file_offset; // what perf 5+ prints for user space
+    bool is_address;      // file_offset is an address of the file's own, as samply has it
     const char *symbol;   // linkage name (not demangled), NULL or "[unknown]": not known
     uint64_t offset;      // from the symbol, used when has_offset
     bool has_offset;
