@@ -213,7 +213,7 @@ static int put_scaled(const struct cli *cli, struct run_request *q, struct err *
         return r;
     json_t *scaled = json_array();
     json_put(q->params, "scaled", scaled);
-    put_title(q->params, (const char *const *)words);
+    json_put_str(q->params, "title", text);
     char **each = str_split(sizes, ",", true, &count);
     if (count < 2 || count > SIZES_MAX)
         r = err_set(err, ERR_INVALID, "--sizes '%s' must be 2 to %d numbers with commas between them", sizes,

@@ -209,6 +209,51 @@ static void add_bench(struct buf *line, const json_t *params)
         buf_printf(line, " --theta %g%%", json_num(params, "theta_pct", 0));
 }
 
+static void add_words(struct buf *line, const json_t *words)
+{
+    size_t i;
+    json_t *word;
+    json_array_foreach (words, i, word) {
+        buf_char(line, ' ');
+        if (str_eq(json_string_value(word), "<"))
+            buf_char(line, '<');
+        else
+            text_shell_word(line, json_string_value(word));
+    }
+}
+
+// "baton profile -- COMMAND": the command is granted by being named there, too.
+static void add_profile(struct buf *line, const json_t *params)
+{
+    const json_t *scaled = json_list(params, "scaled");
+    const char *file = json_str(params, "file", NULL), *before = json_str(params, "before", NULL);
+    const char *tool = json_str(params, "tool", "auto");
+    size_t i;
+    json_t *one;
+    buf_str_add(line, "baton profile");
+    if (str_eq(json_str(params, "memory", ""), "true") || json_flag(params, "memory", false))
+        buf_str_add(line, " --memory");
+    if (!str_eq(tool, "auto"))
+        buf_printf(line, " --tool %s", tool);
+    if (before) {
+        buf_str_add(line, " --diff ");
+        text_shell_word(line, before);
+    }
+    if (json_array_size(scaled) > 0) {
+        buf_str_add(line, " --scale ");
+        text_shell_word(line, json_str(params, "title", "?"));
+        buf_str_add(line, " --sizes ");
+        json_array_foreach (scaled, i, one)
+            buf_printf(line, "%s%.15g", i ? "," : "", json_num(one, "size", 0));
+    } else if (file) {
+        buf_char(line, ' ');
+        text_shell_word(line, file);
+    } else {
+        buf_str_add(line, " --");
+        add_words(line, json_list(params, "command"));
+    }
+}
+
 void model_say_reproduce(json_t *model)
 {
     json_t *lines = json_array();
@@ -229,6 +274,13 @@ void model_say_reproduce(json_t *model)
         buf_clear(&b);
     }
     const json_t *bench = str_eq(json_str(model, "workflow", ""), "bench") ? json_obj(model, "params") : NULL;
+    if (str_eq(json_str(model, "workflow", ""), "sample")) {
+        add_profile(&b, json_obj(model, "params"));
+        json_add_str(lines, buf_str(&b));
+        json_put(model, "reproduce", lines);
+        buf_free(&b);
+        return;
+    }
     if (bench) {
         add_bench(&b, bench);
     } else {

@@ -40,7 +40,7 @@ NOT_RUN = {
 }
 # What a block needs that the reader has and a test has not: made by the method of this name just before the block.
 PREPARED = {("README.md", "baton resume"): "an_unfinished_run"}
-DOCUMENTS = ["README.md", "docs/README.md", "docs/architecture.md", "docs/files.md", "docs/security.md", "docs/attacks.md", "docs/policy.md", "agents/README.md",
+DOCUMENTS = ["README.md", "docs/README.md", "docs/architecture.md", "docs/files.md", "docs/performance.md", "docs/security.md", "docs/attacks.md", "docs/policy.md", "agents/README.md",
              "agents/echo/README.md", "orchestrator/README.md", "workflows/README.md", "tests/README.md", "lua/README.md",
              "proto/README.md"]
 KINDS = {"sh", "console", "text", "toml", "lua", "json", "c", ""}
