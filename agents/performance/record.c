@@ -10,16 +10,17 @@
 #include "performance/subject.h"
 #include "profile/perf_command.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 
-#define RUNS_MAX       12
-#define RECORD_WALL_NS (15 * NS_PER_SEC) // per subject, not counting the run that passes it
-#define SAMPLES_WANTED 3000
-#define RATE_FIRST     199 // until it is known how long a run takes
-#define RATE_LEAST     49
-#define RATE_MOST      4999
-#define PROFILE_TIME   "3"  // seconds that a criterion bench is driven for
+#define RUNS_MAX              12
+#define RECORD_WALL_NS        (15 * NS_PER_SEC) // per subject, not counting the run that passes it
+#define SAMPLES_WANTED        3000
+#define RATE_FIRST            199 // until it is known how long a run takes
+#define RATE_LEAST            49
+#define RATE_MOST             4999
+#define PROFILE_TIME          "3"        // seconds that a criterion bench is driven for
 #define PROFILE_TIME_LEAST_NS NS_PER_SEC // a run that is shorter did not find the bench
 
 struct taping {
@@ -31,11 +32,12 @@ struct taping {
     char *cwd, *input;
     bool hardware, kernel;
     enum perf_unwind unwind;
-    int frequency;                   // 0: by how long a run takes
-    bool may_fail;                   // a program that ends with an error has its profile, too
-    int exit_code;                   // of the last run
-    int64_t wall;                    // of the last run
-    int64_t user, sys;               // of all runs
+    int frequency;     // 0: by how long a run takes
+    bool may_fail;     // a program that ends with an error has its profile, too
+    int exit_code;     // of the last run
+    char said[200];    // its last line on standard error
+    int64_t wall;      // of the last run
+    int64_t user, sys; // of all runs
     VEC(char *) scripts;
     unsigned files;
 };
@@ -53,6 +55,17 @@ int record_script_of(struct job *job, const char *data, const char *cwd, const c
     return r;
 }
 
+// perf writes there, too.
+static void keep_last_line(const char *text, char *out, size_t room)
+{
+    char **lines = str_split(text, "\n", true, NULL);
+    out[0] = '\0';
+    for (char **line = lines; *line; line++)
+        if (!str_starts(*line, "[ perf record") && !str_starts(*line, "WARNING") && *str_trim(*line) != '\0')
+            snprintf(out, room, "%s", str_trim(*line));
+    str_list_free(lines);
+}
+
 static bool has_data(const char *path)
 {
     struct stat st;
@@ -64,11 +77,8 @@ static int tape_once(struct taping *t, int rate, int64_t *ret_wall, double *ret_
 {
     AUTO_FREE char *data = str_printf("%s/perf-%u.data", t->spool, t->files);
     AUTO_FREE char *script = str_printf("%s/perf-%u.txt", t->spool, t->files++);
-    struct perf_record_options options = {.output = data,
-                                          .hardware = t->hardware,
-                                          .kernel = t->kernel,
-                                          .frequency = rate,
-                                          .unwind = t->unwind};
+    struct perf_record_options options = {
+        .output = data, .hardware = t->hardware, .kernel = t->kernel, .frequency = rate, .unwind = t->unwind};
     char **argv = profile_perf_record_argv(&options, (const char *const *)t->command);
     struct exec_result result = {0};
     struct exec_call call = {.argv = (const char *const *)argv,
@@ -85,6 +95,7 @@ static int tape_once(struct taping *t, int rate, int64_t *ret_wall, double *ret_
     t->user += result.user_ns;
     t->sys += result.sys_ns;
     t->exit_code = result.exit_code;
+    keep_last_line(buf_str(&result.err), t->said, sizeof(t->said));
     exec_result_free(&result);
     str_list_free(argv);
     if (r == 0)
@@ -137,8 +148,8 @@ static int tape_subject(struct taping *t, struct err *err)
     return 0;
 }
 
-// argv for profiling: a criterion program is driven for some seconds without its analysis. `exact`: the bench's id as an anchored
-// expression, which the oldest versions do not know.
+// argv for profiling: a criterion program is driven for some seconds without its analysis. `exact`: the bench's id as
+// an anchored expression, which the oldest versions do not know.
 static int profiled_argv(const json_t *subject, const json_t *programs, bool exact, char ***ret, struct err *err)
 {
     int r = subject_argv(subject, programs, ret, err);
@@ -185,7 +196,8 @@ static void drop_scripts(struct taping *t)
 int record_subjects(const struct recording *rec, const json_t *subjects, const json_t *programs, struct profile **ret,
                     struct err *err)
 {
-    // Stacks are unwound by their debug information: libc has no frame pointers, and time in malloc must be charged to its caller.
+    // Stacks are unwound by their debug information: libc has no frame pointers, and time in malloc must be charged to
+    // its caller.
     struct taping t = {.job = rec->job, .spool = rec->spool, .hardware = true, .unwind = PERF_UNWIND_DWARF};
     size_t i;
     json_t *subject;
@@ -255,6 +267,7 @@ int record_command(struct job *job, const char *spool, const struct recorded_com
     ret->user_ns = t.user;
     ret->sys_ns = t.sys;
     ret->exit_code = t.exit_code;
+    snprintf(ret->said, sizeof(ret->said), "%s", t.said);
     ret->hardware = t.hardware;
     ret->kernel = t.kernel;
     drop_scripts(&t);

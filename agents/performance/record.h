@@ -32,6 +32,7 @@ struct recorded {
     unsigned runs;
     int64_t wall_ns, user_ns, sys_ns; // of the last run, and of all together
     int exit_code;                    // of the last run
+    char said[200];                   // its last line on standard error, "" for none
     bool hardware, kernel;            // cycles were counted; the kernel was sampled
 };
 

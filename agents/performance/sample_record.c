@@ -55,7 +55,7 @@ static int with_perf(struct sample *s, const struct unwind *unwind, struct recor
         sample_note(s, "only %llu samples: the shares are rough; give it more to do, or count with --tool callgrind",
                     (unsigned long long)stats->samples);
     if (ret->exit_code > 0)
-        sample_note(s, "the command ended with exit status %d", ret->exit_code);
+        sample_note(s, "the command ended with exit status %d%s%s", ret->exit_code, *ret->said ? ": " : "", ret->said);
     if (unwind->unwind != PERF_UNWIND_DWARF && (double)s->now->shallow * 100 > SHALLOW_PCT * (double)stats->samples)
         sample_note(s,
                     "most stacks are one frame deep: the program was built without frame pointers; --call-graph dwarf "

@@ -8,6 +8,7 @@
 #include "main/places.h"
 
 #include <string.h>
+#include <sys/stat.h>
 
 // The folder is resolved ("/bin" may be a link, which a box does not have), the name stays: it may be a link that tells
 // a program what to do.
@@ -20,13 +21,21 @@ static char *full_path(const char *path, struct err *err)
 
 enum part { PROGRAM, ARGUMENT, INPUT };
 
+// A bare word that is a file here, and no program: data. What can be started may as well be a subcommand.
+static bool is_data(const char *word)
+{
+    struct stat st;
+    return word[0] != '-' && stat(word, &st) == 0 && S_ISREG(st.st_mode) && (st.st_mode & 0111) == 0;
+}
+
 // The word as it is run.
 static int put_word(json_t *words, const char *word, enum part part, struct err *err)
 {
     const char *equals = word[0] == '-' && part == ARGUMENT ? strchr(word, '=') : NULL,
                *path = equals ? equals + 1 : word;
-    bool named = part == INPUT ||
-                 (part == PROGRAM ? strchr(path, '/') != NULL : strpbrk(path, "/.") && (word[0] != '-' || equals));
+    bool named =
+        part == INPUT || (part == PROGRAM ? strchr(path, '/') != NULL
+                                          : (strpbrk(path, "/.") && (word[0] != '-' || equals)) || is_data(path));
     if (part != ARGUMENT && named && !file_exists(path))
         return err_set(err, ERR_NOT_FOUND, "there is no %s '%s'", part == PROGRAM ? "program" : "file", path);
     if (!named || !file_exists(path)) {

@@ -1,7 +1,8 @@
 // Commands that a person names on the command line, to be run in a box.
 //
 // - A box shows no folder of the caller. What the command names is shown: its program, and each word with a '/' or '.'
-//   in it that is a file here, get their full path. A bare word may be a subcommand.
+//   in it that is a file here, get their full path; so does a bare word that is a file here and no program. Other bare
+//   words may be subcommands.
 // - Naming a command is granting it: the rule is exactly this command.
 #pragma once
 

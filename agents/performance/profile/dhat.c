@@ -211,8 +211,10 @@ static int advice_of(const struct dhat *d, const struct site *s, size_t owner)
 {
     int best = 0;
     for (size_t k = 0; k < owner; k++) {
-        char name[128];
-        bare_name(frame_of(d, s, k)->name, name, sizeof(name));
+        const struct frame *f = frame_of(d, s, k);
+        char name[128] = "";
+        if (f)
+            bare_name(f->name, name, sizeof(name));
         for (int i = 0; i < (int)ARRAY_LEN(ADVICE); i++)
             if (str_eq(name, ADVICE[i].word) && (best == 0 || i < best - 1))
                 best = i + 1;
@@ -225,7 +227,7 @@ static const struct frame *function_around(const struct dhat *d, const struct pr
                                            size_t k)
 {
     const struct frame *owner = frame_of(d, s, k), *f;
-    if (!str_starts(owner->name, "{"))
+    if (!owner || !str_starts(owner->name, "{"))
         return owner;
     while ((f = frame_of(d, s, ++k)) != NULL)
         if (!str_starts(f->name, "{") && profile_kind(p, f->object, f->file, f->name) == CRATE_PROJECT)
