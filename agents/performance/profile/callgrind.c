@@ -485,7 +485,7 @@ const struct callgrind_call *callgrind_calls(const struct callgrind *c, size_t *
 size_t callgrind_calls_of(const struct callgrind *c, uint32_t caller, const struct callgrind_call **ret)
 {
     must(caller + 1 < c->first_call.len);
-    *ret = c->calls.items + c->first_call.items[caller];
+    *ret = c->calls.len ? c->calls.items + c->first_call.items[caller] : NULL;
     return c->first_call.items[caller + 1] - c->first_call.items[caller];
 }
 
