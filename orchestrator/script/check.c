@@ -9,6 +9,7 @@
 #include "script/dry.h"
 #include "script/script.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 

@@ -64,14 +64,12 @@ static int measure(struct border *b, const json_t *v, int depth)
         }
     }
     if (json_is_object(v)) {
-        json_t *object = json_incref((json_t *)(uintptr_t)v); // the iteration of Jansson wants it without const
         json_t *member;
-        json_object_foreach (object, key, member) {
+        json_object_foreach (v, key, member) {
             b->bytes += strlen(key);
             if ((r = measure(b, member, depth + 1)) < 0)
-                break;
+                return r;
         }
-        json_decref(object);
     }
     return r;
 }
@@ -80,18 +78,16 @@ static void push(struct border *b, const json_t *v);
 
 static void push_object(struct border *b, const json_t *v)
 {
-    json_t *object = json_incref((json_t *)(uintptr_t)v);
-    lua_createtable(b->L, 0, (int)json_object_size(object));
+    lua_createtable(b->L, 0, (int)json_object_size(v));
     const char *key;
     json_t *member;
-    json_object_foreach (object, key, member) {
+    json_object_foreach (v, key, member) {
         if (json_is_null(member) && !b->keep_null)
             continue;
         lua_pushstring(b->L, key);
         push(b, member);
         lua_rawset(b->L, -3);
     }
-    json_decref(object);
 }
 
 static void push(struct border *b, const json_t *v)

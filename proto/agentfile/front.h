@@ -4,7 +4,7 @@
 #include "agentfile/agentfile.h"
 #include "source.h"
 
-#include <jansson.h>
+#include "json/tree.h"
 
 struct front {
     enum agent_mode mode; // none: there are no keys

@@ -3,7 +3,7 @@
 
 #include "agentfile/agentfile.h"
 
-#include <jansson.h>
+#include "json/tree.h"
 
 struct front;
 
