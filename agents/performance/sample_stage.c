@@ -6,6 +6,7 @@
 #include "performance/stages.h"
 
 #include <stdarg.h>
+#include <stdio.h>
 
 struct profile_options sample_options(const struct sample *s)
 {

@@ -8,6 +8,7 @@
 #include "policy/policy.h"
 #include "sandbox/exec.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
