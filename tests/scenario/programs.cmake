@@ -1,9 +1,9 @@
-# Tests that start the real programs: python3 with its standard library. baton_scenario(NAME [SERIAL] [SOAK] [TIMEOUT s]):
-# the file <NAME>.py. SERIAL: it measures, so nothing else runs beside it; it has the label `project`, too.
-# SOAK: only with `ctest -C soak`.
+# Tests that start the real programs: python3 with its standard library. baton_scenario(NAME [PROJECT] [SERIAL] [SOAK]
+# [TIMEOUT s]): the file <NAME>.py. PROJECT: it builds whole projects (the label `project`), keeps two processors busy and is
+# started early. SERIAL: it measures one, too, so nothing else runs beside it. SOAK: only with `ctest -C soak`.
 find_program(BATON_PYTHON python3)
 function(baton_scenario name)
-  cmake_parse_arguments(A "SERIAL;SOAK" "TIMEOUT" "" ${ARGN})
+  cmake_parse_arguments(A "PROJECT;SERIAL;SOAK" "TIMEOUT" "" ${ARGN})
   if(NOT A_TIMEOUT)
     set(A_TIMEOUT 600)
   endif()
@@ -20,6 +20,9 @@ function(baton_scenario name)
   add_test(NAME ${label}.${name} COMMAND ${python} -B ${CMAKE_CURRENT_FUNCTION_LIST_DIR}/${name}.py ${when})
   set_tests_properties(${label}.${name} PROPERTIES LABELS ${label} TIMEOUT ${A_TIMEOUT} SKIP_RETURN_CODE 77
     ENVIRONMENT "BATON_BIN=${CMAKE_RUNTIME_OUTPUT_DIRECTORY}")
+  if(A_PROJECT)
+    set_tests_properties(${label}.${name} PROPERTIES PROCESSORS 2 COST 1000 LABELS "${label};project")
+  endif()
   if(A_SERIAL)
     set_tests_properties(${label}.${name} PROPERTIES RUN_SERIAL ON LABELS "${label};project")
   endif()
@@ -41,7 +44,7 @@ baton_scenario(script_limits)
 baton_scenario(script_ends)
 baton_scenario(script_wide)
 baton_scenario(relay_example SERIAL TIMEOUT 1800)
-baton_scenario(relay_kill SERIAL TIMEOUT 1800)
+baton_scenario(relay_kill PROJECT TIMEOUT 1800)
 baton_scenario(serve)
 baton_scenario(queue)
 baton_scenario(restart)
@@ -56,7 +59,7 @@ baton_scenario(measured SERIAL)
 baton_scenario(bench SERIAL TIMEOUT 1800)
 baton_scenario(profile)
 baton_scenario(rights)
-baton_scenario(projects SERIAL TIMEOUT 1800)
+baton_scenario(projects PROJECT TIMEOUT 1800)
 baton_scenario(metrics)
 baton_scenario(schedules)
 if(NOT BATON_SANITIZE) # libfaketime and the sanitizers wait for each other before main
