@@ -9,7 +9,8 @@ workflow "bench" {
     commands = { type = "list", about = "Two commands, each a list of words" },
     revisions = { type = "list", about = "Two revisions of the project (instead of commands)" },
     bench = { type = "string", about = "What is run of each revision (default: what the project offers)" },
-    metric = { default = "cpu", one_of = { "cpu", "wall" }, about = "The time that decides" },
+    profiles = { type = "list", about = "Profile of cargo of each revision (default: release)" },
+    metric = { default = "cpu", about = "What decides: cpu, wall, memory, allocations, syscalls, size, build, incremental" },
     theta_pct = { type = "number", about = "Smallest change that counts, in per cent (default: 2, more on a machine that cannot tell 2)" },
     budget_minutes = { type = "number", default = 5, about = "Time for the measurements" },
     fail_on = { default = { "slower", "undecided" }, about = "What does not end as accepted: slower, undecided, outputs" },
@@ -26,7 +27,7 @@ workflow "bench" {
     local result = stage {
       agent = PERFORMANCE, mode = "bench", task = "Measure two against each other",
       input = {
-        commands = p.commands, revisions = p.revisions, bench = p.bench, metric = p.metric,
+        commands = p.commands, revisions = p.revisions, bench = p.bench, profiles = p.profiles, metric = p.metric,
         theta_pct = p.theta_pct, budget_minutes = p.budget_minutes,
       },
     }

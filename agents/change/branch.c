@@ -99,6 +99,16 @@ int branch_visit(struct exec_context *exec, const char *work_dir, const char *co
     return r;
 }
 
+int branch_export(struct exec_context *exec, const char *work_dir, const char *dir, struct err *err)
+{
+    AUTO_FREE char *prefix = str_printf("--prefix=%s/", dir);
+    int r = file_remove_tree(dir, err);
+    if (r == 0)
+        r = file_make_dirs(dir, err);
+    return r < 0 ? r
+                 : git(exec, work_dir, (const char *const[]){"checkout-index", "-a", "-f", prefix, NULL}, NULL, err);
+}
+
 int branch_head(struct exec_context *exec, const char *work_dir, char **ret_commit, struct err *err)
 {
     return git(exec, work_dir, (const char *const[]){"rev-parse", "HEAD", NULL}, ret_commit, err);

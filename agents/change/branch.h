@@ -20,6 +20,8 @@ int branch_resolve(struct exec_context *exec, const char *work_dir, const char *
                    struct err *err);
 // Shows another commit in the checkout and leaves the branch where it is; what is untracked goes, as above.
 int branch_visit(struct exec_context *exec, const char *work_dir, const char *commit, struct err *err);
+// Writes the files of the commit that the checkout shows below `dir`, which is made anew; the checkout is left alone.
+int branch_export(struct exec_context *exec, const char *work_dir, const char *dir, struct err *err);
 // Full hash of HEAD; owned by the caller.
 int branch_head(struct exec_context *exec, const char *work_dir, char **ret_commit, struct err *err);
 // Commit message of a candidate: title, why, evidence, id. Owned by the caller.

@@ -101,6 +101,7 @@ static json_t *comparisons_new(const struct bench *b, json_t *ret_samples)
         json_put(ret_samples, row->subject, json_incref(json_object_get(c, "samples")));
         json_object_del(c, "samples");
         json_put_str(c, "subject", row->subject);
+        json_put_str(c, "what", row->what);
         if (row->witness)
             json_put(c, "witness", json_incref(row->witness));
         json_put_str(evidence, "artifact", "measurements.json");

@@ -15,6 +15,7 @@ static void bench_clear(struct bench *b)
 {
     for (size_t i = 0; i < b->rows.len; i++) {
         mem_free(b->rows.items[i].subject);
+        mem_free(b->rows.items[i].what);
         ab_result_free(b->rows.items[i].ab);
         json_decref(b->rows.items[i].witness);
     }
@@ -34,6 +35,7 @@ static json_t *sides_new(const struct bench *b)
         json_t *side = json_object();
         json_put_str(side, "name", b->name[i]);
         json_put_str(side, "commit", b->commit[i]);
+        json_put_str(side, "profile", b->profile[i]);
         json_array_append_new(sides, side);
     }
     return sides;
@@ -43,12 +45,17 @@ static json_t *sides_new(const struct bench *b)
 static void look_at_host(json_t *output)
 {
     json_t *host = host_check_new("");
+    char fingerprint[65];
+    host_fingerprint(host, fingerprint);
+    json_put_str(host, "fingerprint", fingerprint);
     json_put(output, "host", host);
 }
 
 static int measure(struct bench *b, char **ret_why, struct err *err)
 {
     const json_t *commands = job_input(b->job, "commands"), *revisions = job_input(b->job, "revisions");
+    if (json_array_size(commands) == 2 && b->metric >= AB_BUILD)
+        return err_set(err, ERR_INVALID, "commands have no %s: compare revisions", ab_metric_words(b->metric));
     if (json_array_size(commands) == 2)
         return bench_commands(b, commands, err);
     if (json_array_size(revisions) == 2)
@@ -94,14 +101,19 @@ int64_t stage_budget_ns(const struct job *job, int default_minutes)
 int stage_bench(struct job *job, json_t *draft, struct err *err)
 {
     const json_t *theta = job_input(job, "theta_pct");
-    const json_t *metric = job_input(job, "metric");
+    const char *metric = json_string_value(job_input(job, "metric"));
+    const json_t *profiles = job_input(job, "profiles");
     struct bench b = {.job = job,
                       .base = job_dir(job, "base"),
                       .work = job_dir(job, "work"),
                       .cache = job_dir(job, "cache"),
                       .spool = job_dir(job, "spool"),
-                      .metric = str_eq(json_string_value(metric), "wall") ? AB_WALL : AB_CPU,
                       .theta = json_is_number(theta) ? json_number_value(theta) / 100 : 0};
+    for (size_t i = 0; i < 2; i++)
+        b.profile[i] = json_string_value(json_array_get(profiles, i));
+    if (metric && !ab_metric_find(metric, &b.metric))
+        return err_set(err, ERR_INVALID, "'%s' is nothing to decide by; known are the measures of baton bench --help",
+                       metric);
     if (!b.base || !b.work || !b.cache || !b.spool)
         return err_set(err, ERR_INVALID, "the assignment lacks one of dirs.base, work, cache or spool");
     b.wall_ns = stage_budget_ns(job, BUDGET_DEFAULT_MIN);

@@ -5,7 +5,6 @@
 #include "base/mem.h"
 #include "base/str.h"
 
-
 struct sampling {
     const struct build_sides *sides;
     unsigned builds;
@@ -15,12 +14,13 @@ static int build_once(const struct build_sides *s, bool b, struct ab_values *ret
 {
     AUTO_FREE char *target = str_printf("CARGO_TARGET_DIR=%s", b ? s->target_b : s->target_a);
     const char *const env[] = {target, NULL};
-    const char *const argv[] = {"cargo", "build", "--release", "--workspace", "--quiet", NULL};
+    const char *profile = b ? s->profile_b : s->profile_a;
+    const char *const argv[] = {"cargo", "build", "--profile", profile ? profile : "release", "--workspace", "--quiet", NULL};
     struct exec_result result;
     int r = exec_check(job_exec(s->job), &(struct exec_call){.argv = argv, .cwd = b ? s->root_b : s->root_a, .env = env},
                        &result, err);
     if (r == 0 && ret) {
-        ret->value[AB_WALL] = (double)result.wall_ns;
+        ret->value[s->metric] = (double)result.wall_ns;
         ret->value[AB_CPU] = (double)(result.user_ns + result.sys_ns);
     }
     exec_result_free(&result);
@@ -86,6 +86,6 @@ int build_time_compare(const struct build_sides *sides, struct ab_result **ret, 
     if (one * 2 * AB_PAIRS_MIN > left)
         return does_not_fit(sides, one, err);
     struct ab_options options = {
-        .primary = AB_WALL, .max_pairs = 30, .max_wall_ns = left, .cancelled = is_cancelled, .user = &s};
+        .primary = sides->metric, .theta = sides->theta, .max_pairs = 30, .max_wall_ns = left, .cancelled = is_cancelled, .user = &s};
     return ab_compare(sample, &s, &options, ret, err);
 }

@@ -15,6 +15,9 @@ struct build_sides {
     struct files *files_a, *files_b; // the checkouts, held
     const json_t *touch;             // sources to touch for "relink": array of paths below the checkouts; may be NULL
     bool clean;
+    const char *profile_a, *profile_b; // of cargo; NULL: release
+    enum ab_metric metric;             // AB_WALL, or what the answer calls it: AB_BUILD, AB_REBUILD
+    double theta;                      // as in struct ab_options
     int64_t wall_ns;                 // for the whole comparison
     const char *label;
 };

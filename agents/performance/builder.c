@@ -73,7 +73,14 @@ static int run_cargo(const struct builder *b, const json_t *programs, bool bench
     VEC(const char *) argv = {0};
     vec_push(&argv, "cargo");
     vec_push(&argv, benches ? "bench" : "build");
-    vec_push(&argv, benches ? "--no-run" : "--release");
+    if (benches)
+        vec_push(&argv, "--no-run");
+    if (b->profile) {
+        vec_push(&argv, "--profile");
+        vec_push(&argv, b->profile);
+    } else if (!benches) {
+        vec_push(&argv, "--release");
+    }
     vec_push(&argv, "--workspace");
     vec_push(&argv, "--message-format=json");
     if (b->features) {

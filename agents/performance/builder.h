@@ -11,6 +11,7 @@ struct builder {
     struct job *job;
     const char *root;       // of the checkout's workspace: where cargo runs
     const char *target_dir; // CARGO_TARGET_DIR
+    const char *profile;    // of cargo; NULL: release, for benches the bench profile
     const char *features;   // "PACKAGE/FEATURE,…" (subject_features); may be NULL
     bool symbols;           // line tables, frame pointers, not stripped: for profiling, never for timing
     bool timings;           // write cargo's timing report

@@ -168,6 +168,7 @@ static int ask_witness(const struct measured *m, const struct compare_sides *s, 
     const struct witnessed w = {.job = m->job,
                                 .command = {m->session->command[0], m->session->command[1]},
                                 .cwd = m->session->cwd,
+                                .cwd_of = {m->session->cwd_of[0], m->session->cwd_of[1]},
                                 .stdin_path = m->session->stdin_path,
                                 .reach = m->reach,
                                 .scratch = m->scratch};
@@ -195,6 +196,9 @@ int compare_subject(const struct compare_sides *s, const json_t *subject, struct
                               .max_wall_ns = s->wall_ns / (int64_t)json_array_size(s->subjects),
                               .metric = s->metric,
                               .theta = json_num(s->floors, w.subject, s->theta)};
+    char *cwds[3] = {0};
+    for (size_t i = 0; i < 3 && s->roots[i]; i++)
+        session.cwd_of[i] = cwds[i] = path_join(s->roots[i], json_str(subject, "cwd", ""));
     const struct measured m = {.job = s->job,
                                .session = &session,
                                .scratch = s->scratch,
@@ -209,6 +213,8 @@ int compare_subject(const struct compare_sides *s, const json_t *subject, struct
         if (r < 0)
             *ret = ab_result_free(*ret);
     }
+    for (size_t i = 0; i < 3; i++)
+        mem_free(cwds[i]);
     str_list_free(env);
     mem_free((void *)(uintptr_t)reach);
     return r;

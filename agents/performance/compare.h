@@ -14,6 +14,7 @@ struct compare_sides {
     const char *root;            // workspace root in a checkout: subjects' cwd is below it
     const json_t *subjects;
     const json_t *a, *b, *copy;  // programs of base, candidate and a copy of the base (builder_set_aside); copy may be NULL
+    const char *roots[3];        // where each side runs, when its programs are files of its own checkout; else NULL
     const char *scratch;         // folder for homes and criterion output
     int64_t wall_ns;             // for all subjects together
     const char *label;           // for progress: "C1"

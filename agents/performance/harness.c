@@ -57,14 +57,14 @@ static void add_criterion(json_t *out, const json_t *subject, const char *list)
 }
 
 // Not all of these programs can list their benches: they are run once, and what they print names them.
-static bool add_printed(struct job *job, const char *program, const char *cwd, json_t *out, const json_t *subject)
+static bool add_printed(struct job *job, const char *program, const char *cwd, bool divan, json_t *out, const json_t *subject)
 {
     const char *const argv[] = {program, "--bench", NULL};
     struct exec_result result = {0};
     struct bench_rows rows = {0};
     job_progress(job, -1, "running '%s' once to learn its benches", json_str(subject, "name", "?"));
     if (exec_run(job_exec(job), &(struct exec_call){.argv = argv, .cwd = cwd, .wall_ns = LEARN_WALL_NS}, &result, NULL) == 0)
-        bench_libtest_parse(buf_str(&result.out), result.out.len, &rows);
+        (divan ? bench_divan_parse : bench_libtest_parse)(buf_str(&result.out), result.out.len, &rows);
     for (size_t i = 0; i < rows.len; i++)
         if (rows.items[i].median_ns > 0)
             add_bench(out, subject, "printed", rows.items[i].id);
@@ -93,7 +93,8 @@ static void look_at(struct job *job, const char *root, const struct cargo_metada
         add_criterion(out, subject, list);
     else if (harness == BENCH_PLAIN)
         json_array_append(out, subject);
-    else if (harness != BENCH_LIBTEST || !add_printed(job, program, cwd, out, subject))
+    else if ((harness != BENCH_LIBTEST && harness != BENCH_DIVAN) ||
+             !add_printed(job, program, cwd, harness == BENCH_DIVAN, out, subject))
         limit = str_printf("bench program '%s' was left out: its harness (%s) decides by itself how much it runs, so its time as "
                            "a whole says nothing",
                            name, bench_harness_name(harness));

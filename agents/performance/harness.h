@@ -1,5 +1,5 @@
 // Which harness a bench program of the project uses, seen by asking the built program: criterion programs become one subject for each
-// bench they list, and programs that print as libtest and bencher do one for each bench they print; programs of other harnesses that cannot be timed as a whole are left out with a sentence that says so.
+// bench they list, and programs that print as libtest, bencher and divan do one for each bench they print; programs of other harnesses that cannot be timed as a whole are left out with a sentence that says so.
 #pragma once
 
 #include "base/err.h"

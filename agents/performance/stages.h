@@ -17,7 +17,7 @@ int stage_profile(struct job *job, json_t *draft, struct err *err);
 int stage_verify(struct job *job, json_t *draft, struct err *err);
 
 // Mode bench: two commands, or two revisions of the project, against each other; nothing is changed.
-// input: "commands": [[word, …], [word, …]] or "revisions": [A, B] with "bench"; "metric": "cpu|wall", "theta_pct", "budget_minutes"
+// input: "commands": [[word, …], [word, …]] or "revisions": [A, B] with "bench"; "profiles": [A, B] of cargo, "metric": a word of tbl/measures.def, "theta_pct", "budget_minutes"
 // output: { "kind": "commands|revisions", "sides": [{name, commit}], "measurable", "why_not", "verdict": of all, "outputs": of all,
 //           "sentence", "overall": [comparison with "subject"], "plot": for terminals, "export": {bencher, github}, "subjects",
 //           "host": {…}, "limits": [] }

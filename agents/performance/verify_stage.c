@@ -238,6 +238,7 @@ static int verify_build(struct verify *v, json_t *candidate, json_t *result, siz
                                 .files_b = v->work_files,
                                 .touch = mains,
                                 .clean = str_eq(json_str(json_obj(candidate, "evidence"), "measure", ""), "clean"),
+                                .metric = AB_WALL,
                                 .wall_ns = (v->deadline_ns - clock_mono_ns()) / (int64_t)(left + 1),
                                 .label = id};
     struct ab_result *ab = NULL;

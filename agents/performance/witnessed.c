@@ -15,7 +15,10 @@
 
 static const struct {
     const char *tool, *out; // what it writes besides is not wanted
-} TOOLS[] = {{"--tool=callgrind", "--callgrind-out-file=/dev/null"}, {"--tool=dhat", "--dhat-out-file=/dev/null"}};
+    bool lines;             // a line on standard error for each call, instead of logs
+} TOOLS[WITNESSED_TOOLS] = {{"--tool=callgrind", "--callgrind-out-file=/dev/null", false},
+                            {"--tool=dhat", "--dhat-out-file=/dev/null", false},
+                            {"--tool=none", "--trace-syscalls=yes", true}};
 
 // Every process of a command has a log of its own.
 static void read_logs(const char *dir, struct witness_counts *counts)
@@ -32,15 +35,21 @@ static void read_logs(const char *dir, struct witness_counts *counts)
         closedir(d);
 }
 
-// *ret_why (owned by the caller) is NULL when it was counted.
-static int count(const struct witnessed *w, size_t tool, const char *const *command, struct witness_counts *counts,
-                 char **ret_why, struct err *err)
+static void count_line(void *user, const char *line)
 {
+    struct witness_counts *counts = user;
+    counts->system_calls += witness_is_call(line);
+}
+
+int witnessed_count(const struct witnessed *w, enum witnessed_tool tool, size_t side, struct witness_counts *counts,
+                    char **ret_why, struct err *err)
+{
+    const char *const *command = w->command[side];
     AUTO_FREE char *dir = path_join(w->scratch, "witness");
     AUTO_FREE char *log = str_printf("--log-file=%s/%%p", dir);
     VEC(const char *) argv = {0};
     const char *const begin[] = {"valgrind", TOOLS[tool].tool, TOOLS[tool].out, "--trace-children=yes", log};
-    for (size_t i = 0; i < ARRAY_LEN(begin); i++)
+    for (size_t i = 0; i < ARRAY_LEN(begin) - TOOLS[tool].lines; i++)
         vec_push(&argv, begin[i]);
     for (; *command; command++)
         vec_push(&argv, *command);
@@ -48,12 +57,14 @@ static int count(const struct witnessed *w, size_t tool, const char *const *comm
     struct exec_result result = {0};
     struct err why = {0};
     const struct exec_call call = {.argv = argv.items,
-                                   .cwd = w->cwd,
+                                   .cwd = w->cwd_of[side] ? w->cwd_of[side] : w->cwd,
                                    .env = w->env,
                                    .reach = w->reach,
                                    .stdin_path = w->stdin_path,
                                    .stdout_path = "/dev/null",
-                                   .wall_ns = WALL_NS};
+                                   .wall_ns = WALL_NS,
+                                   .on_line = TOOLS[tool].lines ? count_line : NULL,
+                                   .user = counts};
     file_remove_tree(dir, NULL);
     int r = file_make_dirs(dir, &why);
     if (r == 0)
@@ -77,6 +88,14 @@ static json_t *silent_new(const char *why)
     return o;
 }
 
+// System calls are asked about only when the others contradict the clock: they may be what it sees.
+static bool is_open(enum witnessed_tool tool, const struct ab_result *ab, const struct witness_counts counts[2])
+{
+    enum witness_view view = witness_view(&counts[0], &counts[1]);
+    return tool != WITNESSED_CALLS || (ab->verdict == VERDICT_FASTER && view == WITNESS_AGAINST) ||
+           (ab->verdict == VERDICT_SLOWER && view == WITNESS_FOR);
+}
+
 int witnessed_apply(const struct witnessed *w, struct ab_result *ab, json_t **ret, struct err *err)
 {
     struct witness_counts counts[2] = {0};
@@ -90,9 +109,11 @@ int witnessed_apply(const struct witnessed *w, struct ab_result *ab, json_t **re
     else if (!exec_possible(job_exec(w->job), (const char *const[]){"valgrind", "--version", NULL}, &missing))
         why = str_dup(missing.text);
     for (size_t tool = 0; tool < ARRAY_LEN(TOOLS) && !why && r == 0; tool++) {
+        if (!is_open((enum witnessed_tool)tool, ab, counts))
+            break;
         job_progress(w->job, -1, "asking the second witness (valgrind %s)", TOOLS[tool].tool);
         for (size_t side = 0; side < 2 && !why && r == 0; side++)
-            r = count(w, tool, w->command[side], &counts[side], &why, err);
+            r = witnessed_count(w, (enum witnessed_tool)tool, side, &counts[side], &why, err);
     }
     if (r < 0)
         return r;
@@ -109,8 +130,10 @@ int witnessed_apply(const struct witnessed *w, struct ab_result *ab, json_t **re
 
 char *witnessed_line(const json_t *witness)
 {
-    static const char *const KEYS[][2] = {
-        {"instructions", "instructions"}, {"allocations", "allocations"}, {"allocated_bytes", "allocated bytes"}};
+    static const char *const KEYS[][2] = {{"instructions", "instructions"},
+                                          {"allocations", "allocations"},
+                                          {"allocated_bytes", "allocated bytes"},
+                                          {"system_calls", "system calls"}};
     struct buf line = BUF_INIT;
     const char *why_not = json_str(witness, "why_not", NULL);
     buf_str_add(&line, "second witness: ");

@@ -4,6 +4,7 @@
 
 #include "base/err.h"
 #include "measure/ab.h"
+#include "measure/witness.h"
 #include "sdk/agent.h"
 
 // Runs that take longer are not asked for: valgrind takes 50 times as long.
@@ -13,10 +14,16 @@ struct witnessed {
     struct job *job;
     const char *const *command[2]; // before, after
     const char *cwd, *stdin_path;
+    const char *cwd_of[2];    // of a side; NULL: cwd
     const char *const *env;   // extra variables, as in struct exec_call
     const char *const *reach; // as in struct exec_call
     const char *scratch;      // folder of this stage
 };
+
+enum witnessed_tool { WITNESSED_INSTRUCTIONS, WITNESSED_ALLOCATIONS, WITNESSED_CALLS, WITNESSED_TOOLS };
+// Counts one run of a side. *ret_why (owned by the caller): why there is no count, else NULL.
+int witnessed_count(const struct witnessed *w, enum witnessed_tool tool, size_t side, struct witness_counts *counts,
+                    char **ret_why, struct err *err);
 
 // Joins counts and clock (witness_apply; a comparison by wall time is left as it is: more work may well take less of
 // it). *ret: witness_json_new, or {"view": "silent", "why_not"}; new reference. Fails when the job is cancelled.

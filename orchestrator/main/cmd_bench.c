@@ -16,6 +16,11 @@
 #include <string.h>
 
 static const char *const FORMATS[] = {"bencher", "github-action", NULL}; // keys of the worker's "export"
+static const char *const METRICS[] = {
+#define X(name, json, word, words, unit, bencher) word,
+#include "tbl/measures.def"
+#undef X
+    NULL};
 static const char *const FAILS[] = {"slower", "undecided", "outputs", NULL};
 
 static bool is_one_of(const char *const *list, const char *word, size_t len)
@@ -67,6 +72,20 @@ static int put_theta(const struct cli *cli, json_t *params, struct err *err)
     return 0;
 }
 
+static int put_metric(const struct cli *cli, json_t *params, struct err *err)
+{
+    const char *metric = cli_value(cli, "metric", NULL);
+    AUTO_BUF struct buf known = BUF_INIT;
+    if (!metric)
+        return 0;
+    json_put_str(params, "metric", metric);
+    for (const char *const *m = METRICS; *m; m++)
+        buf_printf(&known, "%s%s", m == METRICS ? "" : m[1] ? ", " : " or ", *m);
+    return is_one_of(METRICS, metric, strlen(metric))
+               ? 0
+               : err_set(err, ERR_INVALID, "--metric '%s' must be %s", metric, buf_str(&known));
+}
+
 // --- commands ---
 
 static int put_command(const char *text, struct run_request *q, json_t *commands, struct err *err)
@@ -84,11 +103,38 @@ static int put_command(const char *text, struct run_request *q, json_t *commands
 
 // --- what is compared ---
 
+static bool are_revisions(const struct cli *cli)
+{
+    static const char *const SAY_SO[] = {"baseline", "bench", "profile-a", "profile-b"};
+    bool any = cli_flag(cli, "revisions");
+    for (size_t i = 0; i < ARRAY_LEN(SAY_SO); i++)
+        any = any || cli_value(cli, SAY_SO[i], NULL);
+    return any;
+}
+
+// Two builds of one revision, when no other two are given.
+static bool put_profiles(const struct cli *cli, json_t *params)
+{
+    const char *a = cli_value(cli, "profile-a", NULL), *b = cli_value(cli, "profile-b", NULL);
+    if (!a && !b)
+        return false;
+    json_t *profiles = json_array();
+    json_add_str(profiles, a ? a : "release");
+    json_add_str(profiles, b ? b : "release");
+    json_put(params, "profiles", profiles);
+    return !cli_value(cli, "baseline", NULL) && cli_arg_count(cli) < 2;
+}
+
 static int put_sides(const struct cli *cli, struct run_request *q, struct err *err)
 {
     const char *baseline = cli_value(cli, "baseline", NULL);
-    bool revisions = baseline || cli_value(cli, "bench", NULL) || cli_flag(cli, "revisions");
+    bool revisions = are_revisions(cli);
     size_t given = cli_arg_count(cli), expected = baseline ? 0 : 2;
+    if (put_profiles(cli, q->params)) {
+        const char *both = given ? cli_arg(cli, 0) : "HEAD";
+        json_put(q->params, "revisions", json_pack("[s,s]", both, both));
+        return 0;
+    }
     if (given != expected && !(baseline && given == 1))
         return err_set(err, ERR_INVALID, "%s",
                        baseline ? "--baseline REV takes one more revision at most: what it is compared with"
@@ -136,7 +182,7 @@ int cmd_bench(const struct cli *cli)
     struct run_request q;
     AUTO_FREE char *empty = NULL;
     const char *project = cli_value(cli, "project", NULL);
-    bool commands = !cli_value(cli, "baseline", NULL) && !cli_value(cli, "bench", NULL) && !cli_flag(cli, "revisions");
+    bool commands = !are_revisions(cli);
     if (check_exports(cli, &err) < 0 || (!project && commands && named_empty_project(&empty, &err) < 0))
         return cli_fail(&err);
     if (run_request_read(cli, "bench", project ? project : empty ? empty : ".", &q, &err) < 0)
@@ -146,8 +192,8 @@ int cmd_bench(const struct cli *cli)
         r = put_fails(cli, q.params, &err);
     if (r == 0)
         r = put_theta(cli, q.params, &err);
-    if (r == 0 && cli_value(cli, "metric", NULL))
-        json_put_str(q.params, "metric", cli_value(cli, "metric", NULL));
+    if (r == 0)
+        r = put_metric(cli, q.params, &err);
     if (r < 0) {
         run_request_clear(&q);
         return cli_fail(&err);

@@ -92,8 +92,9 @@ static void tick_label(double v, double step, const char *metric, char out[TEXT_
 {
     double unit = v >= 1e9 ? 1e9 : v >= 1e6 ? 1e6 : v >= 1e3 ? 1e3 : 1;
     const char *name = unit >= 1e9 ? "s" : unit >= 1e6 ? "ms" : unit >= 1e3 ? "µs" : "ns";
-    if (str_eq(metric, "max_rss_kb")) {
-        text_bytes(v * 1024, out);
+    if (!text_is_time(metric)) {
+        AUTO_JSON json_t *value = json_real(v);
+        text_value(value, metric, out);
         return;
     }
     double digits = ceil(-log10(step / unit) - 1e-9);

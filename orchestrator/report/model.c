@@ -205,8 +205,10 @@ static json_t *metric_new(const json_t *c, const char *part)
     const json_t *a = json_obj(c, "a"), *b = json_obj(c, "b"), *interval = json_list(c, "interval");
     json_put_str(row, "subject", json_str(c, "subject", NULL));
     json_put_str(row, "metric", json_str(c, "metric", NULL));
-    copy(row, a, "median_ns", "before_ns");
-    copy(row, b, "median_ns", "after_ns");
+    const char *median = json_object_get(a, "median") ? "median" : "median_ns"; // of an older worker
+    copy(row, c, "unit", NULL);
+    copy(row, a, median, "before_ns");
+    copy(row, b, median, "after_ns");
     copy(row, c, "change_pct", NULL);
     json_t *low = json_array_get(interval, 0), *high = json_array_get(interval, 1);
     json_put(row, "low_pct", json_is_number(low) ? json_incref(low) : json_null());

@@ -203,8 +203,13 @@ static void add_bench(struct buf *line, const json_t *params)
     }
     if (!commands && !json_str(params, "bench", NULL))
         buf_str_add(line, " --revisions");
-    if (str_eq(json_str(params, "metric", ""), "wall"))
-        buf_str_add(line, " --metric wall");
+    const char *metric = json_str(params, "metric", "cpu");
+    if (!str_eq(metric, "cpu"))
+        buf_printf(line, " --metric %s", metric);
+    json_array_foreach (json_list(params, "profiles"), i, word) {
+        buf_str_add(line, i ? " --profile-b " : " --profile-a ");
+        text_shell_word(line, json_string_value(word));
+    }
     if (json_object_get(params, "theta_pct"))
         buf_printf(line, " --theta %g%%", json_num(params, "theta_pct", 0));
 }

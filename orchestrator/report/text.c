@@ -97,13 +97,34 @@ void text_bytes(double bytes, char out[TEXT_NUMBER])
     snprintf(out, TEXT_NUMBER, unit && bytes < 99.95 ? "%.1f %s" : "%.0f %s", bytes, UNITS[unit]);
 }
 
+static const char *const MEASURES[][3] = {
+#define X(name, json, word, words, unit, bencher) {json, words, unit},
+#include "tbl/measures.def"
+#undef X
+};
+
+static const char *unit_of(const char *metric)
+{
+    for (size_t i = 0; metric && i < ARRAY_LEN(MEASURES); i++)
+        if (str_eq(metric, MEASURES[i][0]))
+            return MEASURES[i][2];
+    return "ns";
+}
+
+bool text_is_time(const char *metric)
+{
+    return str_eq(unit_of(metric), "ns");
+}
+
 void text_value(const json_t *value, const char *metric, char out[TEXT_NUMBER])
 {
     double v = json_is_number(value) ? json_number_value(value) : -1;
     if (!(v >= 0 && v < 9e18))
         snprintf(out, TEXT_NUMBER, "–");
-    else if (str_eq(metric, "max_rss_kb"))
-        text_bytes(v * 1024, out);
+    else if (str_eq(unit_of(metric), "KiB") || str_eq(unit_of(metric), "B"))
+        text_bytes(v * (unit_of(metric)[0] == 'K' ? 1024 : 1), out);
+    else if (!text_is_time(metric))
+        snprintf(out, TEXT_NUMBER, "%.0f", v);
     else if (v < 1000)
         snprintf(out, TEXT_NUMBER, v < 99.95 ? "%.1f ns" : "%.0f ns", v);
     else if (v < 9.9995e9 && v >= 1e9)
@@ -164,11 +185,11 @@ void text_change(const json_t *row, struct buf *out)
 
 const char *text_metric(const char *metric)
 {
-    static const char *const NAMES[][2] = {
-        {"cpu_ns", "CPU time"}, {"wall_ns", "wall time"}, {"max_rss_kb", "peak memory"}, {"cpu", "CPU time"}};
-    for (size_t i = 0; metric && i < ARRAY_LEN(NAMES); i++)
-        if (str_eq(metric, NAMES[i][0]))
-            return NAMES[i][1];
+    for (size_t i = 0; metric && i < ARRAY_LEN(MEASURES); i++)
+        if (str_eq(metric, MEASURES[i][0]))
+            return MEASURES[i][1];
+    if (str_eq(metric, "cpu"))
+        return "CPU time";
     return metric ? metric : "time";
 }
 

@@ -15,7 +15,8 @@ void text_command(struct buf *out, const json_t *command);
 void text_outcome(struct buf *out, const json_t *command);
 
 #define TEXT_NUMBER 40
-// A value of a metric (cpu_ns, wall_ns, max_rss_kb): "12.3 ms", "18.2 MB"; "–" for no number.
+bool text_is_time(const char *metric); // also when it is not known
+// A value of a metric (tbl/measures.def): "12.3 ms", "18.2 MB", "4711"; "–" for no number.
 void text_value(const json_t *value, const char *metric, char out[TEXT_NUMBER]);
 void text_bytes(double bytes, char out[TEXT_NUMBER]);
 void text_ms(int64_t ms, char out[TEXT_NUMBER]);    // "4.2 s"

@@ -78,6 +78,28 @@ class Bench(support.Scenario):
         result = self.bench("./old < said", "./talks < said", "--theta", "25%", "--fail-on", "outputs", status=1)
         self.assertEqual((result["bench"]["verdict"], result["bench"]["outputs"]), ("no_difference", "differ"))
 
+    def test_what_is_counted(self):
+        """No clock decides here: sizes, and what the kernel counts."""
+        self.script("long", 20000, said="/dev/stdin;" + " :" * 300)
+        result = self.bench("./old < said", "./long < said", "--metric", "size", status=1)
+        found = result["bench"]["comparisons"][0]
+        self.assertEqual((found["metric"], found["unit"], found["verdict"]), ("size_bytes", "B", "slower"))
+        self.assertEqual([found[side]["median"] for side in "ab"], [(self.root / name).stat().st_size for name in ("old", "long")])
+        self.assertTrue(result["headline"].startswith("More: +"), result["headline"])
+        dd = "dd if=/dev/zero of=/dev/null count=1 bs={}M"
+        result = self.bench(dd.format(40), dd.format(20), "--metric", "memory", status=0)
+        found = result["bench"]["comparisons"][0]
+        self.assertEqual((found["metric"], found["unit"], found["verdict"]), ("max_rss_kb", "KiB", "faster"))
+        self.assertTrue(result["headline"].startswith("Less: "), result["headline"])
+        if support.have("valgrind"):
+            (self.root / "loud").write_text("#!/bin/sh\n" + "echo x\n" * 50)
+            (self.root / "quiet").write_text("#!/bin/sh\necho x\n")
+            (self.root / "loud").chmod(0o755)
+            (self.root / "quiet").chmod(0o755)
+            found = self.bench("./quiet", "./loud", "--metric", "syscalls", status=1)["bench"]["comparisons"][0]
+            self.assertEqual((found["metric"], found["b"]["median"] - found["a"]["median"] >= 49), ("system_calls", True), found)
+        self.assertIn("compare revisions", self.baton("bench", "./old", "./same", "--metric", "build", status=5).out)
+
     def test_undecided(self):
         """The time is over with the first pair, on any machine: a sample is sized to 13 ms."""
         commands = [str(self.root / "old")], [str(self.root / "same")]
@@ -135,6 +157,12 @@ class Bench(support.Scenario):
         result = self.bench("HEAD", "HEAD", "--revisions", "--project", project, "--theta", "25%", status=0)
         self.assertEqual((result["bench"]["verdict"], [c["subject"] for c in result["bench"]["comparisons"]]), ("no_difference", ["spin"]))
         self.assertTrue(any("byte for byte" in text for text in result["limits"]), result["limits"])
+        with open(project / "Cargo.toml", "a", encoding="utf-8") as file:
+            file.write('\n[profile.small]\ninherits = "release"\nstrip = true\n')
+        support.git(project, "commit", "-q", "-a", "-m", "A smaller profile")
+        result = self.bench("--profile-b", "small", "--metric", "size", "--project", project, status=0)
+        self.assertEqual([side["profile"] for side in result["bench"]["sides"]], ["release", "small"])
+        self.assertEqual((result["bench"]["verdict"], [c["subject"] for c in result["bench"]["comparisons"]]), ("faster", ["programs"]))
         os.remove(project / "baton.toml")
         support.git(project, "commit", "-q", "-a", "-m", "Declare nothing")
         result = self.bench("HEAD", "HEAD", "--revisions", "--project", project, status=4)

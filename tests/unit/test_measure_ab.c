@@ -15,7 +15,7 @@ struct simulated {
     double factor[3]; // time of a side relative to the base
     double noise;     // standard deviation of the log time
     double spike;     // chance of a run that takes 3 times as long
-    bool outputs, b_output_differs, a_output_varies;
+    bool outputs, b_output_differs, a_output_varies, rss_is_bound;
     unsigned calls[3], fail_after, cancel_after;
 };
 
@@ -37,6 +37,7 @@ static int sample(void *ctx, enum ab_side side, uint64_t noise, struct ab_values
     ret->value[AB_CPU] = t;
     ret->value[AB_WALL] = 1.1 * t;
     ret->value[AB_RSS] = side == AB_CANDIDATE ? 2000 : 1000;
+    ret->rss_is_bound = s->rss_is_bound;
     if (s->outputs)
         snprintf(ret->output, sizeof(ret->output), "%s%u",
                  side == AB_CANDIDATE && s->b_output_differs ? "other" : "same", s->a_output_varies ? all_calls(s) : 0);
@@ -385,6 +386,36 @@ static void test_witness_reads_logs(void **state)
     }
 }
 
+static void test_witness_sees_calls(void **state)
+{
+    (void)state;
+    assert_true(witness_is_call("SYSCALL[17,1](  1) sys_write ( 1, 0x4a5d, 5 ) --> [async] ... "));
+    assert_true(witness_is_call("SYSCALL[17,2](231) exit_group( 0 ) --> [pre-success]"));
+    assert_false(witness_is_call("SYSCALL[17,1](  1) ... [async] --> Success(0x5) "));
+    assert_false(witness_is_call("==17== Command: SYSCALL[1,1](1) sys_write"));
+    assert_false(witness_is_call("SYSCALL["));
+    assert_false(witness_is_call("SYSCALL[1](1)"));
+    assert_false(witness_is_call(""));
+}
+
+static void test_ab_memory_that_cannot_be_seen_is_undecided(void **state)
+{
+    (void)state;
+    struct simulated s = simulate(20, 1, 0.01);
+    s.rss_is_bound = true;
+    struct ab_result *r = compare(&s, &(struct ab_options){.seed = 1, .max_pairs = 20, .primary = AB_RSS});
+    assert_int_equal(r->verdict, VERDICT_UNDECIDED);
+    assert_true(says(r, "cannot be seen"));
+    ab_result_free(r);
+    s.rss_is_bound = false;
+    r = compare(&s, &(struct ab_options){.seed = 1, .max_pairs = 20, .primary = AB_RSS});
+    assert_int_equal(r->verdict, VERDICT_SLOWER);
+    AUTO_JSON json_t *v = ab_result_json_new(r, true);
+    assert_string_equal(json_str(v, "unit", ""), "KiB");
+    assert_true(json_num(json_obj(v, "b"), "median", 0) > 1999 && !json_object_get(json_obj(v, "b"), "median_ns"));
+    ab_result_free(r);
+}
+
 static void test_witness_contradiction_is_undecided(void **state)
 {
     (void)state;
@@ -428,6 +459,8 @@ int main(void)
         cmocka_unit_test(test_ab_holm_takes_back_weak_claims),
         cmocka_unit_test(test_witness_views),
         cmocka_unit_test(test_witness_reads_logs),
+        cmocka_unit_test(test_witness_sees_calls),
+        cmocka_unit_test(test_ab_memory_that_cannot_be_seen_is_undecided),
         cmocka_unit_test(test_witness_contradiction_is_undecided),
     };
     return cmocka_run_group_tests_name("measure_ab", tests, NULL, NULL);

@@ -321,6 +321,26 @@ static void test_plot_value_units(void **state)
     assert_string_equal(out, "12.3 ms");
     plot_value(AB_RSS, 2048, out);
     assert_string_equal(out, "2.00 MiB");
+    plot_value(AB_SIZE, 512, out);
+    assert_string_equal(out, "512 B");
+    plot_value(AB_CALLS, 71, out);
+    assert_string_equal(out, "71");
+    plot_value(AB_ALLOCATIONS, 8030, out);
+    assert_string_equal(out, "8.03 k");
+}
+
+static void test_metrics_are_found_by_both_names(void **state)
+{
+    (void)state;
+    for (int m = 0; m < AB_METRIC_COUNT; m++) {
+        enum ab_metric found = AB_METRIC_COUNT;
+        assert_true(ab_metric_find(ab_metric_name((enum ab_metric)m), &found));
+        assert_int_equal(found, m);
+    }
+    enum ab_metric found = AB_CPU;
+    assert_true(ab_metric_find("incremental", &found) && found == AB_REBUILD);
+    assert_false(ab_metric_find("luck", &found) || ab_metric_find(NULL, &found));
+    assert_true(ab_metric_is_time(AB_BUILD) && !ab_metric_is_time(AB_RSS));
 }
 
 static void test_export_formats(void **state)
@@ -353,6 +373,7 @@ int main(void)
         cmocka_unit_test(test_plot_line_and_box),
         cmocka_unit_test(test_plot_svg_has_every_sample_and_escapes),
         cmocka_unit_test(test_plot_value_units),
+        cmocka_unit_test(test_metrics_are_found_by_both_names),
         cmocka_unit_test(test_export_formats),
     };
     return cmocka_run_group_tests_name("measure_formats", tests, NULL, NULL);

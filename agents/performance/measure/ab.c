@@ -356,6 +356,11 @@ static void conclude(struct comparison *c)
     } else if (r->outputs == AB_OUTPUTS_DIFFER) {
         ab_result_reason(r, "the outputs differ in %u of %u pairs", r->outputs_differing, r->pairs);
     }
+    if (r->metric == AB_RSS && r->a.rss_is_bound && r->b.rss_is_bound) {
+        r->verdict = VERDICT_UNDECIDED;
+        r->past_theta = false;
+        ab_result_reason(r, "both need less memory than what starts them: their own peak cannot be seen");
+    }
     explain(c);
     r->elapsed_ns = clock_mono_ns() - c->start_ns;
 }

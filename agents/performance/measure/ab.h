@@ -16,11 +16,21 @@
 
 enum ab_side { AB_BASE, AB_CANDIDATE, AB_COPY };
 
-enum ab_metric { AB_CPU, AB_WALL, AB_RSS, AB_METRIC_COUNT };
-const char *ab_metric_name(enum ab_metric m); // "cpu_ns", "wall_ns", "max_rss_kb"
+enum ab_metric {
+#define X(name, json, word, words, unit, bencher) AB_##name,
+#include "tbl/measures.def"
+#undef X
+    AB_METRIC_COUNT
+};
+const char *ab_metric_name(enum ab_metric m);    // "cpu_ns"
+const char *ab_metric_words(enum ab_metric m);   // "CPU time"
+const char *ab_metric_unit(enum ab_metric m);    // "ns"
+const char *ab_metric_bencher(enum ab_metric m); // "latency"
+bool ab_metric_is_time(enum ab_metric m);
+bool ab_metric_find(const char *name_or_word, enum ab_metric *ret); // "cpu_ns" or "cpu"
 
 struct ab_values {
-    double value[AB_METRIC_COUNT]; // ns, ns, KiB; <= 0: not known. The primary metric must be known
+    double value[AB_METRIC_COUNT]; // in the metric's unit; <= 0: not known. The primary metric must be known
     bool rss_is_bound;             // as in struct runner_result
     char output[HASH_TEXT];        // hash of what the run produced; "": not compared
 };

@@ -1,11 +1,12 @@
 // Result of a comparison as JSON and back.
-//   {"verdict", "metric", "unit", "names": [a, b], "accepted", "why_not",
+//   {"verdict", "metric", "unit" (of the metric), "names": [a, b], "accepted", "why_not",
 //    "ratio", "low", "high"          candidate / base with its interval
 //    "change_pct", "interval": [lo, hi]   the same in per cent, -10 is 10 % less
 //    "hodges_lehmann", "level", "pairs", "max_pairs", "looks", "pairs_needed", "repeat", "p", "p_overall", "alpha",
 //    "theta", "theta_asked", "past_theta", "mde_pct", "winsorised", "metrics": {"cpu_ns": {"ratio", "low", "high"},
-//    ...}, "aa": {"done", "pairs", "ratio", "low", "high", "p", "rejects", "noisy", "floor"}, "a": {"median_ns",
-//    "mad_ns", "min_ns", "cpu_median_ns", "wall_median_ns", "max_rss_kb", "max_rss_is_bound"}, "b":
+//    ...}, "aa": {"done", "pairs", "ratio", "low", "high", "p", "rejects", "noisy", "floor"}, "a": {"median",
+//    "median_ns" (of times), "mad_ns", "min_ns", "cpu_median_ns", "wall_median_ns", "max_rss_kb", "max_rss_is_bound"},
+//    "b":
 //    ..., "outputs": "identical|differ|not compared", "outputs_differing", "seed", "elapsed_ns", "reasons": [...],
 //    "samples": [[a, b, "ab" or "ba"], ...]}   primary metric per run
 #include "measure/ab.h"
@@ -17,12 +18,48 @@
 #include <math.h>
 #include <string.h>
 
-static const char *const METRIC_NAMES[AB_METRIC_COUNT] = {"cpu_ns", "wall_ns", "max_rss_kb"};
+static const struct {
+    const char *name, *word, *words, *unit, *bencher;
+} METRICS[AB_METRIC_COUNT] = {
+#define X(id, json, word, words, unit, bencher) {json, word, words, unit, bencher},
+#include "tbl/measures.def"
+#undef X
+};
 static const char *const OUTPUT_NAMES[] = {"not compared", "identical", "differ"};
 
 const char *ab_metric_name(enum ab_metric m)
 {
-    return METRIC_NAMES[m];
+    return METRICS[m].name;
+}
+
+const char *ab_metric_words(enum ab_metric m)
+{
+    return METRICS[m].words;
+}
+
+const char *ab_metric_unit(enum ab_metric m)
+{
+    return METRICS[m].unit;
+}
+
+const char *ab_metric_bencher(enum ab_metric m)
+{
+    return METRICS[m].bencher;
+}
+
+bool ab_metric_is_time(enum ab_metric m)
+{
+    return str_eq(METRICS[m].unit, "ns");
+}
+
+bool ab_metric_find(const char *name, enum ab_metric *ret)
+{
+    for (int m = 0; name && m < AB_METRIC_COUNT; m++)
+        if (str_eq(METRICS[m].name, name) || str_eq(METRICS[m].word, name)) {
+            *ret = (enum ab_metric)m;
+            return true;
+        }
+    return false;
 }
 
 static void put_interval(json_t *o, const struct ab_interval *in)
@@ -47,12 +84,14 @@ static json_t *calibration_new(const struct ab_aa *aa)
     return o;
 }
 
-static json_t *summary_new(const struct ab_summary *s)
+static json_t *summary_new(const struct ab_summary *s, bool time)
 {
     json_t *o = json_object();
-    json_put_num(o, "median_ns", s->median);
-    json_put_num(o, "mad_ns", s->mad);
-    json_put_num(o, "min_ns", s->min);
+    json_put_num(o, "median", s->median);
+    if (time)
+        json_put_num(o, "median_ns", s->median);
+    json_put_num(o, time ? "mad_ns" : "mad", s->mad);
+    json_put_num(o, time ? "min_ns" : "min", s->min);
     json_put_num(o, "cpu_median_ns", s->cpu_median);
     json_put_num(o, "wall_median_ns", s->wall_median);
     json_put_num(o, "max_rss_kb", s->rss_max);
@@ -68,7 +107,7 @@ static void put_metrics(json_t *o, const struct ab_result *r)
             continue;
         json_t *one = json_object();
         put_interval(one, &r->other[m]);
-        json_put(metrics, METRIC_NAMES[m], one);
+        json_put(metrics, METRICS[m].name, one);
     }
     json_put(o, "metrics", metrics);
 }
@@ -89,7 +128,8 @@ json_t *ab_result_json_new(const struct ab_result *r, bool with_samples)
     const char *why = NULL;
     bool accepted = ab_accepts(r, &why);
     json_put_str(o, "verdict", verdict_name(r->verdict));
-    json_put_str(o, "metric", METRIC_NAMES[r->metric]);
+    json_put_str(o, "metric", METRICS[r->metric].name);
+    json_put_str(o, "unit", METRICS[r->metric].unit);
     json_put(
         o, "names",
         json_pack("[o,o]", json_text_new(r->name_a, strlen(r->name_a)), json_text_new(r->name_b, strlen(r->name_b))));
@@ -115,8 +155,8 @@ json_t *ab_result_json_new(const struct ab_result *r, bool with_samples)
     json_put_int(o, "winsorised", (int64_t)r->winsorised);
     put_metrics(o, r);
     json_put(o, "aa", calibration_new(&r->aa));
-    json_put(o, "a", summary_new(&r->a));
-    json_put(o, "b", summary_new(&r->b));
+    json_put(o, "a", summary_new(&r->a, ab_metric_is_time(r->metric)));
+    json_put(o, "b", summary_new(&r->b, ab_metric_is_time(r->metric)));
     json_put_str(o, "outputs", OUTPUT_NAMES[r->outputs]);
     json_put_int(o, "outputs_differing", r->outputs_differing);
     json_put_int(o, "seed", (int64_t)r->seed);
@@ -147,11 +187,11 @@ static struct ab_interval read_interval(const json_t *o)
     return (struct ab_interval){bounded(o, "ratio"), bounded(o, "low"), bounded(o, "high")};
 }
 
-static struct ab_summary read_summary(const json_t *o)
+static struct ab_summary read_summary(const json_t *o, bool time)
 {
-    return (struct ab_summary){bounded(o, "median_ns"),
-                               bounded(o, "mad_ns"),
-                               bounded(o, "min_ns"),
+    return (struct ab_summary){bounded(o, time ? "median_ns" : "median"),
+                               bounded(o, time ? "mad_ns" : "mad"),
+                               bounded(o, time ? "min_ns" : "min"),
                                bounded(o, "cpu_median_ns"),
                                bounded(o, "wall_median_ns"),
                                bounded(o, "max_rss_kb"),
@@ -206,7 +246,7 @@ static void read_metrics(const json_t *v, struct ab_result *r)
 {
     const json_t *metrics = json_obj(v, "metrics");
     for (int m = 0; m < AB_METRIC_COUNT; m++)
-        r->other[m] = read_interval(json_obj(metrics, METRIC_NAMES[m]));
+        r->other[m] = read_interval(json_obj(metrics, METRICS[m].name));
     const json_t *aa = json_obj(v, "aa");
     r->aa = (struct ab_aa){.done = json_flag(aa, "done", false),
                            .rejects = json_flag(aa, "rejects", false),
@@ -221,14 +261,15 @@ int ab_result_parse(const json_t *v, struct ab_result **ret, struct err *err)
 {
     static const char *const VERDICTS[] = {"undecided", "faster", "slower", "no_difference"};
     int verdict = find_name(VERDICTS, ARRAY_LEN(VERDICTS), json_str(v, "verdict", NULL));
-    int metric = find_name(METRIC_NAMES, AB_METRIC_COUNT, json_str(v, "metric", NULL));
+    enum ab_metric metric = AB_CPU;
+    bool known = ab_metric_find(json_str(v, "metric", NULL), &metric);
     int outputs = find_name(OUTPUT_NAMES, ARRAY_LEN(OUTPUT_NAMES), json_str(v, "outputs", NULL));
-    if (verdict < 0 || metric < 0 || outputs < 0)
+    if (verdict < 0 || !known || outputs < 0)
         return err_set(err, ERR_INVALID,
                        "a comparison needs \"verdict\", \"metric\" and \"outputs\" with known values");
     struct ab_result *r = mem_alloc(sizeof(*r));
     r->verdict = (enum verdict)verdict;
-    r->metric = (enum ab_metric)metric;
+    r->metric = metric;
     r->outputs = (enum ab_outputs)outputs;
     r->ratio = read_interval(v);
     r->hodges_lehmann = bounded(v, "hodges_lehmann");
@@ -249,8 +290,8 @@ int ab_result_parse(const json_t *v, struct ab_result **ret, struct err *err)
     r->seed = (uint64_t)json_int(v, "seed", 0);
     r->elapsed_ns = json_int(v, "elapsed_ns", 0);
     read_metrics(v, r);
-    r->a = read_summary(json_obj(v, "a"));
-    r->b = read_summary(json_obj(v, "b"));
+    r->a = read_summary(json_obj(v, "a"), ab_metric_is_time(metric));
+    r->b = read_summary(json_obj(v, "b"), ab_metric_is_time(metric));
     read_names(v, r);
     int rc = read_samples(v, r, err);
     if (rc < 0) {

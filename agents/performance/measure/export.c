@@ -16,7 +16,7 @@ json_t *export_bencher_new(const struct export_value *values, size_t n)
             json_put_num(measure, "lower_value", v->low);
             json_put_num(measure, "upper_value", v->high);
         }
-        json_put(kinds, str_eq(v->unit, "ns") ? "latency" : "memory", measure);
+        json_put(kinds, v->measure, measure);
         json_put(o, v->name, kinds);
     }
     return o;
@@ -43,7 +43,8 @@ json_t *export_github_new(const struct export_value *values, size_t n)
 struct export_value export_of(const struct ab_result *r, const char *name)
 {
     return (struct export_value){.name = name,
-                                 .unit = r->metric == AB_RSS ? "KiB" : "ns",
+                                 .unit = ab_metric_unit(r->metric),
+                                 .measure = ab_metric_bencher(r->metric),
                                  .value = r->b.median,
                                  .low = r->a.median * r->ratio.low,
                                  .high = r->a.median * r->ratio.high,

@@ -5,11 +5,11 @@
 
 struct export_value {
     const char *name;               // of the bench
-    const char *unit;               // "ns" or "KiB"
+    const char *unit, *measure;     // "ns", "latency": of tbl/measures.def
     double value, low, high, range; // low, high 0: not known; range: spread shown as "± range"
 };
 
-// {"<name>": {"latency": {"value", "lower_value", "upper_value"}}}; memory as "memory".
+// {"<name>": {"<measure>": {"value", "lower_value", "upper_value"}}}
 json_t *export_bencher_new(const struct export_value *values, size_t n);
 // [{"name", "unit", "value", "range": "± x"}]: for the tool "customSmallerIsBetter".
 json_t *export_github_new(const struct export_value *values, size_t n);

@@ -1,48 +1,48 @@
 #include "measure/plot.h"
 
+#include "base/attr.h"
 #include "base/mem.h"
+#include "base/str.h"
 #include "measure/stats.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
+struct scale {
+    double from;
+    const char *unit;
+};
+
+static const struct scale TIMES[] = {{1e9, "s"}, {1e6, "ms"}, {1e3, "µs"}, {1, "ns"}},
+                          SIZES[] = {{1 << 30, "GiB"}, {1 << 20, "MiB"}, {1 << 10, "KiB"}, {1, "B"}},
+                          COUNTS[] = {{1e9, "G"}, {1e6, "M"}, {1e3, "k"}, {1, ""}};
+
 void plot_value(enum ab_metric m, double v, char out[32])
 {
-    static const struct {
-        double from, by;
-        const char *unit;
-    } TIMES[] = {{1e9, 1e9, "s"}, {1e6, 1e6, "ms"}, {1e3, 1e3, "µs"}, {0, 1, "ns"}},
-      SIZES[] = {{1024.0 * 1024, 1024.0 * 1024, "GiB"}, {1024, 1024, "MiB"}, {0, 1, "KiB"}, {0, 1, "KiB"}};
-    for (size_t i = 0; i < ARRAY_LEN(TIMES); i++) {
-        double from = m == AB_RSS ? SIZES[i].from : TIMES[i].from, by = m == AB_RSS ? SIZES[i].by : TIMES[i].by;
-        if (v < from)
+    bool kib = str_eq(ab_metric_unit(m), "KiB"), bytes = kib || str_eq(ab_metric_unit(m), "B");
+    const struct scale *s = ab_metric_is_time(m) ? TIMES : bytes ? SIZES : COUNTS;
+    v *= kib ? 1024 : 1;
+    for (size_t i = 0; i < ARRAY_LEN(TIMES); i++, s++) {
+        bool last = i + 1 == ARRAY_LEN(TIMES);
+        if (v < s->from && !(last && v >= 0))
             continue;
-        double shown = v / by;
-        int digits = shown >= 100 ? 0 : shown >= 10 ? 1 : 2;
-        snprintf(out, 32, "%.*f %s", digits, shown, m == AB_RSS ? SIZES[i].unit : TIMES[i].unit);
+        double shown = v / s->from;
+        int digits = shown >= 100 || (last && s->unit[0] != 'n') ? 0 : shown >= 10 ? 1 : 2;
+        snprintf(out, 32, "%.*f%s%s", digits, shown, s->unit[0] ? " " : "", s->unit);
         return;
     }
     snprintf(out, 32, "?");
 }
 
-static const char *metric_words(enum ab_metric m)
+// Of what is no time, nothing is faster.
+static const char *verdict_words(const struct ab_result *r)
 {
-    switch (m) {
-    case AB_CPU:
-        return "CPU time";
-    case AB_WALL:
-        return "wall time";
-    case AB_RSS:
-    case AB_METRIC_COUNT:
-        break;
-    }
-    return "peak memory";
-}
-
-static const char *verdict_words(enum verdict v)
-{
-    return v == VERDICT_SAME ? "no difference" : verdict_name(v);
+    if (r->verdict == VERDICT_SAME)
+        return "no difference";
+    if (ab_metric_is_time(r->metric) || r->verdict == VERDICT_UNDECIDED)
+        return verdict_name(r->verdict);
+    return r->verdict == VERDICT_SLOWER ? "more" : "less";
 }
 
 // A signed percentage; in UTF-8 with a real minus sign.
@@ -56,7 +56,7 @@ static void add_percent(struct buf *out, double v, bool utf8)
 
 void plot_line(struct buf *out, const struct ab_result *r, bool utf8)
 {
-    buf_str_add(out, verdict_words(r->verdict));
+    buf_str_add(out, verdict_words(r));
     if (r->verdict == VERDICT_SAME && r->theta_asked <= 0 && r->theta > SEQUENCE_THETA)
         buf_printf(out, " of %.1f %% or more", 100 * r->theta); // the machine said so, not the person
     buf_str_add(out, ": ");
@@ -65,7 +65,7 @@ void plot_line(struct buf *out, const struct ab_result *r, bool utf8)
     add_percent(out, 100 * (r->ratio.low - 1), utf8);
     buf_str_add(out, ", ");
     add_percent(out, 100 * (r->ratio.high - 1), utf8);
-    buf_printf(out, "] %s, %u pairs, p = %.2g", metric_words(r->metric), r->pairs, r->p);
+    buf_printf(out, "] %s, %u pairs, p = %.2g", ab_metric_words(r->metric), r->pairs, r->p);
     if (r->verdict == VERDICT_UNDECIDED && r->pairs_needed)
         buf_printf(out, " (about %u pairs needed)", r->pairs_needed);
     if (r->outputs == AB_OUTPUTS_DIFFER)

@@ -1,4 +1,4 @@
-// Benches whose harness decides by itself how much it runs and only prints what came out, as libtest and bencher do: one run of
+// Benches whose harness decides by itself how much it runs and only prints what came out, as libtest, bencher and divan do: one run of
 // one bench gives one time per iteration, and two builds are compared run by run (ab.h). Their filter is a part of a name: other
 // benches may run, too, and are passed over.
 #pragma once

@@ -31,6 +31,10 @@ json_t *session_json_new(const struct session *s)
     json_put(o, "commands", commands);
     json_put(o, "homes", homes);
     json_put_str(o, "cwd", s->cwd);
+    json_t *cwds = json_array();
+    for (int i = 0; i < 3 && s->cwd_of[i]; i++)
+        json_add_str(cwds, s->cwd_of[i]);
+    json_put(o, "cwds", cwds);
     json_put(o, "env", texts_new(s->env));
     json_put_str(o, "stdin", s->stdin_path);
     json_put_flag(o, "ignore_output", s->ignore_output);
@@ -64,13 +68,14 @@ static const char **texts_of(const json_t *list)
 
 static int read_sides(const json_t *v, struct session *s, struct err *err)
 {
-    const json_t *commands = json_list(v, "commands"), *homes = json_list(v, "homes");
+    const json_t *commands = json_list(v, "commands"), *homes = json_list(v, "homes"), *cwds = json_list(v, "cwds");
     size_t n = json_array_size(commands);
     if (n < 1 || n > 3)
         return err_set(err, ERR_INVALID, "a session has %zu commands, expected 1 to 3", n);
     for (size_t i = 0; i < n; i++) {
         s->command[i] = texts_of(json_array_get(commands, i));
         s->home[i] = json_string_value(json_array_get(homes, i));
+        s->cwd_of[i] = json_string_value(json_array_get(cwds, i));
         if (!s->command[i] || !s->command[i][0])
             return err_set(err, ERR_INVALID, "command %zu of a session is not a list of words", i);
     }
@@ -93,8 +98,9 @@ int session_parse(const json_t *v, struct session **ret, struct err *err)
     while (k < ARRAY_LEN(KINDS) && !str_eq(KINDS[k], kind))
         k++;
     const char *metric = json_str(v, "metric", NULL);
-    bool wall = str_eq(metric, ab_metric_name(AB_WALL));
-    *s = (struct session){.metric = wall ? AB_WALL : AB_CPU,
+    enum ab_metric by = AB_CPU;
+    bool known = !metric || (ab_metric_find(metric, &by) && by <= AB_RSS);
+    *s = (struct session){.metric = by,
                           .id = json_str(v, "id", NULL),
                           .cwd = json_str(v, "cwd", NULL),
                           .stdin_path = json_str(v, "stdin", NULL),
@@ -107,9 +113,9 @@ int session_parse(const json_t *v, struct session **ret, struct err *err)
     int r = 0;
     if (k == ARRAY_LEN(KINDS))
         r = err_set(err, ERR_INVALID, "a session is of kind '%s', expected command, criterion or printed", kind);
-    else if (metric && !wall && !str_eq(metric, ab_metric_name(AB_CPU)))
-        r = err_set(err, ERR_INVALID, "a session decides by '%s', expected %s or %s", metric, ab_metric_name(AB_CPU),
-                    ab_metric_name(AB_WALL));
+    else if (!known)
+        r = err_set(err, ERR_INVALID, "a session decides by '%s', expected %s, %s or %s", metric,
+                    ab_metric_name(AB_CPU), ab_metric_name(AB_WALL), ab_metric_name(AB_RSS));
     else if (samples < 0 || samples > SESSION_SAMPLES_MAX || least < 0 || least > samples)
         r = err_set(err, ERR_LIMIT, "a session takes 0 to %u samples", SESSION_SAMPLES_MAX);
     else if (!s->cwd || (k != SESSION_COMMAND && !s->id))

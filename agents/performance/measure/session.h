@@ -4,8 +4,8 @@
 // known here.
 //
 //   {"kind": "command|criterion|printed", "id", "commands": [[word…], …] (base, candidate, copy), "homes": [text, …],
-//    "metric", "cwd", "env": [text, …], "stdin", "ignore_output", "warm_up_s", "measurement_s", "samples",
-//    "samples_min", "max_wall_ns", "theta", "seed"}
+//    "metric", "cwd", "cwds" (where each command runs, when not all in cwd), "env": [text, …], "stdin",
+//    "ignore_output", "warm_up_s", "measurement_s", "samples", "samples_min", "max_wall_ns", "theta", "seed"}
 //   {"comparison": {…}} (ab_result_json_new with samples), {"samples": [ns, …], "max_rss_kb"}, or {"error", "code"}
 #pragma once
 
@@ -18,11 +18,12 @@ enum session_kind { SESSION_COMMAND, SESSION_CRITERION, SESSION_PRINTED };
 
 struct session {
     enum session_kind kind;
-    const char *id;                // of the bench; NULL for whole commands
-    enum ab_metric metric;         // what decides about whole commands: AB_CPU or AB_WALL; benches know wall time only
+    const char *id;        // of the bench; NULL for whole commands
+    enum ab_metric metric; // what decides about whole commands: AB_CPU, AB_WALL or AB_RSS; benches know wall time only
     const char *const *command[3]; // base, candidate and a copy of the base; the later ones may be NULL
     const char *home[3];           // criterion: scratch folder of each side, emptied before every run
     const char *cwd, *stdin_path;  // stdin_path: NULL for /dev/null
+    const char *cwd_of[3];         // of a side; NULL: cwd
     const char *const *env;        // whole environment of what is run
     bool ignore_output;
     double warm_up_s, measurement_s; // criterion

@@ -14,6 +14,11 @@ struct running {
     struct ab_options options;
 };
 
+static const char *cwd_of(const struct session *s, int side)
+{
+    return s->cwd_of[side] ? s->cwd_of[side] : s->cwd;
+}
+
 static int compare_commands(const struct running *r, struct ab_result **ret, struct err *err)
 {
     const struct session *s = r->s;
@@ -21,7 +26,7 @@ static int compare_commands(const struct running *r, struct ab_result **ret, str
     for (int i = 0; i < 3; i++)
         side[i] = (struct ab_subject){.name = i == AB_CANDIDATE ? "after" : "before",
                                       .argv = s->command[i],
-                                      .cwd = s->cwd,
+                                      .cwd = cwd_of(s, i),
                                       .env = s->env,
                                       .stdin_path = s->stdin_path};
     const struct ab_command_options o = {.common = r->options, .ignore_output = s->ignore_output};
@@ -35,7 +40,8 @@ static int compare_criterion(const struct running *r, struct ab_result **ret, st
     for (int i = 0; i < 3 && s->command[i]; i++) {
         if (!s->home[i] || s->home[i][0] != '/')
             return err_set(err, ERR_INVALID, "side %d of a session of criterion benches has no 'home'", i);
-        run[i] = (struct criterion_run){.binary = s->command[i][0], .cwd = s->cwd, .env = s->env, .home = s->home[i]};
+        run[i] =
+            (struct criterion_run){.binary = s->command[i][0], .cwd = cwd_of(s, i), .env = s->env, .home = s->home[i]};
     }
     const struct criterion_settings settings = {
         .id = s->id, .warm_up_s = s->warm_up_s, .measurement_s = s->measurement_s};
@@ -47,7 +53,7 @@ static int compare_printed(const struct running *r, struct ab_result **ret, stru
     const struct session *s = r->s;
     struct printed_run run[3] = {0};
     for (int i = 0; i < 3 && s->command[i]; i++)
-        run[i] = (struct printed_run){.binary = s->command[i][0], .cwd = s->cwd, .env = s->env};
+        run[i] = (struct printed_run){.binary = s->command[i][0], .cwd = cwd_of(s, i), .env = s->env};
     const struct printed_settings settings = {.id = s->id};
     return printed_compare(&run[0], &run[1], s->command[2] ? &run[2] : NULL, &settings, &r->options, ret, err);
 }

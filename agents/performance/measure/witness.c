@@ -71,6 +71,15 @@ void witness_read(const char *text, size_t len, struct witness_counts *counts)
     }
 }
 
+bool witness_is_call(const char *line)
+{
+    const char *end = line + strlen(line), *p = line;
+    if (!behind(&p, end, "SYSCALL["))
+        return false;
+    p = strchr(p, ')');
+    return p && p[1] == ' ' && strncmp(p + 2, "...", 3) != 0;
+}
+
 // --- views ---
 
 // Relative change, 0 when one side was not counted.

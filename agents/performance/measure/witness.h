@@ -1,6 +1,6 @@
 // The second witness: counts that do not depend on the load of the machine (instructions from callgrind, allocations
-// from DHAT, system calls from strace), before and after. It never accepts alone; when it contradicts the clock the
-// answer is "undecided" and both are shown.
+// from DHAT, system calls as valgrind sees them), before and after. It never accepts alone; when it contradicts the
+// clock the answer is "undecided" and both are shown.
 #pragma once
 
 #include "measure/ab.h"
@@ -17,6 +17,10 @@ struct witness_counts { // 0: not counted
 // Adds what a log of valgrind (callgrind or DHAT, of one process) says at its end. Text from outside: what does not fit
 // is passed over.
 void witness_read(const char *text, size_t len, struct witness_counts *counts);
+
+// Whether a line of valgrind's --trace-syscalls begins a call ("SYSCALL[17,1](  1) sys_write ( 1, …"); its second part
+// ("SYSCALL[17,1](  1) ... [async] --> …") is none of its own.
+bool witness_is_call(const char *line);
 
 enum witness_view { WITNESS_SILENT, WITNESS_FOR, WITNESS_AGAINST };
 const char *witness_view_name(enum witness_view v); // "silent", "for", "against"
