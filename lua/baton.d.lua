@@ -149,6 +149,11 @@ function now() end
 ---@return number
 function random(from, to) end
 
+---The newest run of this workflow on this project that ended so; nil when there is none.
+---@param given { outcome: Outcome }
+---@return { run: string, result: table?, finished: number }?
+function last_run(given) end
+
 ---Ends the run.
 ---@param outcome Outcome
 ---@param result? any

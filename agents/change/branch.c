@@ -109,6 +109,35 @@ int branch_export(struct exec_context *exec, const char *work_dir, const char *d
                  : git(exec, work_dir, (const char *const[]){"checkout-index", "-a", "-f", prefix, NULL}, NULL, err);
 }
 
+int branch_between(struct exec_context *exec, const char *work_dir, const char *from, const char *to, size_t most,
+                   char ***ret, struct err *err)
+{
+    AUTO_FREE char *range = str_printf("%s..%s", from, to);
+    AUTO_FREE char *limit = str_printf("--max-count=%zu", most + 1);
+    AUTO_FREE char *out = NULL;
+    int r = git(exec, work_dir, (const char *const[]){"merge-base", "--is-ancestor", from, to, NULL}, NULL, err);
+    if (r == -ERR_TOOL)
+        return err_set(err, ERR_INVALID, "%.12s is no ancestor of %.12s: there are no commits in between", from, to);
+    const char *const argv[] = {"log", "--first-parent", limit, "--format=%H%x09%s", "--end-of-options", range, NULL};
+    if (r == 0)
+        r = git(exec, work_dir, argv, &out, err);
+    if (r < 0)
+        return r;
+    size_t n = 0;
+    char **lines = str_split(out, "\n", true, &n);
+    if (n > most) {
+        str_list_free(lines);
+        return err_set(err, ERR_LIMIT, "there are more than %zu commits between %.12s and %.12s", most, from, to);
+    }
+    for (size_t i = 0; i < n / 2; i++) { // git tells the newest first
+        char *line = lines[i];
+        lines[i] = lines[n - 1 - i];
+        lines[n - 1 - i] = line;
+    }
+    *ret = lines;
+    return 0;
+}
+
 int branch_head(struct exec_context *exec, const char *work_dir, char **ret_commit, struct err *err)
 {
     return git(exec, work_dir, (const char *const[]){"rev-parse", "HEAD", NULL}, ret_commit, err);

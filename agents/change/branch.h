@@ -22,6 +22,10 @@ int branch_resolve(struct exec_context *exec, const char *work_dir, const char *
 int branch_visit(struct exec_context *exec, const char *work_dir, const char *commit, struct err *err);
 // Writes the files of the commit that the checkout shows below `dir`, which is made anew; the checkout is left alone.
 int branch_export(struct exec_context *exec, const char *work_dir, const char *dir, struct err *err);
+// "HASH\tTITLE" of the first parents behind `from` up to and with `to`, oldest first; freed with str_list_free.
+// ERR_INVALID: `from` is no ancestor of `to`. ERR_LIMIT: more than `most`.
+int branch_between(struct exec_context *exec, const char *work_dir, const char *from, const char *to, size_t most,
+                   char ***ret, struct err *err);
 // Full hash of HEAD; owned by the caller.
 int branch_head(struct exec_context *exec, const char *work_dir, char **ret_commit, struct err *err);
 // Commit message of a candidate: title, why, evidence, id. Owned by the caller.

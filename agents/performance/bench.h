@@ -17,6 +17,7 @@ struct bench {
     const char *base, *work, *cache, *spool; // dirs
     enum ab_metric metric;
     double theta;
+    bool ask_always; // the second witness, also when it has no say (compare.h)
     int64_t wall_ns;        // for all comparisons together
     const char *profile[2]; // of cargo, for each side; NULL: release
     char *name[2];          // of the sides, for people

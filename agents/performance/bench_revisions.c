@@ -304,7 +304,7 @@ static int compare_subjects(struct revisions *v, struct err *err)
                                         .label = "bench",
                                         .theta = b->theta,
                                         .metric = b->metric,
-                                        .ask_always = true};
+                                        .ask_always = b->ask_always};
     size_t i;
     json_t *subject;
     int r = file_make_dirs(scratch, err);

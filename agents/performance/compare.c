@@ -162,7 +162,8 @@ static int find_commands(const struct compare_sides *s, const json_t *subject, s
 // Whole commands only: a harness decides itself how often it runs what it measures.
 static int ask_witness(const struct measured *m, const struct compare_sides *s, struct ab_result *ab, json_t **ret, struct err *err)
 {
-    bool open = ab->verdict == VERDICT_FASTER || ab->verdict == VERDICT_SLOWER || s->ask_always;
+    bool decides = ab->metric == AB_CPU && (ab->verdict == VERDICT_FASTER || ab->verdict == VERDICT_SLOWER);
+    bool open = decides || s->ask_always;
     if (m->session->kind != SESSION_COMMAND || !open)
         return 0;
     const struct witnessed w = {.job = m->job,

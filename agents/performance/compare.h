@@ -21,7 +21,7 @@ struct compare_sides {
     const json_t *floors;        // {subject: theta} from earlier calibrations; may be NULL
     double theta;                // smallest change that counts where floors say nothing; 0: SEQUENCE_THETA
     enum ab_metric metric;       // as in struct session
-    bool ask_always;             // the second witness, also when the clock says neither faster nor slower
+    bool ask_always;             // the second witness, also when it has no say: the clock says neither faster nor slower, or it is wall time
 };
 
 struct compare_verdict {

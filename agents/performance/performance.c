@@ -10,12 +10,14 @@ static int run(struct job *job, json_t *draft, struct err *err)
         return stage_bench(job, draft, err);
     if (str_eq(job_mode(job), "sample"))
         return stage_sample(job, draft, err);
+    if (str_eq(job_mode(job), "commits"))
+        return stage_commits(job, draft, err);
     return str_eq(job_mode(job), "verify") ? stage_verify(job, draft, err) : stage_profile(job, draft, err);
 }
 
 int main(int argc, char **argv)
 {
-    static const char *const MODES[] = {"profile", "verify", "build", "tests", "bench", "sample", NULL};
+    static const char *const MODES[] = {"profile", "verify", "build", "tests", "bench", "sample", "commits", NULL};
     static const struct agent PERFORMANCE = {.role = "performance", .version = "1", .modes = MODES, .run = run};
     return agent_main(argc, argv, &PERFORMANCE);
 }

@@ -17,7 +17,8 @@ int stage_profile(struct job *job, json_t *draft, struct err *err);
 int stage_verify(struct job *job, json_t *draft, struct err *err);
 
 // Mode bench: two commands, or two revisions of the project, against each other; nothing is changed.
-// input: "commands": [[word, …], [word, …]] or "revisions": [A, B] with "bench"; "profiles": [A, B] of cargo, "metric": a word of tbl/measures.def, "theta_pct", "budget_minutes"
+// input: "commands": [[word, …], [word, …]] or "revisions": [A, B] with "bench"; "profiles": [A, B] of cargo, "metric": a word of tbl/measures.def, "theta_pct", "budget_minutes", "witness": "verdicts": the
+// second one is asked about faster and slower only
 // output: { "kind": "commands|revisions", "sides": [{name, commit}], "measurable", "why_not", "verdict": of all, "outputs": of all,
 //           "sentence", "overall": [comparison with "subject"], "plot": for terminals, "export": {bencher, github}, "subjects",
 //           "host": {…}, "limits": [] }
@@ -31,6 +32,11 @@ int stage_bench(struct job *job, json_t *draft, struct err *err);
 //           memory (profile/dhat.h), growth (profile/growth.h), findings, difference, memory_difference}, "hot_paths", "profile",
 //           "limits" }
 int stage_sample(struct job *job, json_t *draft, struct err *err);
+
+// Mode commits: what a search for the commit that made the project slower goes through; nothing is run.
+// input: "from", "to" (revisions). output: { "from": hash, "to": hash, "commits": [{commit, title}] of the first parents behind
+// `from` up to and with `to`, oldest first }. ERR_INVALID: `from` is no ancestor of `to`, or there are too many.
+int stage_commits(struct job *job, json_t *draft, struct err *err);
 
 // The time for measuring that the assignment gives ("budget_minutes"), also parts of minutes.
 int64_t stage_budget_ns(const struct job *job, int default_minutes);

@@ -106,7 +106,7 @@ static int put_command(const char *text, struct run_request *q, json_t *commands
 static bool are_revisions(const struct cli *cli)
 {
     static const char *const SAY_SO[] = {"baseline", "bench", "profile-a", "profile-b"};
-    bool any = cli_flag(cli, "revisions");
+    bool any = cli_flag(cli, "revisions") || cli_flag(cli, "bisect");
     for (size_t i = 0; i < ARRAY_LEN(SAY_SO); i++)
         any = any || cli_value(cli, SAY_SO[i], NULL);
     return any;
@@ -130,6 +130,14 @@ static int put_sides(const struct cli *cli, struct run_request *q, struct err *e
     const char *baseline = cli_value(cli, "baseline", NULL);
     bool revisions = are_revisions(cli);
     size_t given = cli_arg_count(cli), expected = baseline ? 0 : 2;
+    if (cli_flag(cli, "bisect")) {
+        if (given != 2 || baseline)
+            return err_set(err, ERR_INVALID,
+                           "--bisect takes two revisions: the one that was fast, and the one that is slow");
+        json_put_str(q->params, "baseline", cli_arg(cli, 0));
+        json_put_str(q->params, "head", cli_arg(cli, 1));
+        return 0;
+    }
     if (put_profiles(cli, q->params)) {
         const char *both = given ? cli_arg(cli, 0) : "HEAD";
         json_put(q->params, "revisions", json_pack("[s,s]", both, both));
@@ -182,10 +190,12 @@ int cmd_bench(const struct cli *cli)
     struct run_request q;
     AUTO_FREE char *empty = NULL;
     const char *project = cli_value(cli, "project", NULL);
-    bool commands = !are_revisions(cli);
+    bool commands = !are_revisions(cli), bisect = cli_flag(cli, "bisect");
+    if (cli_flag(cli, "history"))
+        return cmd_bench_history(cli);
     if (check_exports(cli, &err) < 0 || (!project && commands && named_empty_project(&empty, &err) < 0))
         return cli_fail(&err);
-    if (run_request_read(cli, "bench", project ? project : empty ? empty : ".", &q, &err) < 0)
+    if (run_request_read(cli, bisect ? "regression" : "bench", project ? project : empty ? empty : ".", &q, &err) < 0)
         return cli_fail(&err);
     int r = put_sides(cli, &q, &err);
     if (r == 0)

@@ -9,6 +9,7 @@ int cmd_run(const struct cli *cli);
 int cmd_tune(const struct cli *cli);
 int cmd_bench(const struct cli *cli);
 int cmd_profile(const struct cli *cli);
+int cmd_bench_history(const struct cli *cli); // of cmd_bench
 int cmd_resume(const struct cli *cli);
 int cmd_start(const struct cli *cli);
 int cmd_metrics(const struct cli *cli);

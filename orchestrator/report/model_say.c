@@ -138,7 +138,7 @@ void model_say_headline(json_t *model, const struct model_ran *ran)
         else
             text = str_dup(tried ? "Already optimal: no change that was tried measures better."
                                  : "Already optimal: nothing was found that is worth a change.");
-    } else if (ran->compared && (accepted || str_eq(state, "rejected") || str_eq(state, "needs_discussion"))) {
+    } else if (ran->compared && str_eq(json_str(model, "workflow", ""), "bench") && (accepted || str_eq(state, "rejected") || str_eq(state, "needs_discussion"))) {
         const json_t *bench = json_obj(model, "bench");
         verdict = json_str(bench, "verdict", state);
         text = str_dup(json_str(bench, "sentence", json_str(model, "reason", state)));

@@ -120,6 +120,8 @@ int dry_call(void *ctx, uint64_t call_id, const char *task, unsigned n, const ch
         *ret_answer = json_integer(1767225600 + d->calls);
     else if (str_eq(op, "random"))
         *ret_answer = json_real((double)(d->calls % 10) / 10.0);
+    else if (str_eq(op, "last_run"))
+        *ret_answer = need(json_pack("{s:s, s:i, s:{s:s}}", "run", "dry-run", "finished", 1767225600, "result", "outcome", "accepted"));
     else if (str_eq(op, "continue")) {
         d->continued = true;
         return err_set(err, ERR_CANCELLED, "it goes on in another run");

@@ -150,6 +150,43 @@ class Bench(support.Scenario):
         self.assertIn("no revision 'no-such'", done.out)
         self.check_nothing_left(project)
 
+    @unittest.skipUnless(support.have("git"), "needs git")
+    def test_regression(self):
+        """A project without a manifest, whose third commit makes its script ten times as slow."""
+        project = self.root / "scripts"
+        project.mkdir()
+        commits = []
+        for number, turns in enumerate((1000, 1000, 10000, 10000)):
+            (project / "work").write_text(f"#!/bin/sh\n# {number}\ni=0\nwhile [ $i -lt {turns} ]; do i=$((i + 1)); done\n")
+            (project / "work").chmod(0o755)
+            if commits:
+                support.git(project, "commit", "-q", "-a", "-m", f"Change {number}")
+            commits.append(support.git(project, "rev-parse", "HEAD") if commits else support.make_repository(project))
+        again = ["run", "regression", "--project", project, "--bench", "./work", "--param", "metric=wall", "--json"]
+        support.git(project, "checkout", "-q", commits[0])
+        for why in ("is the first revision", "nothing is new"):  # what it remembers is the journal
+            result = self.baton(*again, status=0).lines()[-1]
+            self.assertIn(why, result["reason"])
+        support.git(project, "checkout", "-q", "main")
+        result = self.baton(*again, status=1).lines()[-1]
+        self.assertEqual((result["state"], result["bench"]["verdict"]), ("rejected", "slower"))
+        self.assertTrue(result["headline"].startswith(f"Rejected: {commits[2][:12]} (Change 2) made it slower"), result["headline"])
+        self.assertEqual([side["commit"] for side in result["bench"]["sides"]], commits[1:3])
+        self.assertEqual(support.git(project, "status", "--porcelain"), "")
+        history = json.loads(self.baton("bench", "--history", "--project", project, "--json", status=0).out)
+        self.assertEqual([(s["subject"], s["what"], s["metric"]) for s in history], [("bench", "./work", "wall_ns")])
+        slower = {p["commit"] for p in history[0]["points"] if p.get("verdict") == "slower"}
+        self.assertEqual(slower, {commits[2], commits[3]})
+        text = self.baton("bench", "--history", "--project", project, status=0).out
+        self.assertIn("█", text)
+        self.assertIn(commits[2][:12], text)
+        self.baton("bench", "--history", "--project", project, "--svg", self.root / "history.svg", status=0)
+        self.assertIn("<polyline", (self.root / "history.svg").read_text("utf-8"))
+        self.assertIn("no bench", self.baton("bench", "--history", "--project", self.root / "tmp", status=0).out)
+        done = self.baton("bench", "--bisect", commits[3], commits[0], "--bench", "./work", "--project", project, status=5)
+        self.assertIn("no ancestor", done.out)
+        self.baton("bench", "--bisect", commits[3], status=2)
+
     @NEEDS
     def test_what_the_project_declares(self):
         project = support.tiny_crate(self.root / "tiny")
