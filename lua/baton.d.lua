@@ -150,9 +150,9 @@ function now() end
 function random(from, to) end
 
 ---The newest run of this workflow on this project that ended so; nil when there is none.
----@param given { outcome: Outcome }
----@return { run: string, result: table?, finished: number }?
-function last_run(given) end
+---@param outcome Outcome
+---@return { run: string, result: table, finished: number }?
+function last_run(outcome) end
 
 ---Ends the run.
 ---@param outcome Outcome

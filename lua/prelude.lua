@@ -471,16 +471,10 @@ local OUTCOMES = {
 }
 
 -- The newest run of this workflow on this project that ended so; nil when there is none.
-function last_run(given)
-  if type(given) ~= "table" then fault("last_run: expected a table { outcome = }") end
-  check_keys("last_run", given, { outcome = "string" })
-  if not OUTCOMES[given.outcome] then
-    fault("last_run: unknown outcome '%s'; known outcomes: %s", tostring(given.outcome), names(OUTCOMES))
-  end
-  local answer = ask("last_run", { outcome = given.outcome })
-  if not answer.run or answer.run == null then return nil end
-  if answer.result == null then answer.result = nil end
-  return answer
+function last_run(outcome)
+  if not OUTCOMES[outcome] then fault("last_run: unknown outcome '%s'; known outcomes: %s", tostring(outcome), names(OUTCOMES)) end
+  local answer = ask("last_run", { outcome = outcome })
+  return answer.run and answer or nil
 end
 
 function finish(outcome, result)

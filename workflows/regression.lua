@@ -63,8 +63,8 @@ workflow "regression" {
   },
 
   run = function(p)
-    local before = not p.baseline and last_run { outcome = "accepted" }
-    local base = p.baseline or before and before.result and before.result.commit
+    local before = not p.baseline and last_run("accepted")
+    local base = p.baseline or before and before.result.commit
     local between = stage {
       agent = PERFORMANCE, mode = "commits", task = "Find the commits in between",
       input = { from = base or p.head, to = p.head },

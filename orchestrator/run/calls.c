@@ -189,9 +189,12 @@ static int begin_last_run(struct run *run, const struct call *c, json_t **ret, s
         return -(int)err->code;
     const json_t *record = json_array_get(found, 0);
     json_t *answer = json_object();
-    json_put_str(answer, "run", json_str(record, "id", NULL));
-    json_put_num(answer, "finished", (double)json_int(record, "finished_ns", 0) / 1e9);
-    json_put(answer, "result", record ? json_deep_copy(json_object_get(record, "result")) : json_null());
+    if (record) {
+        const json_t *result = json_obj(record, "result");
+        json_put_str(answer, "run", json_str(record, "id", NULL));
+        json_put_num(answer, "finished", (double)json_int(record, "finished_ns", 0) / 1e9);
+        json_put(answer, "result", result ? json_deep_copy(result) : json_object());
+    }
     return call_answer_fresh(run, c, answer, ret, err);
 }
 

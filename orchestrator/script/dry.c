@@ -6,12 +6,27 @@
 
 #include <stdio.h>
 
-#define COMMIT "0123456789abcdef0123456789abcdef01234567"
+#define COMMIT       "0123456789abcdef0123456789abcdef01234567"
+#define OTHER_COMMIT "89abcdef0123456789abcdef0123456789abcdef"
 
 static json_t *need(json_t *v)
 {
     must(v != NULL);
     return v;
+}
+
+// Of a comparison, and of what lies between two revisions: slower at first, then not to be told, when the gate says so.
+static void put_comparison(const struct dry *d, json_t *out)
+{
+    const char *closed = d->gate == DRY_GATE_CLOSED || d->stages <= 2 ? "slower" : "undecided";
+    json_put_str(out, "verdict", d->unproven ? "undecided" : d->gate == DRY_GATE_OPEN ? "no_difference" : closed);
+    json_put_str(out, "sentence", "made up by the dry run");
+    json_put_str(out, "outputs", "identical");
+    json_put_str(out, "from", COMMIT);
+    json_put_str(out, "to", d->changes ? OTHER_COMMIT : COMMIT);
+    json_put(out, "commits",
+             need(json_pack("[{s:s, s:s}, {s:s, s:s}, {s:s, s:s}]", "commit", "1", "title", "made up", "commit", "2",
+                            "title", "made up", "commit", OTHER_COMMIT, "title", "made up")));
 }
 
 static json_t *output_new(const struct dry *d)
@@ -21,6 +36,7 @@ static json_t *output_new(const struct dry *d)
                                      "clippy::useless_vec", "file", "src/lib.rs", "line", 10, "message", "made up",
                                      "scope", "runtime"));
     json_put_flag(out, "measurable", d->measurable);
+    put_comparison(d, out);
     json_put(out, "subjects",
              d->measurable ? need(json_pack("[{s:s, s:s}]", "kind", "bench", "name", "made_up")) : json_array());
     json_put(out, "hot_paths",
@@ -93,8 +109,9 @@ static json_t *child_new(struct dry *d, uint64_t call_id, const json_t *args)
 {
     if (d->note_workflow)
         d->note_workflow(d->ctx, json_str(args, "workflow", ""), script_line(d->script, call_id));
-    return need(json_pack("{s:b, s:s, s:s, s:{s:s}, s:s}", "ok", d->approved, "outcome", d->approved ? "accepted" : "failed",
-                          "reason", "made up", "result", "outcome", d->approved ? "accepted" : "failed", "run", "dry-run"));
+    return need(json_pack("{s:b, s:s, s:s, s:{s:s}, s:s}", "ok", d->approved, "outcome",
+                          d->approved ? "accepted" : "failed", "reason", "made up", "result", "outcome",
+                          d->approved ? "accepted" : "failed", "run", "dry-run"));
 }
 
 int dry_call(void *ctx, uint64_t call_id, const char *task, unsigned n, const char *op, const json_t *args,
@@ -114,14 +131,16 @@ int dry_call(void *ctx, uint64_t call_id, const char *task, unsigned n, const ch
     else if (str_eq(op, "child"))
         *ret_answer = child_new(d, call_id, args);
     else if (str_eq(op, "signal"))
-        *ret_answer = need(json_pack("{s:b, s:o, s:s}", "came", d->approved, "value", d->approved ? json_object() : json_null(), "by",
-                                     "dry run"));
+        *ret_answer = need(json_pack("{s:b, s:o, s:s}", "came", d->approved, "value",
+                                     d->approved ? json_object() : json_null(), "by", "dry run"));
     else if (str_eq(op, "now"))
         *ret_answer = json_integer(1767225600 + d->calls);
     else if (str_eq(op, "random"))
         *ret_answer = json_real((double)(d->calls % 10) / 10.0);
     else if (str_eq(op, "last_run"))
-        *ret_answer = need(json_pack("{s:s, s:i, s:{s:s}}", "run", "dry-run", "finished", 1767225600, "result", "outcome", "accepted"));
+        *ret_answer = d->approved ? need(json_pack("{s:s, s:i, s:{s:s}}", "run", "dry-run", "finished", 1767225600,
+                                                   "result", "commit", COMMIT))
+                                  : json_object();
     else if (str_eq(op, "continue")) {
         d->continued = true;
         return err_set(err, ERR_CANCELLED, "it goes on in another run");

@@ -162,7 +162,7 @@ class Bench(support.Scenario):
             if commits:
                 support.git(project, "commit", "-q", "-a", "-m", f"Change {number}")
             commits.append(support.git(project, "rev-parse", "HEAD") if commits else support.make_repository(project))
-        again = ["run", "regression", "--project", project, "--bench", "./work", "--param", "metric=wall", "--json"]
+        again = ["run", "regression", "--project", project, "--bench", "./work", "--param", "metric=wall", "--param", "theta_pct=50", "--json"]
         support.git(project, "checkout", "-q", commits[0])
         for why in ("is the first revision", "nothing is new"):  # what it remembers is the journal
             result = self.baton(*again, status=0).lines()[-1]
