@@ -19,8 +19,7 @@ struct vm {
     struct blocks blocks;
     size_t used, cap;    // bytes
     uint64_t spent, limit;
-    bool collects; // garbage: only from a size on
-    bool over;     // the instruction limit was reached; stays
+    bool over; // the instruction limit was reached; stays
     void *owner;
 };
 

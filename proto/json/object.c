@@ -171,27 +171,24 @@ json_t *json_object_get(const json_t *object, const char *key)
 
 // --- changing ---
 
+// Without the holes, and with the texts of the keys that are still there.
 static void close_holes(struct object *o)
 {
-    uint32_t used = 0;
-    for (uint32_t i = 0; i < o->used; i++)
-        if (o->members[i].value)
-            o->members[used++] = o->members[i];
-    o->used = used;
-    if (o->places)
-        make_index(o);
-}
-
-// Without the texts that nobody has any more. They move.
-static void renew_keys(struct object *o)
-{
     struct keys *old = o->keys;
+    uint32_t used = 0;
     o->keys = NULL;
-    for (uint32_t i = 0; i < o->used; i++)
-        if (o->members[i].value)
-            o->members[i].key = keep_key(o, o->members[i].key, o->members[i].len);
+    for (uint32_t i = 0; i < o->used; i++) {
+        struct member m = o->members[i];
+        if (!m.value)
+            continue;
+        m.key = keep_key(o, m.key, m.len);
+        o->members[used++] = m;
+    }
+    o->used = used;
     o->lost = 0;
     keys_free(old);
+    if (o->places)
+        make_index(o);
 }
 
 static void member_room(struct object *o)
@@ -269,10 +266,8 @@ int json_object_del(json_t *object, const char *key)
         o->used--;
     if (o->live == 0)
         json_object_clear(object);
-    else if (o->used - o->live > 8 && o->used - o->live > o->live)
+    else if ((o->used - o->live > 8 && o->used - o->live > o->live) || o->lost > LOST_PER_MEMBER * (o->live + 4))
         close_holes(o);
-    if (o->lost > LOST_PER_MEMBER * (o->live + 4))
-        renew_keys(o);
     json_decref(old);
     return 0;
 }

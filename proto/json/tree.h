@@ -108,7 +108,7 @@ int json_array_extend(json_t *array, const json_t *other);
     for ((at) = 0; (at) < json_array_size(array) && ((value) = json_array_get(array, at)); (at)++)
 
 // --- objects: members stay in the order in which they came; a new value of an old key takes its place ---
-// A key stays where it is until a member is deleted.
+// A key stays where it is until the object or its member goes.
 json_t *json_object(void);
 size_t json_object_size(const json_t *object);
 json_t *json_object_get(const json_t *object, const char *key); // borrowed

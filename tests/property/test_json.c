@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define VALUES 2000
+#define VALUES 4000
 
 // It is loaded beside ours, which has the same names. Its values are only passed on.
 static struct {
