@@ -1,6 +1,7 @@
 # Third-party libraries, all from the distribution. The comment names the one folder that owns each.
 find_package(PkgConfig REQUIRED)
 find_package(Threads REQUIRED)
+pkg_check_modules(JANSSON REQUIRED IMPORTED_TARGET jansson>=2.14)   # proto/json, values everywhere
 pkg_check_modules(SODIUM REQUIRED IMPORTED_TARGET libsodium)        # proto/base (hash, random)
 pkg_check_modules(YAML REQUIRED IMPORTED_TARGET yaml-0.1)           # proto/json (yaml)
 pkg_check_modules(ZMQ REQUIRED IMPORTED_TARGET libzmq)              # orchestrator/bus, agents/sdk

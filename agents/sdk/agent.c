@@ -98,6 +98,7 @@ static int connect_to(const struct agent *agent, const char *endpoint)
 
 int agent_main(int argc, char **argv, const struct agent *agent)
 {
+    json_object_seed(0); // Jansson seeds itself at the first object; not on two threads at once
     if (argc == 2 && str_eq(argv[1], "--describe"))
         return describe(agent);
     if (argc == 2 && str_eq(argv[1], "--tools"))

@@ -5,7 +5,6 @@
 #include "base/str.h"
 
 #include <inttypes.h>
-#include <stdio.h>
 
 static const char *const TYPES[] = {
     [METRIC_COUNTER] = "counter", [METRIC_GAUGE] = "gauge", [METRIC_HISTOGRAM] = "histogram"};

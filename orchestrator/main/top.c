@@ -8,7 +8,6 @@
 #include "main/client.h"
 #include "main/processes.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>

@@ -9,7 +9,6 @@
 #include "script/dry.h"
 #include "script/script.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 

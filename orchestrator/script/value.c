@@ -64,12 +64,14 @@ static int measure(struct border *b, const json_t *v, int depth)
         }
     }
     if (json_is_object(v)) {
+        json_t *object = json_incref((json_t *)(uintptr_t)v); // the iteration of Jansson wants it without const
         json_t *member;
-        json_object_foreach (v, key, member) {
+        json_object_foreach (object, key, member) {
             b->bytes += strlen(key);
             if ((r = measure(b, member, depth + 1)) < 0)
-                return r;
+                break;
         }
+        json_decref(object);
     }
     return r;
 }
@@ -78,16 +80,18 @@ static void push(struct border *b, const json_t *v);
 
 static void push_object(struct border *b, const json_t *v)
 {
-    lua_createtable(b->L, 0, (int)json_object_size(v));
+    json_t *object = json_incref((json_t *)(uintptr_t)v);
+    lua_createtable(b->L, 0, (int)json_object_size(object));
     const char *key;
     json_t *member;
-    json_object_foreach (v, key, member) {
+    json_object_foreach (object, key, member) {
         if (json_is_null(member) && !b->keep_null)
             continue;
         lua_pushstring(b->L, key);
         push(b, member);
         lua_rawset(b->L, -3);
     }
+    json_decref(object);
 }
 
 static void push(struct border *b, const json_t *v)

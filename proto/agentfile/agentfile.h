@@ -13,7 +13,7 @@
 #include "base/err.h"
 #include "base/vec.h"
 
-#include "json/tree.h"
+#include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
 

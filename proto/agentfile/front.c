@@ -8,7 +8,6 @@
 #include "json/yaml.h"
 
 #include <ctype.h>
-#include <stdio.h>
 #include <string.h>
 
 static int line_number(size_t index)

@@ -4,7 +4,7 @@
 #include "agentfile/agentfile.h"
 #include "source.h"
 
-#include "json/tree.h"
+#include <jansson.h>
 
 struct front {
     enum agent_mode mode; // none: there are no keys

@@ -3,7 +3,7 @@
 
 #include "source.h"
 
-#include "json/tree.h"
+#include <jansson.h>
 #include <stdbool.h>
 
 struct key_line {

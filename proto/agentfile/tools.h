@@ -3,7 +3,7 @@
 
 #include "agentfile/agentfile.h"
 
-#include "json/tree.h"
+#include <jansson.h>
 
 struct front;
 

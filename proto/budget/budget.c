@@ -144,7 +144,7 @@ json_t *budget_limits_new(const json_t *written, struct err *err)
         const char *name = json_object_iter_key(at);
         const json_t *value = json_object_iter_value(at);
         AUTO_FREE char *text = json_is_string(value)    ? str_dup(json_string_value(value))
-                               : json_is_integer(value) ? str_printf("%lld", json_integer_value(value))
+                               : json_is_integer(value) ? str_printf("%" JSON_INTEGER_FORMAT, json_integer_value(value))
                                : json_is_real(value)    ? str_printf("%.6f", json_real_value(value))
                                                         : str_dup("");
         enum budget_kind kind;

@@ -4,7 +4,7 @@
 
 #include "base/err.h"
 
-#include "json/tree.h"
+#include <jansson.h>
 
 #define HANDOFF_BODY_LINES 40 // target for the body; longer texts are cut with a note that names the side file
 

@@ -13,7 +13,7 @@
 
 #include "base/err.h"
 
-#include "json/tree.h"
+#include <jansson.h>
 #include <stddef.h>
 
 #define HANDOFF_FILE_MAX   ((size_t)1024 * 1024)

@@ -4,7 +4,7 @@
 #include "base/attr.h"
 #include "base/err.h"
 
-#include "json/tree.h"
+#include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
 

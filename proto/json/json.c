@@ -1,5 +1,6 @@
 #include "json/json.h"
 
+#include "json/read.h"
 #include "json/write.h"
 
 #include "base/buf.h"
@@ -18,8 +19,8 @@ json_t *json_parse_new(const char *text, size_t len, const char *what, struct er
         return NULL;
     }
     json_error_t e;
-    json_t *v = json_loadb(text, len, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &e);
-    if (!v)
+    json_t *v = json_read_plain_new(text, len);
+    if (!v && !(v = json_loadb(text, len, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &e)))
         err_set(err, ERR_PARSE, "%s is not JSON: line %d, column %d: %s", what, e.line, e.column, e.text);
     return v;
 }
@@ -33,6 +34,13 @@ json_t *json_read_file_new(const char *path, size_t max, struct err *err)
     json_t *v = json_parse_new(text, len, path, err);
     mem_free(text);
     return v;
+}
+
+static char *dump(const json_t *v, size_t flags)
+{
+    char *s = json_dumps(v, flags | JSON_ENCODE_ANY);
+    must(s != NULL);
+    return s;
 }
 
 char *json_canonical(const json_t *v)
@@ -59,7 +67,7 @@ char *json_compact(const json_t *v)
 
 char *json_pretty(const json_t *v)
 {
-    char *s = json_dumps(v, JSON_INDENT(2));
+    char *s = dump(v, JSON_INDENT(2));
     char *out = str_printf("%s\n", s);
     mem_free(s);
     return out;

@@ -1,10 +1,10 @@
-// JSON: bounded parsing, canonical text and its hash, typed reads with clear errors. Values: json/tree.h. Getters here
-// return borrowed references unless the name says _new.
+// JSON helpers over Jansson: bounded parsing, canonical text and its hash, typed reads with clear errors.
+// json_t ownership follows Jansson: getters here return borrowed references unless the name says _new.
 #pragma once
 
 #include "base/err.h"
-#include "json/tree.h"
 
+#include <jansson.h>
 #include <stdbool.h>
 #include <stdint.h>
 

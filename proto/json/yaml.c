@@ -131,10 +131,8 @@ static size_t measure(json_t *v, int depth, int *ret_depth)
     json_t *member;
     if (depth > *ret_depth)
         *ret_depth = depth;
-    json_array_foreach (v, i, member)
-        n += measure(member, depth + 1, ret_depth);
-    json_object_foreach (v, key, member)
-        n += measure(member, depth + 1, ret_depth);
+    json_array_foreach(v, i, member) n += measure(member, depth + 1, ret_depth);
+    json_object_foreach(v, key, member) n += measure(member, depth + 1, ret_depth);
     return n;
 }
 

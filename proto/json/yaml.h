@@ -4,7 +4,7 @@
 
 #include "base/err.h"
 
-#include "json/tree.h"
+#include <jansson.h>
 #include <stdbool.h>
 
 #define YAML_TEXT_MAX  ((size_t)1024 * 1024)

@@ -17,7 +17,7 @@
 
 #include "base/err.h"
 
-#include "json/tree.h"
+#include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>

@@ -5,7 +5,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 
-#include "json/tree.h"
+#include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
 

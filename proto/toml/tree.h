@@ -4,7 +4,7 @@
 #include "base/err.h"
 #include "base/vec.h"
 
-#include "json/tree.h"
+#include <jansson.h>
 #include <stddef.h>
 
 enum toml_kind { TOML_SCALAR, TOML_ARRAY, TOML_TABLE };

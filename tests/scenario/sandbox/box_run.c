@@ -169,10 +169,8 @@ int main(int argc, char **argv)
         limit_network(&r);
         status = call(&r, &c);
     }
-    if (r.receipts && r.exec) {
-        AUTO_FREE char *text = json_dumps(exec_receipts(r.exec), JSON_INDENT(1));
-        file_write(r.receipts, text, strlen(text), false, NULL);
-    }
+    if (r.receipts && r.exec)
+        json_dump_file(exec_receipts(r.exec), r.receipts, JSON_INDENT(1));
     exec_context_free(r.exec);
     policy_free(r.policy);
     mem_free(r.folder);
