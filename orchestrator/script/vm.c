@@ -15,6 +15,7 @@
 #define CHARGED_ALLOC   1024 // bytes; smaller ones are paid by their instructions
 #define BYTES_PER_UNIT  64
 #define TRACEBACK_LINES 12
+#define COLLECT_FROM    ((size_t)512 << 10) // bytes in use; most runs end before, and then all goes at once
 
 struct vm *vm_of(lua_State *L)
 {
@@ -30,6 +31,14 @@ static int limit_error(lua_State *L)
 
 static void hook(lua_State *L, lua_Debug *ar);
 
+static void collect_from_here(struct vm *vm)
+{
+    if (vm->collects || vm->used < COLLECT_FROM)
+        return;
+    vm->collects = true;
+    lua_gc(vm->L, LUA_GCRESTART);
+}
+
 // Setting a hook walks all frames of the stack: once is enough.
 static void arm(lua_State *L)
 {
@@ -41,6 +50,7 @@ static void hook(lua_State *L, lua_Debug *ar)
 {
     (void)ar;
     struct vm *vm = vm_of(L);
+    collect_from_here(vm);
     vm->spent += HOOK_EVERY;
     if (vm->spent < vm->limit)
         return;
@@ -90,6 +100,7 @@ void vm_open(struct vm *vm, size_t memory, uint64_t instructions, void *owner)
     vm->L = lua_newstate(allocate, vm);
     must(vm->L != NULL);
     lua_atpanic(vm->L, panic);
+    lua_gc(vm->L, LUA_GCSTOP);
     *(struct vm **)lua_getextraspace(vm->L) = vm;
     vm_open_base(vm->L);
 }
@@ -106,6 +117,7 @@ void vm_enter(struct vm *vm, lua_State *L)
 {
     vm->running = L;
     vm->spent = 0;
+    collect_from_here(vm);
     lua_sethook(L, hook, LUA_MASKCOUNT, vm->over ? 1 : HOOK_EVERY);
 }
 

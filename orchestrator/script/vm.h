@@ -19,7 +19,8 @@ struct vm {
     struct blocks blocks;
     size_t used, cap;    // bytes
     uint64_t spent, limit;
-    bool over; // the instruction limit was reached; stays
+    bool collects; // garbage: only from a size on
+    bool over;     // the instruction limit was reached; stays
     void *owner;
 };
 

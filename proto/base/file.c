@@ -14,6 +14,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+enum { CHUNK_BYTES = 65535 }; // of a file that does not say how large it is
+
 int file_read(const char *path, size_t max, char **ret, size_t *ret_len, struct err *err)
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); // non-blocking: a FIFO must not hang us
@@ -25,9 +27,12 @@ int file_read(const char *path, size_t max, char **ret, size_t *ret_len, struct 
         return err_set(err, ERR_INVALID, "'%s' is not a regular file", path);
     }
     struct buf b = BUF_INIT;
-    char chunk[65536];
-    for (;;) {
-        ssize_t n = read(fd, chunk, sizeof(chunk));
+    for (;;) { // one byte more than it has, so that its end is seen at once
+        size_t left =
+            (size_t)st.st_size > b.len && (size_t)st.st_size <= max ? (size_t)st.st_size - b.len : CHUNK_BYTES;
+        char *chunk = buf_room(&b, left + 1);
+        b.len -= left + 1;
+        ssize_t n = read(fd, chunk, left + 1);
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0) {
@@ -38,13 +43,14 @@ int file_read(const char *path, size_t max, char **ret, size_t *ret_len, struct 
         }
         if (n == 0)
             break;
-        buf_add(&b, chunk, (size_t)n);
+        b.len += (size_t)n;
         if (b.len > max) {
             close(fd);
             buf_free(&b);
             return err_set(err, ERR_LIMIT, "'%s' is larger than %zu bytes", path, max);
         }
     }
+    b.data[b.len] = '\0';
     close(fd);
     if (ret_len)
         *ret_len = b.len;
