@@ -5,3 +5,4 @@ baton_test(profile_flamegraph unit SOURCES test_profile_flamegraph.c LINK profil
 baton_test(profile_load unit SOURCES test_profile_load.c LINK profile)
 baton_test(profile_real unit SOURCES test_profile_real.c LINK profile TIMEOUT 300)
 baton_test(profile_tools unit SOURCES test_profile_tools.c LINK profile json base PkgConfig::ZLIB m)
+baton_test(profile_parts unit SOURCES test_profile_parts.c LINK profile base)

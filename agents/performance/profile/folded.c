@@ -254,7 +254,7 @@ struct folded_stack *folded_sorted(const struct folded *f, size_t *ret_count)
     return sorted;
 }
 
-struct reading {
+struct folded_reader {
     struct folded *f;
     const struct crate_roots *roots;
     const char *before; // the line before, without its count
@@ -266,7 +266,7 @@ struct reading {
     VEC(uint32_t) frame_of_raw; // beside `raw`
 };
 
-static uint32_t frame_of_text(struct reading *r, const char *name, size_t len)
+static uint32_t frame_of_text(struct folded_reader *r, const char *name, size_t len)
 {
     bool fresh = false;
     uint32_t id = intern_bytes(r->raw, name, len, &fresh);
@@ -296,7 +296,7 @@ static size_t shared_length(const char *a, size_t a_len, const char *b, size_t b
 }
 
 // Number of leading frames of the line before that this line starts with too.
-static size_t shared_frames(const struct reading *r, const char *line, size_t len)
+static size_t shared_frames(const struct folded_reader *r, const char *line, size_t len)
 {
     size_t shared = shared_length(r->before, r->before_len, line, len), depth = r->depth;
     while (depth > 0 && !(r->ends[depth - 1] <= shared &&
@@ -321,7 +321,7 @@ static bool read_count(const char *line, size_t len, size_t *ret_stack_len, uint
     return true;
 }
 
-static bool read_stack(struct reading *r, const char *line, size_t len, struct folded_read_stats *stats)
+static bool read_stack(struct folded_reader *r, const char *line, size_t len, struct folded_read_stats *stats)
 {
     uint64_t weight;
     size_t stack_len;
@@ -352,28 +352,51 @@ static bool read_stack(struct reading *r, const char *line, size_t len, struct f
     return depth > 0;
 }
 
+struct folded_reader *folded_reader_new(struct folded *f, const struct crate_roots *roots)
+{
+    struct folded_reader *r = mem_alloc(sizeof(*r));
+    r->f = f;
+    r->roots = roots;
+    r->raw = intern_new();
+    return r;
+}
+
+struct folded_reader *folded_reader_free(struct folded_reader *r)
+{
+    if (!r)
+        return NULL;
+    intern_free(r->raw);
+    vec_free(&r->frame_of_raw);
+    mem_free(r);
+    return NULL;
+}
+
+void folded_reader_feed(struct folded_reader *r, const char *text, size_t len, struct folded_read_stats *stats)
+{
+    r->before = text; // the line before may be gone
+    r->before_len = r->depth = 0;
+    for (const char *at = text, *end = text + len; at < end;) {
+        const char *newline = memchr(at, '\n', (size_t)(end - at));
+        size_t n = (size_t)((newline ? newline : end) - at);
+        stats->lines++;
+        size_t used = n;
+        while (used > 0 && (at[used - 1] == '\r' || at[used - 1] == ' '))
+            used--;
+        if (used > 0 && at[0] != '#' && !read_stack(r, at, used, stats)) {
+            if (stats->bad_lines++ == 0)
+                stats->first_bad_line = stats->lines;
+        }
+        at += n + 1;
+    }
+}
+
 void folded_read(struct folded *f, const char *text, size_t len, const struct crate_roots *roots,
                  struct folded_read_stats *ret)
 {
     struct folded_read_stats stats = {0};
-    struct reading *r = mem_alloc(sizeof(*r));
-    *r = (struct reading){.f = f, .roots = roots, .before = text, .raw = intern_new()};
-    for (const char *at = text, *end = text + len; at < end;) {
-        const char *newline = memchr(at, '\n', (size_t)(end - at));
-        size_t n = (size_t)((newline ? newline : end) - at);
-        stats.lines++;
-        size_t used = n;
-        while (used > 0 && (at[used - 1] == '\r' || at[used - 1] == ' '))
-            used--;
-        if (used > 0 && at[0] != '#' && !read_stack(r, at, used, &stats)) {
-            if (stats.bad_lines++ == 0)
-                stats.first_bad_line = stats.lines;
-        }
-        at += n + 1;
-    }
-    intern_free(r->raw);
-    vec_free(&r->frame_of_raw);
-    mem_free(r);
+    struct folded_reader *r = folded_reader_new(f, roots);
+    folded_reader_feed(r, text, len, &stats);
+    folded_reader_free(r);
     if (ret)
         *ret = stats;
 }

@@ -14,7 +14,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define FOLDED_DEPTH_MAX ((size_t)1024)
+#define FOLDED_DEPTH_MAX   ((size_t)1024)
+#define FOLDED_THREADS_MAX 8
+#define FOLDED_PART_BYTES  ((size_t)4 << 20) // of the smallest part for a thread of its own
 
 struct folded;
 
@@ -58,5 +60,14 @@ size_t folded_stack_count(const struct folded *f);
 // taken off. roots may be NULL. Bad lines are counted and skipped.
 void folded_read(struct folded *f, const char *text, size_t len, const struct crate_roots *roots,
                  struct folded_read_stats *ret);
+// The same piece by piece: each piece holds whole lines, and may be gone afterwards. Counts are added to stats.
+struct folded_reader;
+struct folded_reader *folded_reader_new(struct folded *f, const struct crate_roots *roots);
+struct folded_reader *folded_reader_free(struct folded_reader *r); // takes NULL, returns NULL
+void folded_reader_feed(struct folded_reader *r, const char *text, size_t len, struct folded_read_stats *stats);
+// Reads a file with so many threads (at most FOLDED_THREADS_MAX; small files with one). The result is that of reading
+// it from start to end. Lines of more than 1 MiB are cut. Errors: ERR_NOT_FOUND, ERR_DENIED, ERR_IO.
+int folded_read_file(struct folded *f, const char *path, const struct crate_roots *roots, int threads,
+                     struct folded_read_stats *ret, struct err *err);
 // ';' and line breaks inside of names become ':' and ' '.
 void folded_write(const struct folded *f, struct buf *out);

@@ -1,44 +1,13 @@
 // Frame lines are interned as bytes before they are parsed: the same address in the same function prints the same
 // line, so nearly all lines cost one hash. A stack is interned as the bytes of {comm, frame, frame, ...}.
-#include "profile/perf_script.h"
+#include "profile/perf_script_inside.h"
 
-#include "profile/intern.h"
 #include "profile/perf_line.h"
 
-#include "base/buf.h"
 #include "base/mem.h"
 #include "base/str.h"
-#include "base/vec.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <string.h>
-#include <unistd.h>
-
-#define READ_BYTES ((size_t)1024 * 1024)
-
-struct totals {
-    uint64_t samples, weight;
-};
-
-struct perf_script {
-    struct intern *names;  // symbols, dsos, comms
-    struct intern *lines;  // frame lines; the number is that of the frame
-    struct intern *stacks; // arrays of uint32_t: comm, then frames
-    VEC(struct perf_frame) frames;
-    VEC(struct totals) totals; // beside `stacks`
-    struct perf_script_stats stats;
-    char *wanted;    // event, NULL until known
-    struct buf part; // a line that is not complete yet
-    bool skip_line;  // the rest of a line that was too long
-    uint64_t total_bytes;
-
-    bool in_sample, sample_kernel, sample_deep;
-    uint64_t period;
-    uint32_t comm;
-    size_t depth;
-    uint32_t stack[PERF_SCRIPT_DEPTH_MAX + 1]; // [0] is the comm
-};
 
 struct perf_script *perf_script_new(const char *event)
 {
@@ -271,28 +240,6 @@ void perf_script_finish(struct perf_script *p)
         buf_clear(&p->part);
     }
     end_sample(p);
-}
-
-int perf_script_read_file(struct perf_script *p, const char *path, struct err *err)
-{
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        return err_sys(err, errno, "cannot read the profile \"%s\"", path);
-    char *piece = mem_resize(NULL, READ_BYTES, 1);
-    int result = 0;
-    for (;;) {
-        ssize_t n = read(fd, piece, READ_BYTES);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            result = err_sys(err, errno, "cannot read the profile \"%s\"", path);
-        if (n <= 0)
-            break;
-        perf_script_feed(p, piece, (size_t)n);
-    }
-    mem_free(piece);
-    close(fd);
-    return result;
 }
 
 const struct perf_script_stats *perf_script_stats(const struct perf_script *p)

@@ -17,10 +17,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define PERF_SCRIPT_LINE_MAX  ((size_t)64 * 1024)
-#define PERF_SCRIPT_DEPTH_MAX ((size_t)512)
-#define PERF_SCRIPT_TOTAL_MAX ((uint64_t)16 * 1024 * 1024 * 1024)
-#define PERF_SCRIPT_BAD_TEXT  160
+#define PERF_SCRIPT_LINE_MAX    ((size_t)64 * 1024)
+#define PERF_SCRIPT_DEPTH_MAX   ((size_t)512)
+#define PERF_SCRIPT_TOTAL_MAX   ((uint64_t)16 * 1024 * 1024 * 1024)
+#define PERF_SCRIPT_BAD_TEXT    160
+#define PERF_SCRIPT_THREADS_MAX 8
+#define PERF_SCRIPT_PART_BYTES  ((size_t)8 << 20) // of the smallest part for a thread of its own
 
 struct perf_script;
 
@@ -64,7 +66,12 @@ void perf_script_feed(struct perf_script *p, const char *data, size_t len);
 // Ends the last sample. Must be called at the end of each text, and so before the result is read.
 void perf_script_finish(struct perf_script *p);
 // Feeds a whole file. Errors: ERR_NOT_FOUND, ERR_DENIED, ERR_IO.
+// Large files are read by several threads, each a part; the result is the same.
 int perf_script_read_file(struct perf_script *p, const char *path, struct err *err);
+// With so many threads as are asked for, at most PERF_SCRIPT_THREADS_MAX; small parts are not parted.
+int perf_script_read_threads(struct perf_script *p, const char *path, int threads, struct err *err);
+// Adds what another text of the same event held; line numbers of `from` go on behind those of `into`.
+void perf_script_merge(struct perf_script *into, const struct perf_script *from);
 
 // Borrowed until perf_script_free.
 const struct perf_script_stats *perf_script_stats(const struct perf_script *p);

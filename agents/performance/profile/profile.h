@@ -59,6 +59,8 @@ const char *profile_thread_name(const struct profile *p, size_t i);
 json_t *profile_summary_new(const struct profile *p);
 // {summary, hot_paths} with at most max rows (0: all).
 json_t *profile_json_new(const struct profile *p, size_t max);
+// Folded stacks of a script by the names that perf printed; no program is looked at. The thread's name is the root.
+struct folded *folded_of_script(const struct perf_script *script);
 // The flame graph of the profile; options->unit is taken from the profile. See flamegraph.h.
 int profile_flamegraph(const struct profile *p, const struct flamegraph_options *options, struct buf *out,
                        struct err *err);

@@ -233,6 +233,28 @@ static int check(struct profile *p, const char *path, const char *event, struct 
                    event ? " of event " : "", event ? event : "");
 }
 
+struct folded *folded_of_script(const struct perf_script *script)
+{
+    struct folded *f = folded_new();
+    uint32_t *frames = mem_array(perf_script_frame_count(script), sizeof(*frames)), stack[PERF_SCRIPT_DEPTH_MAX + 1];
+    for (uint32_t i = 0; i < perf_script_frame_count(script); i++) {
+        const struct perf_frame *frame = perf_script_frame(script, i);
+        AUTO_FREE char *name = demangle(frame->symbol ? frame->symbol : "[unknown]");
+        cut_hash(name);
+        enum crate_kind kind = frame->kernel ? CRATE_KERNEL : crate_kind_of(NULL, NULL, name);
+        frames[i] = folded_frame(f, name, strlen(name), kind);
+    }
+    for (size_t i = 0; i < perf_script_stack_count(script); i++) {
+        struct perf_stack s = perf_script_stack(script, i);
+        stack[0] = folded_frame(f, s.comm, strlen(s.comm), CRATE_SYSTEM);
+        for (size_t k = 0; k < s.count; k++)
+            stack[s.count - k] = frames[s.frames[k]];
+        folded_add(f, stack, s.count + 1, s.samples);
+    }
+    mem_free(frames);
+    return f;
+}
+
 int profile_load(const char *const *paths, size_t count, const struct profile_options *options, struct profile **ret,
                  struct err *err)
 {
