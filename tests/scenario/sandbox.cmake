@@ -27,8 +27,16 @@ if(NOT BATON_SANITIZE) # the sanitizers' runtime looks for places that a box doe
 endif()
 add_test(NAME scenario.box_work COMMAND ${Python3_EXECUTABLE} ${CMAKE_CURRENT_LIST_DIR}/sandbox/work.py $<TARGET_FILE:box_run>)
 set_tests_properties(scenario.box_work PROPERTIES LABELS "scenario;project" TIMEOUT 900 SKIP_RETURN_CODE 77)
-add_test(NAME scenario.box_fetch COMMAND ${Python3_EXECUTABLE} ${CMAKE_CURRENT_LIST_DIR}/sandbox/fetch.py $<TARGET_FILE:box_run>)
-set_tests_properties(scenario.box_fetch PROPERTIES LABELS scenario TIMEOUT 300 SKIP_RETURN_CODE 77)
+foreach(user root ordinary)
+  set(uid $<IF:$<STREQUAL:${user},root>,0,1000>)
+  add_test(NAME scenario.box_fetch_${user}
+    COMMAND ${Python3_EXECUTABLE} -B ${CMAKE_CURRENT_LIST_DIR}/sandbox/fetch.py $<TARGET_FILE:box_run> --uid ${uid})
+  add_test(NAME scenario.box_pins_${user}
+    COMMAND ${Python3_EXECUTABLE} -B ${CMAKE_CURRENT_LIST_DIR}/sandbox/pins.py $<TARGET_FILE:box_run> $<TARGET_FILE:baton> --uid ${uid})
+  set_tests_properties(scenario.box_fetch_${user} scenario.box_pins_${user} PROPERTIES LABELS scenario TIMEOUT 300 SKIP_RETURN_CODE 77)
+endforeach()
+# As an ordinary user no sanitizer sees more of it than as root.
+set_tests_properties(scenario.box_fetch_ordinary scenario.box_pins_ordinary PROPERTIES LABELS "scenario;project")
 # Whether the bench of the box still measures; no figure is judged here.
 add_test(NAME scenario.box_bench COMMAND ${CMAKE_COMMAND} -E env BATON_BUILD=${CMAKE_BINARY_DIR}
   ${Python3_EXECUTABLE} ${CMAKE_CURRENT_LIST_DIR}/sandbox/bench.py ${CMAKE_SOURCE_DIR}/tests/bench/sandbox)
@@ -44,5 +52,3 @@ if(NOT BATON_SANITIZE)
 endif()
 add_test(NAME scenario.box_network COMMAND ${Python3_EXECUTABLE} ${CMAKE_CURRENT_LIST_DIR}/sandbox/network.py $<TARGET_FILE:box_run>)
 set_tests_properties(scenario.box_network PROPERTIES LABELS scenario TIMEOUT 300 SKIP_RETURN_CODE 77)
-add_test(NAME scenario.box_pins COMMAND ${Python3_EXECUTABLE} ${CMAKE_CURRENT_LIST_DIR}/sandbox/pins.py $<TARGET_FILE:box_run> $<TARGET_FILE:baton>)
-set_tests_properties(scenario.box_pins PROPERTIES LABELS scenario TIMEOUT 300 SKIP_RETURN_CODE 77)

@@ -8,6 +8,7 @@ Exit status 77: the host has not the layers (see `baton doctor`)."""
 import json, os, re, shlex, shutil, socket, subprocess, sys, tempfile, threading, time, ctypes, signal
 
 import host
+import ordinary
 
 SOURCE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../..")
 BOX_RUN, ATTACKS = map(os.path.abspath, sys.argv[1:3])
@@ -28,13 +29,6 @@ BOXED = ("box", "second")  # the first call of a stage, and a later one, which s
 RULES = {"box": "Bash(./target/debug/attack *)"}  # the later one is of an agent that may do much else, which is no help to this program
 RULES["second"] = RULES["box"] + ", " + ", ".join("Bash(%s *)" % w for w in ("true", "sh", "python3", "git", "cargo", "curl", "wget", "perf")) + ", Edit, Read, WebFetch"
 BWRAP = ["bwrap", "--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc", "--unshare-all", "--die-with-parent", "--new-session"]
-
-
-def become(uid):
-    os.setgroups([])
-    os.setgid(uid)
-    os.setuid(uid)
-    ctypes.CDLL(None).prctl(4, 1)  # PR_SET_DUMPABLE: we are somebody's ordinary process, which what we start bare can look into
 
 
 class Place:
@@ -326,15 +320,9 @@ def one(index, how):
 
 
 def main():
-    uid = int(sys.argv[sys.argv.index("--uid") + 1]) if "--uid" in sys.argv else os.geteuid()
-    if uid != os.geteuid() and os.geteuid() != 0:
+    if not ordinary.enter() or not host.runs_tools(BOX_RUN):
         return host.SKIPPED
-    if uid != os.geteuid():
-        become(uid)
-        os.environ["HOME"] = tempfile.mkdtemp()
-    if not host.runs_tools(BOX_RUN):
-        return host.SKIPPED
-    sample = Place()
+    uid, sample = os.geteuid(), Place()
     titles = [a[0] for a in attacks(sample)]
     for how in BOXED:  # what is allowed works, or nothing below would mean anything
         for works in ("stat", "stray_mode"):

@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
 """The worker's own step that brings dependencies: it brings them once, and a project can make it neither start a program,
-nor show credentials, nor ask a server that the site does not list. fetch.py BOX_RUN
+nor show credentials, nor ask a server that the site does not list. fetch.py BOX_RUN [--uid N]
 
 Every attack works with a bare cargo first. The registry is a small server of this test. Exit status 77: no cargo
 or no box here."""
-import functools, hashlib, http.server, io, json, os, shutil, subprocess, sys, tarfile, tempfile, threading
+import functools, gzip, hashlib, http.server, io, json, os, shutil, subprocess, sys, tarfile, tempfile, threading
 
 import host
+import ordinary
 
 BOX_RUN = os.path.abspath(sys.argv[1])
 SECRET = "token-of-the-user"
@@ -29,19 +30,18 @@ fn main() {
     }
 }
 """
-RUSTUP = os.environ.get("RUSTUP_HOME", os.path.expanduser("~/.rustup"))
 
 
 @functools.lru_cache(maxsize=None)  # the archive has a time in it
 def crate(name):
     out = io.BytesIO()
-    with tarfile.open(fileobj=out, mode="w:gz") as tar:
+    with tarfile.open(fileobj=out, mode="w") as tar:
         for path, text in (("Cargo.toml", '[package]\nname = "%s"\nversion = "0.1.0"\nedition = "2021"\n' % name),
                            ("src/lib.rs", "pub fn one() -> u32 { 1 }\n")):
             info = tarfile.TarInfo("%s-0.1.0/%s" % (name, path))
             info.size = len(text)
             tar.addfile(info, io.BytesIO(text.encode()))
-    return out.getvalue()
+    return gzip.compress(out.getvalue())
 
 
 class Registry(http.server.BaseHTTPRequestHandler):
@@ -102,7 +102,7 @@ class Place:
         self.write("ws/src/main.rs", 'fn main() { println!("{}", dep::one()); }\n')
 
     def env(self):
-        return dict(os.environ, CARGO_HOME=self.top + "/cargo-home", RUSTUP_HOME=RUSTUP, XDG_CONFIG_HOME=self.top + "/config",
+        return dict(os.environ, CARGO_HOME=self.top + "/cargo-home", RUSTUP_HOME=os.environ.get("RUSTUP_HOME", os.path.expanduser("~/.rustup")), XDG_CONFIG_HOME=self.top + "/config",
                     CARGO_NET_RETRY="0")
 
     def bare(self):
@@ -307,7 +307,7 @@ def work(check, port):
 
 
 def main():
-    if not shutil.which("cargo") or not host.runs_tools(BOX_RUN):
+    if not ordinary.enter() or not shutil.which("cargo") or not host.runs_tools(BOX_RUN):
         return host.SKIPPED
     rustup = os.path.basename(os.path.realpath(shutil.which("cargo"))).startswith("rustup")
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Registry)

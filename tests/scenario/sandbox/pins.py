@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 """Which programs a name means, with the real ones: what a project plants in PATH, beside cargo or in CARGO_HOME is not
-started, what is installed is. pins.py BOX_RUN BATON
+started, what is installed is. pins.py BOX_RUN BATON [--uid N]
 
 Every attack works without a box first. Exit status 77: no cargo or no box here."""
 import json, os, shutil, subprocess, sys, tempfile
 
 import host
+import ordinary
 
 BOX_RUN, BATON = map(os.path.abspath, sys.argv[1:3])
 PLANTED = "#!/bin/sh\necho PLANTED\n"
@@ -129,7 +130,7 @@ WORK = (installed_subcommand, toolchain_and_its_programs, doctor)
 
 
 def main():
-    if not shutil.which("cargo") or not host.runs_tools(BOX_RUN):
+    if not ordinary.enter() or not shutil.which("cargo") or not host.runs_tools(BOX_RUN):
         return host.SKIPPED
     failed = 0
     for one in ATTACKS + WORK:

@@ -1,18 +1,22 @@
 #!/usr/bin/env python3
 """Ordinary work: every command line ends with the same status bare and in its box. work.py BOX_RUN
 
-Each side has a copy of the same small project. Exit status 77: there is no cargo here."""
-import json, os, shutil, subprocess, sys, tempfile
+Each side has a copy of the same small project; root is in the box as itself and as an ordinary user. Exit status 77: there is no cargo
+or no box here."""
+import concurrent.futures, json, os, shutil, subprocess, sys, tempfile
+
+import host
+import ordinary
 
 BOX_RUN = os.path.abspath(sys.argv[1])
 
 FILES = {
     "Cargo.toml": '[package]\nname = "demo"\nversion = "0.1.0"\nedition = "2021"\nbuild = "build.rs"\n[workspace]\nmembers = ["mac"]\n'
-                  '[dependencies]\nmac = { path = "mac" }\n[features]\nextra = []\n[profile.release]\ndebug = 1\n',
+                  '[dependencies]\nmac = { path = "mac" }\n[features]\nextra = []\n[profile.dev]\ndebug = 0\nincremental = false\n[profile.release]\ndebug = 1\n',
     "build.rs": 'fn main() { println!("cargo:rustc-env=STAMP=1"); std::fs::write(std::env::var("OUT_DIR").unwrap() + "/x", "1").unwrap(); }\n',
     "mac/Cargo.toml": '[package]\nname = "mac"\nversion = "0.1.0"\nedition = "2021"\n[lib]\nproc-macro = true\n',
     "mac/src/lib.rs": "use proc_macro::TokenStream;\n#[proc_macro]\npub fn three(_: TokenStream) -> TokenStream {\n    \"3\".parse().unwrap()\n}\n",
-    "src/main.rs": 'fn main() {\n    let n: u64 = (0..3_000_000u64).map(|x| x ^ demo::three()).sum();\n    println!("{n} {}", env!("STAMP"));\n}\n',
+    "src/main.rs": 'fn main() {\n    let n: u64 = (0..1_000_000u64).map(|x| x ^ demo::three()).sum();\n    println!("{n} {}", env!("STAMP"));\n}\n',
     "src/lib.rs": "/// ```\n/// assert_eq!(demo::three(), 3);\n/// ```\npub fn three() -> u64 {\n    mac::three!()\n}\n",
     "examples/ex.rs": "fn main() {}\n",
     # A crate with C code. What it needs of the crate cc stands in its lock file, and is here in little.
@@ -69,8 +73,8 @@ fn threads_and_files() {
 }
 
 CARGO = """build|build --release|build --workspace|build --all-targets|build --features extra|build --message-format=json|build --timings|check
-check --workspace|check --tests|test|test --lib|test --doc|test --test net|test -- --nocapture|test tcp|test --no-run|test --release|run
-run --release|run --example ex|bench --no-run|clippy|clippy --workspace|fmt|fmt --check|doc --no-deps|metadata --format-version 1
+check --workspace|check --tests|test|test --lib|test --doc|test --test net|test -- --nocapture|test tcp|test --no-run|test --release --lib|run
+run --release|run --example ex|bench --no-run|clippy|clippy --workspace|fmt|fmt --check|doc --no-deps --lib|metadata --format-version 1
 metadata --no-deps --format-version 1|tree|tree -e features|tree --duplicates|pkgid|locate-project|--version|-vV|rustc --lib -- --emit=asm
 rustdoc --lib|clean -p demo|clean --release|generate-lockfile --offline|verify-project|read-manifest|no-such-command|build --no-such-flag
 build -p no-such|test no_such_test|build --offline|check --locked --offline|fix --allow-dirty|new made|init made2|package --list --allow-dirty|version
@@ -98,7 +102,7 @@ A title
 It's a "body" with $dollars and `ticks`.
 EOF
 )\"""", "git commit --allow-empty -F - <<'EOF'\nfrom the input\nEOF", "git log -1 --format=%B", "cd native && cargo build", "cd native && cargo test -q",
-         "cd native && cargo bench", "cd native && cargo doc --no-deps", "cargo run -q -- one 'two words' --three", "cargo test -q && cargo doc --no-deps",
+         "cd native && cargo bench", "cargo run -q -- one 'two words' --three", "cargo test -q && cargo doc --no-deps --lib",
          "cargo build -q 2>&1 | tail -n 3", "cargo metadata --format-version 1 > target/metadata.json", "timeout 300 cargo check -q"]
 
 
@@ -114,33 +118,56 @@ def project(top):
         subprocess.run(["git"] + words, cwd=top, check=True)
 
 
+class Sides:
+    """Bare, in the box, and for root in the box as an ordinary user, too: each with a project of its own."""
+
+    def __init__(self, top):
+        self.top, self.names = top, ["bare", "box"]
+        if os.geteuid() == 0 and host.has_whole_box(BOX_RUN) and ordinary.show_toolchain():
+            self.names.append("user")
+        home = os.environ.get("HOME", "/")
+        self.environment = dict(os.environ, CARGO_HOME=os.environ.get("CARGO_HOME", home + "/.cargo"), RUSTUP_HOME=os.environ.get("RUSTUP_HOME", home + "/.rustup"))
+        for name in self.names:
+            project(self.place(name))
+            os.makedirs(self.place(name) + "-home")
+        if "user" in self.names:
+            os.chmod(top, 0o755)
+            subprocess.run(["chown", "-R", "%d:%d" % (ordinary.USER, ordinary.USER), self.place("user"), self.place("user") + "-home"], check=True)
+
+    def place(self, name):
+        return os.path.join(self.top, name)
+
+    def run(self, name, line):
+        home, env, who = self.place(name) + "-home", self.environment, {}
+        if name == "bare":
+            command = ["sh", "-c", line] if line in TEXTS else line.split()
+            env = dict(env, HOME=home, CARGO_NET_OFFLINE="true", TERM="dumb", LANG="C.UTF-8")
+        else:
+            command = [BOX_RUN, "--rules", "Bash(*), Read, Write, Edit", "--workspace", self.place(name), "--home", home, "--"]
+            command += ["--command", line] if line in TEXTS else line.split()
+        if name == "user":
+            env, who = ordinary.environment(home), {"user": ordinary.USER, "group": ordinary.USER, "extra_groups": []}
+        return subprocess.run(command, cwd=self.place(name), env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                              errors="replace", check=False, **who)
+
+
 def main():
-    if not shutil.which("cargo"):
-        return 77
+    if not shutil.which("cargo") or not host.runs_tools(BOX_RUN):
+        return host.SKIPPED
     top = os.path.realpath(tempfile.mkdtemp(prefix="baton-work-"))
-    sides = {"bare": top + "/bare", "box": top + "/box"}
-    for d in sides.values():
-        project(d)
-    cargo_home = os.environ.get("CARGO_HOME", os.path.expanduser("~/.cargo"))
-    env = dict(os.environ, HOME=top + "/home", CARGO_HOME=cargo_home, CARGO_NET_OFFLINE="true", TERM="dumb", LANG="C.UTF-8",
-               RUSTUP_HOME=os.environ.get("RUSTUP_HOME", os.path.expanduser("~/.rustup")))
-    os.makedirs(top + "/home/home")
+    sides = Sides(top)
     lines = ["cargo " + c for c in CARGO[:-1]] + ["git " + c for c in GIT]
     lines += ["cargo build --release"] + [p for p in PERF if shutil.which(p.split()[0])] + ["cargo clean"]
-    different = 0
+    different, pool = 0, concurrent.futures.ThreadPoolExecutor(len(sides.names))
     for line in TEXTS + lines:  # the other lines leave little of the project
-        is_text = line in TEXTS
-        bare = ["sh", "-c", line] if is_text else line.split()
-        boxed = ["--command", line] if is_text else line.split()
-        a = subprocess.run(bare, cwd=sides["bare"], env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, errors="replace")
-        b = subprocess.run([BOX_RUN, "--rules", "Bash(*), Read, Write, Edit", "--workspace", sides["box"], "--home", top + "/home", "--"] + boxed,
-                           stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, errors="replace",
-                           env=dict(os.environ, CARGO_HOME=env["CARGO_HOME"], RUSTUP_HOME=env["RUSTUP_HOME"]))
-        said = line == "git log -1 --format=%B" and a.stdout != b.stdout  # what the here-document was
-        if a.returncode != b.returncode or said or (is_text and a.returncode != 0):
-            different += 1
-            print(json.dumps({"line": line, "bare": a.returncode, "box": b.returncode, "said": b.stderr[-300:], "bare_said": a.stderr[-200:]}), flush=True)
-    print(json.dumps({"lines": len(lines) + len(TEXTS), "different": different}))
+        bare, *boxed = pool.map(lambda name: sides.run(name, line), sides.names)
+        for name, box in zip(sides.names[1:], boxed):
+            said = line == "git log -1 --format=%B" and bare.stdout != box.stdout  # what the here-document was
+            if bare.returncode != box.returncode or said or (line in TEXTS and bare.returncode != 0):
+                different += 1
+                print(json.dumps({"line": line, "side": name, "bare": bare.returncode, "box": box.returncode, "said": box.stderr[-300:],
+                                  "bare_said": bare.stderr[-200:]}), flush=True)
+    print(json.dumps({"lines": len(lines) + len(TEXTS), "sides": sides.names, "different": different}))
     shutil.rmtree(top, ignore_errors=True)
     return 1 if different else 0
 
