@@ -42,6 +42,11 @@ static size_t count_level(const struct agentset *set, enum agent_level level)
     return n;
 }
 
+static void print_count(size_t n, const char *what, const char *end)
+{
+    printf("%zu %s%s%s", n, what, n == 1 ? "" : "s", end);
+}
+
 static json_t *set_to_json(const struct agentset *set, bool files)
 {
     json_t *list = json_array();
@@ -74,12 +79,15 @@ int cmd_agent_list(const struct cli *cli)
             char tools[32];
             snprintf(tools, sizeof(tools), "%zu tools", f->tools.len);
             printf("%-32s %-9s %2zu delegates  %-9s %s\n", f->name,
-                   f->tools_state == AGENT_TOOLS_LIST ? tools : agent_tools_state_name(f->tools_state), f->delegates.len,
-                   agent_mode_name(f->mode), f->file);
+                   f->tools_state == AGENT_TOOLS_LIST ? tools : agent_tools_state_name(f->tools_state),
+                   f->delegates.len, agent_mode_name(f->mode), f->file);
         }
         size_t bad = set->files.len - set->agents.len;
         if (bad)
-            fprintf(stderr, "%zu file%s left out: no agent in them, or the name of an earlier one; 'baton agent lint' says which\n", bad, bad == 1 ? "" : "s");
+            fprintf(
+                stderr,
+                "%zu file%s left out: no agent in them, or the name of an earlier one; 'baton agent lint' says which\n",
+                bad, bad == 1 ? "" : "s");
     }
     agentset_free(set);
     return 0;
@@ -88,8 +96,9 @@ int cmd_agent_list(const struct cli *cli)
 static void print_agent(const struct agentfile *f)
 {
     printf("name         %s%s\nfile         %s (%s)\ndescription  %s\nmodel        %s\ntools        %s\n", f->name,
-           f->name_declared ? "" : " (from the file name)", f->file, agent_mode_name(f->mode), f->description ? f->description : "-",
-           f->model ? f->model : "-", f->tools_state == AGENT_TOOLS_LIST ? "" : agent_tools_state_name(f->tools_state));
+           f->name_declared ? "" : " (from the file name)", f->file, agent_mode_name(f->mode),
+           f->description ? f->description : "-", f->model ? f->model : "-",
+           f->tools_state == AGENT_TOOLS_LIST ? "" : agent_tools_state_name(f->tools_state));
     for (size_t i = 0; i < f->tools.len; i++)
         printf("  %4d  %s\n", f->tools.items[i].line, f->tools.items[i].text);
     for (size_t i = 0; i < f->disallowed.len; i++)
@@ -102,7 +111,8 @@ static void print_agent(const struct agentfile *f)
         printf("  %4d  %s: expects '%s', then '%s'\n", f->focus.items[i].line, f->focus.items[i].previous,
                f->focus.items[i].expected_context, f->focus.items[i].focus);
     for (size_t i = 0; i < f->chains.len; i++) {
-        printf("chain%s%s  ", f->chains.items[i].title ? " " : "", f->chains.items[i].title ? f->chains.items[i].title : "");
+        printf("chain%s%s  ", f->chains.items[i].title ? " " : "",
+               f->chains.items[i].title ? f->chains.items[i].title : "");
         for (size_t k = 0; k < f->chains.items[i].steps.len; k++)
             printf("%s%s%s%s", k ? " -> " : "", f->chains.items[i].steps.items[k].self ? "[" : "",
                    f->chains.items[i].steps.items[k].agent, f->chains.items[i].steps.items[k].self ? "]" : "");
@@ -194,8 +204,11 @@ int cmd_agent_lint(const struct cli *cli)
             printf("error: no run begins with this agent: %s\n", json_string_value(one));
         if (json_array_size(bounds))
             printf("a ceiling is in force: %s\n", json_str(json_array_get(bounds, 0), "of", "?"));
-        printf("%zu files, %zu agents, %zu edges, %zu errors, %zu warnings\n", set->files.len, set->agents.len,
-               json_array_size(json_list(relations, "edges")), errors, count_level(set, AGENT_WARNING));
+        print_count(set->files.len, "file", ", ");
+        print_count(set->agents.len, "agent", ", ");
+        print_count(json_array_size(json_list(relations, "edges")), "edge", ", ");
+        print_count(errors, "error", ", ");
+        print_count(count_level(set, AGENT_WARNING), "warning", "\n");
     }
     agentset_free(set);
     return errors ? 1 : 0;

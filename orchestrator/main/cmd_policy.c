@@ -46,12 +46,15 @@ static int answer_cases(const char *path, struct err *err)
     return r;
 }
 
-// What an agent may do on this machine: its file under the deployment's ceiling.
+// What an agent may do on this machine: its file under the deployment's ceiling. path NULL: a file without a list.
 static int policy_of_agent(const char *path, struct policy **ret, struct err *err)
 {
+    static const char NO_LIST[] = "---\nname: command-line\ndescription: no list\n---\n";
     struct agentfile *agent = NULL;
     AUTO_JSON json_t *bounds = site_bounds_new(err);
-    int r = bounds ? agentfile_load(path, &agent, err) : -(int)err->code;
+    int r = !bounds ? -(int)err->code
+            : path  ? agentfile_load(path, &agent, err)
+                    : agentfile_parse("--tools '*'", NO_LIST, sizeof(NO_LIST) - 1, &agent, err);
     if (r == 0)
         r = rights_check(agent->name, agent, NULL, bounds, err);
     if (r == 0)
@@ -89,8 +92,9 @@ int cmd_policy_check(const struct cli *cli)
         err_set(&err, ERR_INVALID, "give --cases FILE, or (--agent FILE or --tools LIST) with --tool T and --input X");
         return cli_fail(&err);
     }
-    int r = agent ? policy_of_agent(agent, &policy, &err)
-                  : policy_from_list_new("command line", tools, "--tools", &policy, &err);
+    bool all = tools && str_eq(tools, "*"); // in a file, too, this means what the ceiling allows
+    int r = agent || all ? policy_of_agent(agent, &policy, &err)
+                         : policy_from_list_new("command line", tools, "--tools", &policy, &err);
     if (r < 0)
         return cli_fail(&err);
     AUTO_FREE char *cwd = getcwd(NULL, 0);

@@ -76,6 +76,21 @@ class CommandLine(support.Scenario):
         agent = support.SOURCE / "agents/definitions/rust-code-reviewer.md"
         done = self.baton("policy", "check", "--agent", agent, "--tool", "Bash", "--input", "cargo clippy", status=0)
         self.assertRegex(done.out, r"rust-code-reviewer\.md:\d+")
+        self.assertIn("\n1 file, 1 agent, ", self.baton("agent", "lint", agent).out)
+
+    def test_policy_check_of_the_ceiling(self):
+        self.env["XDG_CONFIG_HOME"] = str(self.root / "config")
+
+        def check(tool, given):
+            return self.baton("policy", "check", "--tools", "*", "--tool", tool, "--input", given)
+        self.assertIn("this machine has no ceiling", check("Bash", "cargo test").err)
+        ceiling = self.root / "config/baton/policy.rules"
+        ceiling.parent.mkdir(parents=True)
+        ceiling.write_text("allow Bash(cargo *)\nallow Grep(src/**)\n")
+        self.assertIn("policy.rules:1", check("Bash", "cargo test").out)
+        self.assertEqual(check("Bash", "rm -rf /").status, 6)
+        self.assertEqual((check("Grep", "src/lib.rs").status, check("Grep", "TODO").status), (0, 6))
+        self.assertIn("with Grep and Glob of the files", self.baton("policy", "check", "--help").out)
 
     def test_workflow_check(self):
         self.assertEqual(self.baton("workflow", "check", *WORKFLOWS).status, 0)
