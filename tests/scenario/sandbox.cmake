@@ -26,7 +26,7 @@ if(NOT BATON_SANITIZE) # the sanitizers' runtime looks for places that a box doe
   endforeach()
 endif()
 add_test(NAME scenario.box_work COMMAND ${Python3_EXECUTABLE} ${CMAKE_CURRENT_LIST_DIR}/sandbox/work.py $<TARGET_FILE:box_run>)
-set_tests_properties(scenario.box_work PROPERTIES LABELS "scenario;project" TIMEOUT 900 SKIP_RETURN_CODE 77)
+set_tests_properties(scenario.box_work PROPERTIES PROCESSORS 2 COST 900 LABELS "scenario;project" TIMEOUT 900 SKIP_RETURN_CODE 77)
 foreach(user root ordinary)
   set(uid $<IF:$<STREQUAL:${user},root>,0,1000>)
   add_test(NAME scenario.box_fetch_${user}
