@@ -38,8 +38,14 @@ static void test_box_layers_refuse_what_the_site_requires(void **state)
     (void)state;
     static const struct {
         const char *missing, *from; // the least requirement that refuses, NULL: none
-    } CASES[] = {{"namespaces", "full"}, {"file view", "full"}, {"Landlock", "landlock"}, {"system calls", "landlock"},
-                 {"control group", ""},  {"perf", ""},          {"nothing", ""}};
+    } CASES[] = {{"namespaces", "full"},
+                 {"file view", "full"},
+                 {"Landlock", "landlock"},
+                 {"system calls", "landlock"},
+                 {"control group", ""},
+                 {"memory limit", ""},
+                 {"perf", ""},
+                 {"nothing", ""}};
     static const char *const LEVELS[] = {"none", "landlock", "full"};
     for (size_t i = 0; i < ARRAY_LEN(CASES); i++) {
         AUTO_JSON json_t *probe = probe_without(CASES[i].missing);
