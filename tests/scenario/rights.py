@@ -124,7 +124,7 @@ class Rights(support.Scenario):
         script, agents = self.workflow("chain", CHAIN), ("--project", self.project, "--agents", self.agents)
         (self.project / "Cargo.toml").write_text("[package]\nname = \"x\"\n")
         self.boxes.write_text("# ours\nbase requires full\n")
-        for command in (("run", script, *agents), ("tune", self.project), ("bench", "true", "false"), ("resume", run, "--again", "--yes"),
+        for command in (("run", script, *agents), ("tune", self.project), ("bench", "true", "false"), ("profile", "--", "/bin/true"), ("resume", run, "--again", "--yes"),
                         ("schedule", "add", "nightly", "@daily", script, *agents), ("serve",)):
             self.assertRegex(self.baton(*command, status=2).err, r"sandbox\.profiles:2: expected 'PROFILE KEY WORDS'", command)
         self.assertEqual(len(self.baton("runs", "--json", status=0).json()), 1, "a run was begun")
