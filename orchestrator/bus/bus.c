@@ -7,6 +7,7 @@
 
 #include "peers.h"
 
+#include "base/buf.h"
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/str.h"
@@ -62,6 +63,19 @@ static void doom(struct bus *bus, struct peer *peer, const char *why)
     loop_timer_start(bus->doom, 0, 0);
 }
 
+static int send_text(struct bus *bus, struct peer *peer, const unsigned char header[WIRE_HEADER_BYTES],
+                     const char *text, size_t len, struct err *err)
+{
+    if (peer->doom)
+        return err_set(err, ERR_UNAVAILABLE, "peer %s (pid %d) is gone", peer->role, (int)peer->public.pid);
+    if (send_frames(bus, peer->identity, peer->identity_len, header, text, len) < 0) {
+        doom(bus, peer, errno == EAGAIN ? "does not take its messages, its queue is full" : "its connection is gone");
+        return err_set(err, ERR_UNAVAILABLE, "peer %s (pid %d): %s", peer->role, (int)peer->public.pid, peer->doom);
+    }
+    peer->sent++;
+    return 0;
+}
+
 // Consumes body.
 static int send_peer(struct bus *bus, struct peer *peer, enum wire_type type, uint64_t lease, json_t *body_consumed,
                      struct err *err)
@@ -73,14 +87,7 @@ static int send_peer(struct bus *bus, struct peer *peer, enum wire_type type, ui
     json_decref(body_consumed);
     if (r < 0)
         return r;
-    if (peer->doom) {
-        r = err_set(err, ERR_UNAVAILABLE, "peer %s (pid %d) is gone", peer->role, (int)peer->public.pid);
-    } else if (send_frames(bus, peer->identity, peer->identity_len, header, text, len) < 0) {
-        doom(bus, peer, errno == EAGAIN ? "does not take its messages, its queue is full" : "its connection is gone");
-        r = err_set(err, ERR_UNAVAILABLE, "peer %s (pid %d): %s", peer->role, (int)peer->public.pid, peer->doom);
-    } else {
-        peer->sent++;
-    }
+    r = send_text(bus, peer, header, text, len, err);
     mem_free(text);
     return r;
 }
@@ -494,25 +501,13 @@ static struct peer *need_peer(struct bus *bus, uint64_t id, struct err *err)
     return peer;
 }
 
-// Leases that the worker is to be told of, as text, without the first `from` ones.
-static json_t *acks_new(const struct peer *peer, size_t from)
-{
-    json_t *list = json_array();
-    for (size_t i = from; i < peer->n_acks; i++) {
-        char text[WIRE_LEASE_TEXT];
-        wire_lease_text(peer->acks[i], text);
-        json_add_str(list, text);
-    }
-    return list;
-}
-
 static void tell_done(struct bus *bus, struct peer *peer)
 {
     if (!peer->n_acks)
         return;
     json_t *body = json_object();
     if (peer->n_acks > 1)
-        json_put(body, "done", acks_new(peer, 1));
+        json_put(body, "done", peer_acks_new(peer, 1));
     send_peer(bus, peer, WIRE_RESULT_ACK, peer->acks[0], body, NULL); // when it is lost, the worker asks again
     peer->n_acks = 0;
 }
@@ -523,7 +518,7 @@ void bus_flush(struct bus *bus)
         tell_done(bus, bus->peers.list.items[i]);
 }
 
-int bus_dispatch(struct bus *bus, uint64_t peer, uint64_t lease, const json_t *assignment, struct err *err)
+int bus_dispatch(struct bus *bus, uint64_t peer, uint64_t lease, const char *assignment, struct err *err)
 {
     must(lease != 0);
     struct peer *p = need_peer(bus, peer, err);
@@ -534,11 +529,13 @@ int bus_dispatch(struct bus *bus, uint64_t peer, uint64_t lease, const json_t *a
                        p->public.busy);
     if (peer_job(p, lease) || peer_job_done(p, lease))
         return err_set(err, ERR_EXISTS, "lease %llu was given to this peer already", (unsigned long long)lease);
-    json_t *body = json_object();
-    json_put(body, "assignment", json_incref((json_t *)(uintptr_t)assignment)); // read only
-    if (p->n_acks)
-        json_put(body, "done", acks_new(p, 0));
-    int r = send_peer(bus, p, WIRE_DISPATCH, lease, body, err);
+    unsigned char header[WIRE_HEADER_BYTES];
+    struct buf body = BUF_INIT;
+    peer_put_dispatch(p, assignment, &body);
+    int r = wire_encode_text(WIRE_DISPATCH, lease, p->sent + 1, body.len, WIRE_FROM_ENGINE, header, err);
+    if (r == 0)
+        r = send_text(bus, p, header, buf_str(&body), body.len, err);
+    buf_free(&body);
     if (r == 0) {
         peer_job_add(p, lease);
         p->n_acks = 0;

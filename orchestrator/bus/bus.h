@@ -79,11 +79,11 @@ const struct bus_peer *bus_peer(const struct bus *bus,
 uint64_t bus_find(const struct bus *bus, const char *role, const char *mode, unsigned most, unsigned width);
 unsigned bus_occupied(const struct bus *bus, const char *role); // peers
 
-// lease: non-zero, never used before (or returned), larger for later dispatches of the same stage. ERR_NOT_FOUND: no
-// such peer (any more); ERR_LIMIT: no credit left, or the assignment is larger than WIRE_BODY_MAX; ERR_EXISTS: the
-// lease runs already; ERR_UNAVAILABLE: the peer's queue is full or its connection gone (peer_lost follows from the
-// loop).
-int bus_dispatch(struct bus *bus, uint64_t peer, uint64_t lease, const json_t *assignment, struct err *err);
+// assignment: the text of a JSON object. lease: non-zero, never used before (or returned), larger for later dispatches
+// of the same stage. ERR_NOT_FOUND: no such peer (any more); ERR_LIMIT: no credit left, or the assignment is larger
+// than WIRE_BODY_MAX; ERR_EXISTS: the lease runs already; ERR_UNAVAILABLE: the peer's queue is full or its connection
+// gone (peer_lost follows from the loop).
+int bus_dispatch(struct bus *bus, uint64_t peer, uint64_t lease, const char *assignment, struct err *err);
 // Asks for the end of a job; the worker answers with a result all the same (status blocked). ERR_NOT_FOUND: not running
 // there.
 int bus_cancel(struct bus *bus, uint64_t peer, uint64_t lease, const char *reason, struct err *err);

@@ -3,6 +3,8 @@
 #include "base/id.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "wire/wire.h"
+#include "json/write.h"
 
 #include <string.h>
 
@@ -204,4 +206,27 @@ bool peer_job_done(const struct peer *peer, uint64_t lease)
             return true;
     }
     return false;
+}
+
+json_t *peer_acks_new(const struct peer *peer, size_t from)
+{
+    json_t *list = json_array();
+    for (size_t i = from; i < peer->n_acks; i++) {
+        char text[WIRE_LEASE_TEXT];
+        wire_lease_text(peer->acks[i], text);
+        json_add_str(list, text);
+    }
+    return list;
+}
+
+void peer_put_dispatch(const struct peer *peer, const char *assignment, struct buf *body)
+{
+    buf_str_add(body, "{\"assignment\":");
+    buf_str_add(body, assignment);
+    if (peer->n_acks) {
+        AUTO_JSON json_t *done = peer_acks_new(peer, 0);
+        buf_str_add(body, ",\"done\":");
+        json_write(body, done, false);
+    }
+    buf_char(body, '}');
 }

@@ -1,6 +1,7 @@
 // The table of invitations and peers: no sockets, no callbacks. Shared by the files of this folder only.
 #pragma once
 
+#include "base/buf.h"
 #include "base/vec.h"
 #include "bus/bus.h"
 
@@ -63,3 +64,6 @@ struct job *peer_job(struct peer *peer, uint64_t lease); // NULL: not running th
 void peer_job_add(struct peer *peer, uint64_t lease);    // must have credit
 void peer_job_end(struct peer *peer, uint64_t lease, bool acknowledged);
 bool peer_job_done(const struct peer *peer, uint64_t lease); // acknowledged lately
+// Leases that the worker is to be told of, as text, without the first `from` ones.
+json_t *peer_acks_new(const struct peer *peer, size_t from);
+void peer_put_dispatch(const struct peer *peer, const char *assignment, struct buf *body); // the body of the message

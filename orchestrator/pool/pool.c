@@ -102,7 +102,7 @@ static void remove_job(struct pool *p, struct job *j)
     map_remove(&p->jobs, j->lease);
     if (!j->peer)
         dequeue(j);
-    json_decref(j->assignment);
+    mem_free(j->assignment);
     mem_free(j);
 }
 
@@ -386,7 +386,7 @@ struct pool *pool_free(struct pool *p)
         worker_remove(p->workers.items[0]);
     struct job *j;
     for (size_t at = 0; (j = map_next(&p->jobs, &at));) {
-        json_decref(j->assignment);
+        mem_free(j->assignment);
         mem_free(j);
     }
     map_free(&p->jobs);
@@ -410,11 +410,10 @@ uint64_t pool_lease(struct pool *p)
     return p->last_lease;
 }
 
-void pool_submit(struct pool *p, const char *role, uint64_t lease, uint64_t owner, json_t *assignment)
+void pool_submit(struct pool *p, const char *role, uint64_t lease, uint64_t owner, char *assignment_take)
 {
     struct job *j = mem_alloc(sizeof(*j));
-    *j =
-        (struct job){.lease = lease, .owner = owner, .role = find_role(p, role), .assignment = json_incref(assignment)};
+    *j = (struct job){.lease = lease, .owner = owner, .role = find_role(p, role), .assignment = assignment_take};
     must(j->role != NULL);
     map_put(&p->jobs, lease, j);
     enqueue(j);

@@ -38,8 +38,8 @@ struct pool *pool_free(struct pool *pool);
 
 // A lease number that was never used before and is larger than all earlier ones, also those of earlier processes.
 uint64_t pool_lease(struct pool *pool);
-// Queues a job. The assignment is referenced; the owner is told with every event.
-void pool_submit(struct pool *pool, const char *role, uint64_t lease, uint64_t owner, json_t *assignment);
+// Queues a job. The assignment is the text of a JSON object; the owner is told with every event.
+void pool_submit(struct pool *pool, const char *role, uint64_t lease, uint64_t owner, char *assignment_take);
 // Gives what is queued to workers now instead of in the next turn of the loop.
 void pool_turn(struct pool *pool);
 // Asks for the end of a job; a queued one is dropped without a callback, a running one still sends its result.

@@ -17,7 +17,7 @@ struct job {
     uint64_t lease, peer; // peer 0: waiting
     uint64_t owner;
     struct role *role;
-    json_t *assignment;
+    char *assignment; // JSON
     bool cancelled;
     struct job *before, *behind; // among the waiting ones of the role
 };

@@ -11,6 +11,7 @@
 #include "rights/rights.h"
 #include "roles/roles.h"
 #include "run/catalog.h"
+#include "json/write.h"
 
 #include <dirent.h>
 #include <stdio.h>
@@ -60,6 +61,7 @@ static void text_free(struct agent_text *t)
 {
     mem_free(t->name);
     mem_free(t->text);
+    mem_free(t->told);
     agentfile_free(t->file);
     mem_free(t);
 }
@@ -323,6 +325,19 @@ static void drop_unused(struct agents *a)
     }
 }
 
+static char *told_new(const char *name, const char *path, const char *text)
+{
+    struct buf b = BUF_INIT;
+    buf_str_add(&b, "{\"name\":");
+    json_write_str(&b, name);
+    buf_str_add(&b, ",\"path\":");
+    json_write_str(&b, path);
+    buf_str_add(&b, ",\"text\":");
+    json_write_str(&b, text);
+    buf_char(&b, '}');
+    return buf_steal(&b);
+}
+
 int agents_ref(struct agents *a, const char *name, const char *hash, struct agent_text **ret, struct err *err)
 {
     struct agent_text *t = find(a, name, hash);
@@ -339,6 +354,7 @@ int agents_ref(struct agents *a, const char *name, const char *hash, struct agen
             text_free(t);
             return err_wrap(err, "agent '%s'", name);
         }
+        t->told = told_new(name, file_name, t->text);
         t->usable = rights_check(name, t->file, NULL, NULL, NULL) == 0;
         drop_unused(a);
         vec_push(&a->texts, t);

@@ -11,6 +11,7 @@ struct agents;
 
 struct agent_text { // an agent file that is kept; borrowed until agents_unref
     char *name, *text;
+    char *told; // what a worker is told of it: {name, path, text} as JSON
     char hash[HASH_TEXT];
     struct agentfile *file;
     bool usable; // its own list grants something

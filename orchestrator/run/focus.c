@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#define WORD_MAX 64
+
 static const struct {
     const char *role, *mode, *words;
     bool commits;
@@ -23,15 +25,26 @@ static const struct {
 #undef X
 };
 
-// Whether any of the '|'-separated words stands in the text.
+// The next of the '|'-separated words of a table; false: there is none.
+static bool next_word(const char **words, char word[WORD_MAX])
+{
+    size_t len = strcspn(*words, "|");
+    if (len == 0)
+        return false;
+    must(len < WORD_MAX);
+    memcpy(word, *words, len);
+    word[len] = '\0';
+    *words += len + ((*words)[len] == '|');
+    return true;
+}
+
 static bool any_word(const char *text, const char *words)
 {
-    char **list = str_split(words, "|", true, NULL);
-    bool found = false;
-    for (char **w = list; *w && !found; w++)
-        found = str_has_nocase(text, *w);
-    str_list_free(list);
-    return found;
+    char word[WORD_MAX];
+    while (next_word(&words, word))
+        if (str_has_nocase(text, word))
+            return true;
+    return false;
 }
 
 static const char *mode_for(const char *role, const char *text)
@@ -60,15 +73,14 @@ bool focus_mode_commits(const char *role, const char *mode)
 
 static bool has_any_key(const json_t *parents, const char *keys)
 {
-    char **list = str_split(keys, "|", true, NULL);
-    bool found = false;
+    char key[WORD_MAX];
     size_t i;
     json_t *parent;
-    json_array_foreach (parents, i, parent)
-        for (char **k = list; *k && !found; k++)
-            found = json_object_get(json_obj(parent, "output"), *k) != NULL;
-    str_list_free(list);
-    return found;
+    while (next_word(&keys, key))
+        json_array_foreach (parents, i, parent)
+            if (json_object_get(json_obj(parent, "output"), key))
+                return true;
+    return false;
 }
 
 void focus_choose(const struct agentfile *agent, const char *role, const char *previous, const json_t *parents,

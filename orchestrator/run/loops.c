@@ -2,17 +2,24 @@
 
 #include "base/mem.h"
 #include "base/str.h"
+#include "base/vec.h"
 
 #include <inttypes.h>
+#include <string.h>
+
+struct question {
+    int64_t stage;
+    char *task, *agent, *mode, *input;
+};
 
 struct loops {
-    json_t *open;  // stage -> {task, agent, mode, input}
-    json_t *asked; // "task input" -> {stage, news}
-    json_t *said;  // hash of agent and content -> true
-    json_t *found; // "agent mode identity" -> {stage, count, others}
-    json_t *again; // handoff id -> what it finds again
-    json_t *last;  // task -> id of the handoff heard last
-    int64_t news;  // how often something new was said
+    VEC(struct question) open; // not heard yet
+    json_t *asked;             // "task input" -> {stage, news}
+    json_t *said;              // hash of agent and content -> true
+    json_t *found;             // "agent mode identity" -> {stage, count, others}
+    json_t *again;             // handoff id -> what it finds again
+    json_t *last;              // task -> id of the handoff heard last
+    int64_t news;              // how often something new was said
     int64_t last_stage;
     json_t *work;  // agent -> how many stages of it were heard
     int64_t heard; // stages of all
@@ -21,38 +28,53 @@ struct loops {
 struct loops *loops_new(void)
 {
     struct loops *l = mem_alloc(sizeof(*l));
-    json_t **maps[] = {&l->open, &l->asked, &l->said, &l->found, &l->again, &l->last, &l->work};
+    json_t **maps[] = {&l->asked, &l->said, &l->found, &l->again, &l->last, &l->work};
     for (size_t i = 0; i < ARRAY_LEN(maps); i++)
         *maps[i] = json_object();
     return l;
+}
+
+static void question_clear(struct question *q)
+{
+    mem_free(q->task);
+    mem_free(q->agent);
+    mem_free(q->mode);
+    mem_free(q->input);
+    *q = (struct question){0};
 }
 
 struct loops *loops_free(struct loops *l)
 {
     if (!l)
         return NULL;
-    json_t *const maps[] = {l->open, l->asked, l->said, l->found, l->again, l->last, l->work};
+    while (l->open.len)
+        question_clear(&l->open.items[--l->open.len]);
+    vec_free(&l->open);
+    json_t *const maps[] = {l->asked, l->said, l->found, l->again, l->last, l->work};
     for (size_t i = 0; i < ARRAY_LEN(maps); i++)
         json_decref(maps[i]);
     mem_free(l);
     return NULL;
 }
 
-static char *number(int64_t n)
+static char *two(const char *first, const char *second)
 {
-    return str_printf("%" PRId64, n);
+    first = first ? first : "";
+    second = second ? second : "";
+    size_t n = strlen(first), m = strlen(second);
+    char *out = mem_resize(NULL, n + m + 2, 1);
+    memcpy(out, first, n);
+    out[n] = ' ';
+    memcpy(out + n + 1, second, m + 1);
+    return out;
 }
 
 void loops_placed(struct loops *l, int64_t stage, const char *task, const char *agent, const char *mode,
                   const char *input)
 {
-    AUTO_FREE char *key = number(stage);
-    json_t *entry = json_object();
-    json_put_str(entry, "task", task);
-    json_put_str(entry, "agent", agent);
-    json_put_str(entry, "mode", mode);
-    json_put_str(entry, "input", input);
-    json_put(l->open, key, entry);
+    struct question q = {stage, str_dup(task ? task : ""), str_dup(agent ? agent : ""), str_dup(mode ? mode : ""),
+                         str_dup(input ? input : "")};
+    vec_push(&l->open, q);
 }
 
 void loops_news(struct loops *l)
@@ -110,9 +132,9 @@ static json_t *findings_new(const json_t *handoff)
     return all;
 }
 
-static void look_for_same(struct loops *l, int64_t stage, const json_t *entry, const json_t *handoff)
+static void look_for_same(struct loops *l, int64_t stage, const struct question *q, const json_t *handoff)
 {
-    const char *agent = json_str(entry, "agent", ""), *verdict = json_str(handoff, "verdict", NULL);
+    const char *agent = q->agent, *verdict = json_str(handoff, "verdict", NULL);
     if (!verdict || str_eq(verdict, "approved"))
         return;
     AUTO_JSON json_t *findings = findings_new(handoff);
@@ -120,7 +142,7 @@ static void look_for_same(struct loops *l, int64_t stage, const json_t *entry, c
     const char *name;
     json_t *now;
     json_object_foreach (findings, name, now) {
-        AUTO_FREE char *key = str_printf("%s\n%s\n%s", agent, json_str(entry, "mode", ""), name);
+        AUTO_FREE char *key = str_printf("%s\n%s\n%s", agent, q->mode, name);
         const json_t *before = json_obj(l->found, key);
         const char *id = json_str(handoff, "id", "");
         if (before && json_int(before, "others", 0) < others &&
@@ -142,25 +164,28 @@ static void look_for_same(struct loops *l, int64_t stage, const json_t *entry, c
 
 void loops_heard(struct loops *l, int64_t stage, const json_t *handoff, const char *content)
 {
-    AUTO_FREE char *number_text = number(stage);
-    AUTO_JSON json_t *entry = json_incref(json_object_get(l->open, number_text));
-    if (!entry)
+    size_t at = l->open.len;
+    while (at > 0 && l->open.items[at - 1].stage != stage)
+        at--;
+    if (at == 0)
         return;
-    json_object_del(l->open, number_text);
-    const char *agent = json_str(entry, "agent", ""), *task = json_str(entry, "task", "");
-    look_for_same(l, stage, entry, handoff);
-    AUTO_FREE char *words = str_printf("%s %s", agent, content);
+    struct question q = l->open.items[at - 1];
+    l->open.items[at - 1] = l->open.items[--l->open.len];
+    const char *agent = q.agent, *task = q.task;
+    look_for_same(l, stage, &q, handoff);
+    AUTO_FREE char *words = two(agent, content);
     l->news += !json_object_get(l->said, words);
     json_put_flag(l->said, words, true);
     l->heard++;
     l->last_stage = stage;
     json_put_int(l->work, agent, json_int(l->work, agent, 0) + 1);
     json_put_str(l->last, task, json_str(handoff, "id", NULL));
-    AUTO_FREE char *asked = str_printf("%s %s", task, json_str(entry, "input", ""));
+    AUTO_FREE char *asked = two(task, q.input);
     json_t *answer = json_object();
     json_put_int(answer, "stage", stage);
     json_put_int(answer, "news", l->news);
     json_put(l->asked, asked, answer);
+    question_clear(&q);
 }
 
 // --- the question ---
@@ -202,7 +227,7 @@ json_t *loops_check_new(const struct loops *l, const char *task, const char *age
         again = again ? again : json_obj(l->again, json_str(handoff, "id", ""));
     if (again)
         return same_finding_new(again);
-    AUTO_FREE char *key = str_printf("%s %s", task, input);
+    AUTO_FREE char *key = two(task, input);
     const json_t *before = json_obj(l->asked, key);
     if (!before || json_int(before, "news", 0) != l->news)
         return NULL;

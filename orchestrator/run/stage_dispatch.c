@@ -1,14 +1,16 @@
 // What a worker is given, and what the pool reports of it.
 #include "run/stage_internal.h"
 
+#include "base/buf.h"
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "handoff/handoff.h"
-#include "roles/roles.h"
+#include "json/write.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 #define ANCESTORS_MAX 100
@@ -58,71 +60,110 @@ static json_t *ancestors_new(const struct run *run, const struct stage *s)
     return ordered;
 }
 
-static void put_dirs(const struct run *run, const struct stage *s, json_t *assignment)
+// The assignment is written as text right away: it only goes to the worker.
+
+static void put_key(struct buf *b, const char *key)
 {
-    json_t *dirs = json_object();
+    if (b->len && b->data[b->len - 1] != '{')
+        buf_char(b, ',');
+    buf_char(b, '"');
+    buf_str_add(b, key);
+    buf_str_add(b, "\":");
+}
+
+static void put_text(struct buf *b, const char *key, const char *text)
+{
+    put_key(b, key);
+    json_write_str(b, text);
+}
+
+static void put_number(struct buf *b, const char *key, int64_t n)
+{
+    put_key(b, key);
+    buf_printf(b, "%" PRId64, n);
+}
+
+static void put_value(struct buf *b, const char *key, const json_t *v, const char *absent)
+{
+    put_key(b, key);
+    if (v)
+        json_write(b, v, false);
+    else
+        buf_str_add(b, absent);
+}
+
+static void put_dirs(struct buf *b, const struct run *run, const struct stage *s)
+{
     AUTO_FREE char *spool = stage_spool_dir(s);
     AUTO_FREE char *artifacts = path_join(store_dir(run->env.store), "artifacts");
-    json_put_str(dirs, "project", run->project);
+    put_key(b, "dirs");
+    buf_char(b, '{');
+    put_text(b, "project", run->project);
     if (s->needs_project) {
         AUTO_FREE char *base = workspace_base_dir(run->workspace);
         AUTO_FREE char *work = workspace_work_dir(run->workspace);
         file_make_dirs(spool, NULL);
-        json_put_str(dirs, "base", base);
-        json_put_str(dirs, "work", work);
-        json_put_str(dirs, "cache", run->cache_dir);
+        put_text(b, "base", base);
+        put_text(b, "work", work);
+        put_text(b, "cache", run->cache_dir);
     }
-    json_put_str(dirs, "run", run->dir);
-    json_put_str(dirs, "spool", spool);
-    json_put_str(dirs, "artifacts", artifacts);
-    json_put(assignment, "dirs", dirs);
+    put_text(b, "run", run->dir);
+    put_text(b, "spool", spool);
+    put_text(b, "artifacts", artifacts);
+    buf_char(b, '}');
 }
 
-static json_t *assignment_new(struct run *run, struct stage *s, int64_t wall_ns)
+static void put_git(struct buf *b, const struct workspace_facts *facts)
 {
-    json_t *a = json_object();
-    char lease[WIRE_LEASE_TEXT];
-    wire_lease_text(s->lease, lease);
-    json_put_str(a, "run", run->id);
-    json_put_int(a, "stage", s->seq);
-    json_put_int(a, "attempt", s->attempt);
-    json_put_str(a, "lease", lease);
-    json_t *agent = json_object();
-    AUTO_FREE char *path = str_printf("%s.md", role_bare_name(s->agent->name));
-    json_put_str(agent, "name", s->agent->name);
-    json_put_str(agent, "path", path);
-    json_put_str(agent, "text", s->agent->text);
-    json_put(a, "agent", agent);
-    json_put_str(a, "mode", s->focus.mode);
-    json_put_str(a, "focus", s->focus.text);
-    json_put_str(a, "task", json_str(s->args, "task", NULL));
-    const json_t *input = json_obj(s->args, "input");
-    // References: nobody changes these, and the assignment is only written to the wire.
-    json_put(a, "input", input ? json_incref((json_t *)(uintptr_t)input) : json_object());
-    json_put(a, "parents", json_incref(s->parents));
-    json_put(a, "ancestors", ancestors_new(run, s));
-    put_dirs(run, s, a);
-    if (s->needs_project) {
-        json_t *git = json_object();
-        json_put_str(git, "base", run->facts->base);
-        json_put_str(git, "branch", run->facts->branch);
-        json_put_str(git, "prefix", run->facts->prefix);
-        json_put(a, "git", git);
-    }
-    const json_t *rules = json_list(json_obj(run->record, "options"), "operator_rules");
-    json_put(a, "operator_rules", rules ? json_incref((json_t *)(uintptr_t)rules) : json_array());
-    if (s->bounds)
-        json_put(a, "bounds", json_incref(s->bounds));
-    const char *profiles = json_str(json_obj(run->record, "options"), "profiles", NULL);
-    if (profiles) // of a run of before they were kept, the worker reads them
-        json_put_str(a, "profiles", profiles);
+    put_key(b, "git");
+    buf_char(b, '{');
+    put_text(b, "base", facts->base);
+    put_text(b, "branch", facts->branch);
+    put_text(b, "prefix", facts->prefix);
+    buf_char(b, '}');
+}
+
+static json_t *limits_new(struct stage *s, int64_t wall_ns)
+{
     json_t *limits = json_object();
     json_put_int(limits, "wall_ms", wall_ns / NS_PER_MS);
     stage_put_limits(s, limits);
     if (stage_wants_signs(s))
         json_put_flag(limits, "sign", true);
-    json_put(a, "limits", limits);
-    return a;
+    return limits;
+}
+
+static char *assignment_text(struct run *run, struct stage *s, int64_t wall_ns)
+{
+    struct buf b = BUF_INIT;
+    char lease[WIRE_LEASE_TEXT];
+    const json_t *options = json_obj(run->record, "options");
+    AUTO_JSON json_t *limits = limits_new(s, wall_ns), *ancestors = ancestors_new(run, s);
+    wire_lease_text(s->lease, lease);
+    buf_char(&b, '{');
+    put_text(&b, "run", run->id);
+    put_number(&b, "stage", s->seq);
+    put_number(&b, "attempt", s->attempt);
+    put_text(&b, "lease", lease);
+    put_key(&b, "agent");
+    buf_str_add(&b, s->agent->told);
+    put_text(&b, "mode", s->focus.mode);
+    put_text(&b, "focus", s->focus.text);
+    put_text(&b, "task", json_str(s->args, "task", NULL));
+    put_value(&b, "input", json_obj(s->args, "input"), "{}");
+    put_value(&b, "parents", s->parents, "[]");
+    put_value(&b, "ancestors", ancestors, "[]");
+    put_dirs(&b, run, s);
+    if (s->needs_project)
+        put_git(&b, run->facts);
+    put_value(&b, "operator_rules", json_list(options, "operator_rules"), "[]");
+    if (s->bounds)
+        put_value(&b, "bounds", s->bounds, "[]");
+    if (json_str(options, "profiles", NULL)) // of a run of before they were kept, the worker reads them
+        put_text(&b, "profiles", json_str(options, "profiles", NULL));
+    put_value(&b, "limits", limits, "{}");
+    buf_char(&b, '}');
+    return buf_steal(&b);
 }
 
 void stage_dispatch_reserved(struct run *run)
@@ -132,7 +173,7 @@ void stage_dispatch_reserved(struct run *run)
             struct stage *s = run->stages.items[i];
             if ((uint64_t)s->seq != run->to_dispatch.items[k] || s->started_ns || s->ending)
                 continue;
-            AUTO_JSON json_t *assignment = assignment_new(run, s, stage_wall_ns(s));
+            char *assignment = assignment_text(run, s, stage_wall_ns(s));
             s->started_ns = clock_mono_ns();
             s->dispatched_ns = s->begun_ns = 0;
             stage_limits_set(s);

@@ -10,7 +10,7 @@ static const struct row_form LOST_FORM = {"lost_found", "id:i at_ns:i source ref
 int store_event_add(struct store *s, const char *run, enum event_kind kind, const json_t *body, int64_t *ret_id,
                     struct err *err)
 {
-    AUTO_JSON json_t *none = json_object();
+    AUTO_JSON json_t *none = body ? NULL : json_object();
     int64_t number = run ? store_number(s, run, err) : 0;
     if (number < 0)
         return (int)number;

@@ -25,12 +25,21 @@ char *str_ndup(const char *s, size_t len)
     return out;
 }
 
+enum { FEW_BYTES = 256 };
+
 char *str_printf(const char *fmt, ...)
 {
     va_list args;
     va_start(args, fmt);
-    char *out = NULL;
-    int n = vasprintf(&out, fmt, args);
+    char few[FEW_BYTES], *out = NULL;
+    va_list again;
+    va_copy(again, args);
+    int n = vsnprintf(few, sizeof(few), fmt, args);
+    if (n >= 0 && (size_t)n < sizeof(few))
+        out = mem_copy(few, (size_t)n + 1);
+    else
+        n = vasprintf(&out, fmt, again);
+    va_end(again);
     va_end(args);
     return n < 0 ? mem_alloc(1) : out;
 }
@@ -159,6 +168,8 @@ bool str_utf8_valid(const char *s, size_t len)
             if ((eight | (eight - EACH(1))) & EACH(0x80))
                 break;
         }
+        while (i < len && (unsigned char)(s[i] - 1) < 0x7F)
+            i++;
         if (i == len)
             break;
         size_t n = utf8_char((const unsigned char *)s + i, len - i);

@@ -152,6 +152,32 @@ const char *wire_name(enum wire_type type)
     return rule ? rule->name : "unknown";
 }
 
+static int write_header(enum wire_type type, uint64_t lease, uint64_t sequence, size_t len,
+                        unsigned char header[WIRE_HEADER_BYTES], struct err *err)
+{
+    if (len > WIRE_BODY_MAX)
+        return err_set(err, ERR_LIMIT,
+                       "message '%s' has %zu bytes, at most %zu can be sent; put large values into files",
+                       wire_name(type), len, WIRE_BODY_MAX);
+    memcpy(header, MAGIC, sizeof(MAGIC));
+    put(header + 4, WIRE_VERSION, 2);
+    put(header + 6, (uint64_t)type, 2);
+    put(header + 8, 0, 4);
+    put(header + 12, len, 4);
+    put(header + 16, lease, 8);
+    put(header + 24, sequence, 8);
+    return 0;
+}
+
+int wire_encode_text(enum wire_type type, uint64_t lease, uint64_t sequence, size_t len, enum wire_sender sender,
+                     unsigned char header[WIRE_HEADER_BYTES], struct err *err)
+{
+    const struct rule *rule = rule_of((unsigned)type);
+    must(rule != NULL);
+    int r = check_frame(rule, lease, sender, err);
+    return r < 0 ? r : write_header(type, lease, sequence, len, header, err);
+}
+
 int wire_encode(enum wire_type type, uint64_t lease, uint64_t sequence, const json_t *body, enum wire_sender sender,
                 unsigned char header[WIRE_HEADER_BYTES], char **ret_body, size_t *ret_len, struct err *err)
 {
@@ -164,19 +190,11 @@ int wire_encode(enum wire_type type, uint64_t lease, uint64_t sequence, const js
         return r;
     char *text = json_compact(body);
     size_t len = strlen(text);
-    if (len > WIRE_BODY_MAX) {
+    r = write_header(type, lease, sequence, len, header, err);
+    if (r < 0) {
         mem_free(text);
-        return err_set(err, ERR_LIMIT,
-                       "message '%s' has %zu bytes, at most %zu can be sent; put large values into files", rule->name,
-                       len, WIRE_BODY_MAX);
+        return r;
     }
-    memcpy(header, MAGIC, sizeof(MAGIC));
-    put(header + 4, WIRE_VERSION, 2);
-    put(header + 6, (uint64_t)type, 2);
-    put(header + 8, 0, 4);
-    put(header + 12, len, 4);
-    put(header + 16, lease, 8);
-    put(header + 24, sequence, 8);
     *ret_body = text;
     *ret_len = len;
     return 0;

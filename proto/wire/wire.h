@@ -45,6 +45,9 @@ const char *wire_name(enum wire_type type); // "hello"; "unknown" for what is no
 // here.
 int wire_encode(enum wire_type type, uint64_t lease, uint64_t sequence, const json_t *body, enum wire_sender sender,
                 unsigned char header[WIRE_HEADER_BYTES], char **ret_body, size_t *ret_len, struct err *err);
+// The header for a body that the caller has written as text, and answers for.
+int wire_encode_text(enum wire_type type, uint64_t lease, uint64_t sequence, size_t len, enum wire_sender sender,
+                     unsigned char header[WIRE_HEADER_BYTES], struct err *err);
 // ERR_UNSUPPORTED for another version, ERR_LIMIT for a size, ERR_INVALID or ERR_PARSE otherwise. Nothing to free on
 // failure.
 int wire_decode(const void *header, size_t header_len, const void *body, size_t body_len, enum wire_sender sender,

@@ -38,9 +38,8 @@ static void test_bus_dispatch_result_ack(void **state)
         assert_true(bus_find(f.bus, "echo", NULL, 64, 64) == f.peer);
     }
     struct err err;
-    AUTO_JSON json_t *assignment = json_object();
-    assert_int_equal(bus_dispatch(f.bus, f.peer, 50, assignment, &err), -ERR_EXISTS);
-    assert_int_equal(bus_dispatch(f.bus, 999, 51, assignment, &err), -ERR_NOT_FOUND);
+    assert_int_equal(bus_dispatch(f.bus, f.peer, 50, "{}", &err), -ERR_EXISTS);
+    assert_int_equal(bus_dispatch(f.bus, 999, 51, "{}", &err), -ERR_NOT_FOUND);
     assert_int_equal(bus_cancel(f.bus, f.peer, 50, "x", &err), -ERR_NOT_FOUND);
     kill(bus_peer(f.bus, f.peer)->pid, SIGTERM);
     wait_for(&f, f.exited == 1 && f.lost == 1);
@@ -270,8 +269,7 @@ static void test_bus_result_is_fenced_and_acknowledged_after_commit(void **state
     struct link *link = open_fake(&f, &invite);
     fixture_dispatch(&f, f.peer, 7, "{}");
     fixture_dispatch(&f, f.peer, 8, "{}");
-    AUTO_JSON json_t *none = json_object();
-    assert_int_equal(bus_dispatch(f.bus, f.peer, 9, none, &err), -ERR_LIMIT);
+    assert_int_equal(bus_dispatch(f.bus, f.peer, 9, "{}", &err), -ERR_LIMIT);
     expect(&f, link, WIRE_DISPATCH, 7);
     expect(&f, link, WIRE_DISPATCH, 8);
     // A lease of another dispatch.
