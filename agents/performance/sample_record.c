@@ -51,9 +51,6 @@ static int with_perf(struct sample *s, const struct unwind *unwind, struct recor
     const struct perf_script_stats *stats = profile_stats(s->now);
     s->how =
         str_printf("perf, %s, event %s, %u run%s", unwind->text, stats->event, ret->runs, ret->runs == 1 ? "" : "s");
-    if (stats->samples < SAMPLES_FEW)
-        sample_note(s, "only %llu samples: the shares are rough; give it more to do, or count with --tool callgrind",
-                    (unsigned long long)stats->samples);
     if (ret->exit_code > 0)
         sample_note(s, "the command ended with exit status %d%s%s", ret->exit_code, *ret->said ? ": " : "", ret->said);
     if (unwind->unwind != PERF_UNWIND_DWARF && (double)s->now->shallow * 100 > SHALLOW_PCT * (double)stats->samples)
@@ -220,23 +217,56 @@ static int counted_only(struct sample *s, const char *reason, struct err *err)
     return profile_of_callgrind(s->counts, &options, &s->now, err);
 }
 
-int sample_record(struct sample *s, struct err *err)
+// A command that ends before it is seen: its instructions say more than a handful of samples.
+static int count_short_one(struct sample *s, const struct recorded *recorded, struct err *err)
+{
+    const struct profile_options options = sample_options(s);
+    unsigned long long samples = s->now ? profile_stats(s->now)->samples : 0;
+    struct profile *counted = NULL;
+    AUTO_FREE char *why = NULL;
+    job_progress(s->job, -1, "counting instructions with callgrind");
+    int r = sample_count(s, &s->command, &s->counts, &why, err);
+    if (r == 0 && s->counts)
+        r = profile_of_callgrind(s->counts, &options, &counted, err);
+    if (r < 0)
+        return r;
+    if (!counted && !s->now)
+        return err_set(err, ERR_NOT_FOUND, "no samples: the program is too short or sleeps; nor was it counted: %s",
+                       why);
+    if (!counted) {
+        sample_note(s, "only %llu samples: the shares are rough; give it more to do", samples);
+        return 0;
+    }
+    sample_note(s,
+                "only %llu samples in %u runs: instructions were counted instead; give it more to do to see its time",
+                samples, recorded->runs);
+    profile_free(s->now);
+    s->now = counted;
+    mem_free(s->how);
+    s->how = str_dup("callgrind, instructions counted");
+    return 0;
+}
+
+static int recorded_by_perf(struct sample *s, struct err *err)
 {
     struct recorded recorded = {0};
+    bool automatic = str_eq(s->tool, "auto");
     struct err why = {0};
-    int r;
-    if (str_eq(s->tool, "callgrind")) {
-        r = counted_only(s, NULL, err);
-    } else {
-        r = sample_it(s, &recorded, &why);
-        bool no_perf = r == -ERR_TOOL || r == -ERR_DENIED || (r == -ERR_NOT_FOUND && recorded.runs == 0);
-        if (r < 0 && (str_eq(s->tool, "perf") || !no_perf))
-            return err_set(err, why.code, "%s", why.text);
-        if (r < 0)
-            r = counted_only(s, why.text, err);
-        else if (str_eq(s->tool, "auto"))
-            r = add_counts(s, recorded.wall_ns, err);
-    }
+    int r = sample_it(s, &recorded, &why);
+    bool no_perf = r == -ERR_TOOL || r == -ERR_DENIED || (r == -ERR_NOT_FOUND && recorded.runs == 0);
+    bool no_sample = r == -ERR_NOT_FOUND && recorded.runs > 0;
+    if (automatic && no_perf)
+        return counted_only(s, why.text, err);
+    if (automatic && (no_sample || (r == 0 && profile_stats(s->now)->samples < SAMPLES_FEW)))
+        return count_short_one(s, &recorded, err);
+    if (r < 0)
+        return err_set(err, why.code, "%s", why.text);
+    return automatic ? add_counts(s, recorded.wall_ns, err) : 0;
+}
+
+int sample_record(struct sample *s, struct err *err)
+{
+    int r = str_eq(s->tool, "callgrind") ? counted_only(s, NULL, err) : recorded_by_perf(s, err);
     if (r == 0 && s->counts)
         s->owned = callgrind_owned_new(s->counts, s->now);
     return r;

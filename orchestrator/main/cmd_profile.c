@@ -214,9 +214,11 @@ static int put_scaled(const struct cli *cli, struct run_request *q, struct err *
     json_t *scaled = json_array();
     json_put(q->params, "scaled", scaled);
     json_put_str(q->params, "title", text);
-    char **each = str_split(sizes, ",", true, &count);
+    double one = 0;
+    AUTO_FREE char *doubled = str_to_double(sizes, &one) ? str_printf("%s,%.15g", sizes, 2 * one) : NULL;
+    char **each = str_split(doubled ? doubled : sizes, ",", true, &count);
     if (count < 2 || count > SIZES_MAX)
-        r = err_set(err, ERR_INVALID, "--sizes '%s' must be 2 to %d numbers with commas between them", sizes,
+        r = err_set(err, ERR_INVALID, "--sizes '%s' must be a number, or 2 to %d with commas between them", sizes,
                     SIZES_MAX);
     for (size_t i = 0; i < count && r == 0; i++)
         r = put_size(words, each[i], q, scaled, err);

@@ -203,7 +203,9 @@ static void print_memory_difference(const json_t *difference, size_t rows, FILE 
     print_two(json_obj(json_obj(difference, "peak"), "bytes"), "\npeak     ", out);
     fprintf(out, " bytes\n\n");
     json_array_foreach (json_list(difference, "sites"), i, row) {
-        AUTO_FREE char *name = profiled_plain(json_str(row, "short", "?"), NAME_MAX_SHOWN), *place = place_of(row);
+        AUTO_FREE char *whole = str_printf("%s%s%s", json_str(row, "short", "?"),
+                                           *json_str(row, "what", "") ? ": " : "", json_str(row, "what", ""));
+        AUTO_FREE char *name = profiled_plain(whole, NAME_MAX_SHOWN), *place = place_of(row);
         if (i == rows)
             break;
         fprintf(out, "  %-*s %s", NAME_MAX_SHOWN + 1, name, place);

@@ -64,7 +64,7 @@ static const struct cli_option PROFILE[] = {
     {"diff", 0, "FILE", false, "what it was before, a file of any profiler: differential flame graph, and a table of what changed"},
     {"memory", 0, NULL, false, "follow allocations (valgrind DHAT) instead of time"},
     {"scale", 0, "CMD", false, "a command with {n} in it, counted at the sizes: which functions grow faster than their input"},
-    {"sizes", 0, "N,M,…", false, "what stands for {n}, e.g. 1000,2000"},
+    {"sizes", 0, "N[,M…]", false, "what stands for {n}: 1000,2000,4000; one number stands for itself and twice as much"},
     {"source", 0, "DIR", true, "folder with the project's source, to which time is charged (default: the current folder)"},
     {"tool", 0, "TOOL", false, "auto (default: perf, and calls counted for short runs), perf, or callgrind"},
     {"call-graph", 0, "HOW", false, "how perf finds callers: dwarf (default), fp or lbr"},

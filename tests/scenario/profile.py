@@ -123,23 +123,29 @@ class Commands(support.Scenario):
     def profiled(self, *args, status=0, **more):
         return self.baton("profile", *args, status=status, **more).lines()[-1]["profiled"]
 
-    @unittest.skipUnless(support.have("perf"), "needs perf")
     def test_a_command(self):
-        if support.tool("perf", "record", "-o", self.root / "x.data", "-e", "cpu-clock:u", "--", self.root / "work", "3000",
-                        check=False) == "" and not (self.root / "x.data").exists():
-            self.skipTest("perf may not record here")
+        """Where perf may not record in the box, callgrind counts, and says so."""
         found = self.profiled("--json", "--", "./work", "1500")
         self.assertEqual(found["kind"], "time")
         self.assertEqual(found["rows"][0]["function"], "spin")
         self.assertEqual((found["rows"][0]["file"], found["rows"][0]["crate_kind"]), ("work.c", "project"))
-        self.assertIn("perf", found["how"])
+        self.assertTrue(found["how"].startswith(("perf, ", "callgrind, ")), found["how"])
         lines = {row["line"]: row["pct"] for row in found["rows"][0]["lines"]}
         self.assertGreater(sum(lines.values()), 50)
+        short = self.profiled("--json", "--", "./work", "3")  # there is nothing to sample
+        self.assertTrue(short["how"].startswith("callgrind, "), short["how"])
+        self.assertEqual({r["function"]: r.get("called") for r in short["rows"]}["make"], 12)
+        self.check_nothing_left()
+
+    @unittest.skipUnless(support.have("perf"), "needs perf")
+    def test_a_recording(self):
         data = self.root / "x.data"
-        done = self.baton("profile", "--quiet", "--call-graph", "fp", data, status=0)
+        support.tool("perf", "record", "-o", data, "-e", "cpu-clock:u", "-g", "--", self.root / "work", "3000", check=False)
+        if not data.exists() or data.stat().st_size < 1000:
+            self.skipTest("perf may not record here")
+        done = self.baton("profile", "--quiet", data, status=0)
         self.assertIn("fix first: spin", done.out)
         self.assertIn("sum += i * i;", done.out)  # annotated
-        self.check_nothing_left()
 
     def test_counted(self):
         found = self.profiled("--json", "--tool", "callgrind", "--", "./work", "60")
@@ -148,7 +154,7 @@ class Commands(support.Scenario):
         self.assertTrue(any("loops: calls malloc" in t or "called 240 times" in t for t in rows["make"]["evidence"]), rows["make"])
 
     def test_growth(self):
-        done = self.baton("profile", "--scale", "./work {n}", "--sizes", "100,200,400", "--json", status=0)
+        done = self.baton("profile", "--scale", "./work {n}", "--sizes", "200", "--json", status=0)
         growth = done.lines()[-1]["profiled"]["growth"]
         self.assertEqual(growth["rows"][0]["function"], "spin")
         self.assertAlmostEqual(growth["rows"][0]["exponent"], 2, delta=0.1)

@@ -289,6 +289,12 @@ static void test_callgrind_counts(void **state)
     callgrind_owned_free(owned);
     profile_free(p);
     callgrind_free(c);
+    static const char stripped[] = "events: Ir\nob=/usr/bin/sort\nfn=0x00000000000037d0\n0 2\n";
+    c = callgrind_new();
+    assert_ok(callgrind_add(c, stripped, strlen(stripped), &err), &err);
+    callgrind_finish(c);
+    assert_string_equal(callgrind_function_at(c, 0)->name, "sort+0x37d0");
+    callgrind_free(c);
     static const char wrong[] = "events: Ir\nfn=(1) a\n1 2\nfn=(2\n";
     c = callgrind_new();
     assert_int_equal(callgrind_add(c, wrong, strlen(wrong), &err), -ERR_PARSE);

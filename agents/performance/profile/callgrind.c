@@ -432,6 +432,19 @@ static void keep_own_lines(struct callgrind *c)
     c->lines.len = kept;
 }
 
+// "0x00000000000037d0" of a program without symbols -> "sort+0x37d0"
+static void name_by_address(struct callgrind *c, struct callgrind_function *f)
+{
+    size_t zeros = strspn(f->name + (str_starts(f->name, "0x") ? 2 : 0), "0");
+    if (!str_starts(f->name, "0x") || f->name[2 + strspn(f->name + 2, "0123456789abcdef")] != '\0')
+        return;
+    const char *object = f->object ? f->object : "?", *slash = strrchr(object, '/');
+    AUTO_FREE char *text = str_printf("%s+0x%s", slash ? slash + 1 : object, f->name + 2 + zeros);
+    uint32_t id = intern_text(c->texts, text);
+    if (id != INTERN_NONE)
+        f->name = intern_data(c->texts, id);
+}
+
 void callgrind_finish(struct callgrind *c)
 {
     if (c->calls.len)
@@ -442,6 +455,7 @@ void callgrind_finish(struct callgrind *c)
     c->first_call.len = 0;
     for (uint32_t f = 0; f < c->functions.len; f++) {
         struct callgrind_function *function = &c->functions.items[f];
+        name_by_address(c, function);
         vec_push(&c->first_call, (uint32_t)at);
         memcpy(function->total, function->self, sizeof(function->total));
         for (; at < c->calls.len && c->calls.items[at].caller == f; at++)
