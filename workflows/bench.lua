@@ -10,7 +10,7 @@ workflow "bench" {
     revisions = { type = "list", about = "Two revisions of the project (instead of commands)" },
     bench = { type = "string", about = "What is run of each revision (default: what the project offers)" },
     profiles = { type = "list", about = "Profile of cargo of each revision (default: release)" },
-    metric = { default = "cpu", about = "What decides: cpu, wall, memory, allocations, syscalls, size, build, incremental" },
+    metric = { type = "string", about = "What decides (default: as baton.toml says, else cpu): cpu, wall, memory, allocations, syscalls, size, build, incremental" },
     theta_pct = { type = "number", about = "Smallest change that counts, in per cent (default: 2, more on a machine that cannot tell 2)" },
     budget_minutes = { type = "number", default = 5, about = "Time for the measurements" },
     fail_on = { default = { "slower", "undecided" }, about = "What does not end as accepted: slower, undecided, outputs" },

@@ -57,7 +57,7 @@ workflow "regression" {
     bench = { type = "string", about = "What is run of each revision (default: what the project offers)" },
     baseline = { type = "string", about = "The revision that was fast (default: the last one this workflow accepted)" },
     head = { default = "HEAD", about = "The revision that may be slow" },
-    metric = { default = "cpu", about = "What decides, as in bench" },
+    metric = { type = "string", about = "What decides, as in bench" },
     theta_pct = { type = "number", about = "Smallest change that counts, in per cent" },
     budget_minutes = { type = "number", default = 5, about = "Time for the measurements of one step" },
   },

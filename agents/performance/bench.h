@@ -16,6 +16,7 @@ struct bench {
     struct job *job;
     const char *base, *work, *cache, *spool; // dirs
     enum ab_metric metric;
+    bool metric_given; // else the project may say
     double theta;
     bool ask_always; // the second witness, also when it has no say (compare.h)
     int64_t wall_ns;        // for all comparisons together

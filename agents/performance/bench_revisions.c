@@ -138,6 +138,18 @@ static int prepare_sides(struct revisions *v, struct err *err)
     return r;
 }
 
+// What the person said comes before what the project says.
+static int take_settings(struct bench *b, const struct subject_places *places, struct err *err)
+{
+    struct subject_measure said;
+    int r = subject_measure(places, &said, err);
+    if (r == 0 && !b->metric_given && said.has_metric)
+        b->metric = said.metric;
+    if (r == 0 && b->theta <= 0)
+        b->theta = said.theta;
+    return r;
+}
+
 static int prepare(struct revisions *v, char **ret_why, struct err *err)
 {
     struct bench *b = v->b;
@@ -146,6 +158,8 @@ static int prepare(struct revisions *v, char **ret_why, struct err *err)
     if (r == 0)
         r = read_metadata(v, err);
     v->metadata.workspace_root = v->root;
+    if (r == 0)
+        r = take_settings(b, &places, err);
     if (r == 0 && (b->metric == AB_BUILD || b->metric == AB_REBUILD))
         b->subjects = json_array();
     else if (r == 0)
@@ -312,6 +326,10 @@ static int compare_subjects(struct revisions *v, struct err *err)
         struct ab_result *ab = NULL;
         json_t *witness = NULL;
         AUTO_FREE char *what = what_new(subject);
+        if (r == 0 && b->metric == AB_RSS && !str_eq(json_str(subject, "kind", ""), "command"))
+            r = err_set(err, ERR_INVALID,
+                        "peak memory is compared of whole commands, not of '%s', a bench of a harness",
+                        json_str(subject, "name", "?"));
         if (r == 0)
             r = b->metric <= AB_RSS ? compare_subject(&sides, subject, &ab, &witness, err)
                                     : count_subject(&sides, v, subject, &ab, err);

@@ -117,6 +117,7 @@ int stage_bench(struct job *job, json_t *draft, struct err *err)
     if (!b.base || !b.work || !b.cache || !b.spool)
         return err_set(err, ERR_INVALID, "the assignment lacks one of dirs.base, work, cache or spool");
     b.ask_always = !str_eq(json_string_value(job_input(job, "witness")), "verdicts");
+    b.metric_given = metric != NULL;
     b.wall_ns = stage_budget_ns(job, BUDGET_DEFAULT_MIN);
     b.limits = json_array();
     int r = fill(&b, draft, err);

@@ -321,8 +321,13 @@ static int refuse_unknown(const char *text, size_t len, const json_t *table, con
 
 static int check_names(const char *text, size_t len, const json_t *root, struct err *err)
 {
-    static const char *const SECTIONS[] = {"bench", NULL}, *const KEYS[] = {"name", "command", "cwd", "stdin", NULL};
+    static const char *const SECTIONS[] = {"bench", "measure", NULL}, *const KEYS[] = {"name", "command", "cwd", "stdin", NULL},
+                             *const MEASURE[] = {"metric", "theta_pct", NULL};
     int r = refuse_unknown(text, len, root, "", SECTIONS, err);
+    if (r == 0 && json_object_get(root, "measure") && !json_obj(root, "measure"))
+        return err_set(err, ERR_INVALID, "baton.toml: 'measure' is a section: write its header as [measure]");
+    if (r == 0)
+        r = refuse_unknown(text, len, json_obj(root, "measure"), "measure.", MEASURE, err);
     if (r == 0 && json_object_get(root, "bench") && !json_list(root, "bench"))
         return err_set(err, ERR_INVALID, "baton.toml: 'bench' is a list: write its header as [[bench]]");
     size_t i;
@@ -335,7 +340,8 @@ static int check_names(const char *text, size_t len, const json_t *root, struct 
     return r;
 }
 
-static int from_baton_toml(const struct subject_places *places, const struct cargo_metadata *m, json_t *list, struct err *err)
+// *ret: NULL when the project declares nothing.
+static int read_declaration(const struct subject_places *places, json_t **ret, struct err *err)
 {
     AUTO_FREE char *path = path_join(places->project, "baton.toml"), *text = NULL;
     size_t len = 0;
@@ -345,18 +351,44 @@ static int from_baton_toml(const struct subject_places *places, const struct car
     AUTO_JSON json_t *root = toml_parse_new(text, len, "baton.toml", err);
     if (!root)
         return -(int)err->code;
-    int named = check_names(text, len, root, err);
-    if (named < 0)
-        return named;
+    r = check_names(text, len, root, err);
+    if (r == 0)
+        *ret = json_incref(root);
+    return r;
+}
+
+static int from_baton_toml(const struct subject_places *places, const struct cargo_metadata *m, json_t *list, struct err *err)
+{
+    AUTO_JSON json_t *root = NULL;
+    int r = read_declaration(places, &root, err);
     size_t i;
     json_t *entry;
     json_array_foreach (json_list(root, "bench"), i, entry) {
-        if (json_array_size(list) >= SUBJECTS_MAX)
+        if (r < 0 || json_array_size(list) >= SUBJECTS_MAX)
             break;
         r = from_declaration(places->project, m, entry, list, err);
         if (r < 0)
             return err_wrap(err, "baton.toml, bench %zu", i + 1);
     }
+    return r;
+}
+
+int subject_measure(const struct subject_places *places, struct subject_measure *ret, struct err *err)
+{
+    *ret = (struct subject_measure){0};
+    AUTO_JSON json_t *root = NULL;
+    int r = read_declaration(places, &root, err);
+    const json_t *measure = json_obj(root, "measure"), *theta = json_object_get(measure, "theta_pct");
+    const json_t *metric = json_object_get(measure, "metric");
+    double percent = json_number_value(theta);
+    if (r < 0)
+        return r;
+    if (theta && !(percent >= 0.01 && percent <= 100))
+        return err_set(err, ERR_INVALID, "baton.toml: 'theta_pct' must be a number from 0.01 to 100");
+    if (metric && !ab_metric_find(json_string_value(metric), &ret->metric))
+        return err_set(err, ERR_INVALID, "baton.toml: 'metric' must be one of those of baton bench --metric");
+    ret->has_metric = metric != NULL;
+    ret->theta = percent / 100;
     return 0;
 }
 

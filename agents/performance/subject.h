@@ -12,6 +12,7 @@
 
 #include "base/err.h"
 #include "json/json.h"
+#include "measure/ab.h"
 #include "rust/cargo_metadata.h"
 #include "sandbox/files.h"
 
@@ -30,6 +31,14 @@ struct subject_places {
 // cargo bench is of kind "plain" here: which harness it has is seen when it is built.
 int subject_find(const struct subject_places *places, const struct cargo_metadata *metadata, const char *bench, json_t **ret,
                  char **ret_why, struct err *err);
+
+// What the project's baton.toml says about comparisons ([measure]); zero where it says nothing.
+struct subject_measure {
+    bool has_metric;
+    enum ab_metric metric;
+    double theta;
+};
+int subject_measure(const struct subject_places *places, struct subject_measure *ret, struct err *err);
 
 // Names of the programs a list of subjects needs: array of "bin:wordmill". New reference.
 json_t *subject_programs(const json_t *subjects);

@@ -193,6 +193,26 @@ static void test_wrong_declarations(void **state)
     }
 }
 
+static void test_measure_of_the_project(void **state)
+{
+    struct place *p = *state;
+    const struct subject_places places = {.files = p->held.files, .project = p->member};
+    struct subject_measure said;
+    struct err err;
+    write_text(p->member, "baton.toml", "[measure]\nmetric = \"wall\"\ntheta_pct = 5\n");
+    assert_int_equal(subject_measure(&places, &said, &err), 0);
+    assert_true(said.has_metric && said.metric == AB_WALL && said.theta > 0.049 && said.theta < 0.051);
+    write_text(p->member, "baton.toml", "[[bench]]\nname = \"a\"\ncommand = \"x\"\n");
+    assert_int_equal(subject_measure(&places, &said, &err), 0);
+    assert_true(!said.has_metric && said.theta <= 0);
+    static const char *const BAD[] = {"[measure]\nmetric = \"luck\"\n", "[measure]\nmetric = 3\n", "[measure]\ntheta_pct = 0\n",
+                                      "[measure]\ntheta_pct = \"much\"\n"};
+    for (size_t i = 0; i < ARRAY_LEN(BAD); i++) {
+        write_text(p->member, "baton.toml", BAD[i]);
+        assert_int_equal(subject_measure(&places, &said, &err), -ERR_INVALID);
+    }
+}
+
 static void test_unknown_names_are_named_with_their_line(void **state)
 {
     struct place *p = *state;
@@ -201,7 +221,9 @@ static void test_unknown_names_are_named_with_their_line(void **state)
          "baton.toml:4: unknown key 'comand'; known here: 'name', 'command', 'cwd', 'stdin'"},
         {"[[bench]]\nname = \"a\"\ncommand = \"x\"\n\n[[bench]]\nname = \"b\"\ncommand = \"x\"\n\nwdir = \".\"\n",
          "baton.toml:9: unknown key 'wdir'"},
-        {"\n[benches]\nname = \"a\"\n", "baton.toml:2: unknown section or key 'benches'; known here: 'bench'"},
+        {"\n[benches]\nname = \"a\"\n", "baton.toml:2: unknown section or key 'benches'; known here: 'bench', 'measure'"},
+        {"[measure]\ntheta = 3\n", "baton.toml:2: unknown key 'theta'; known here: 'metric', 'theta_pct'"},
+        {"measure = 3\n", "write its header as [measure]"},
         {"timeout = 3\n", "baton.toml:1: unknown key 'timeout'"},
     };
     for (size_t i = 0; i < ARRAY_LEN(CASES); i++) {
@@ -268,6 +290,7 @@ int main(void)
         T(test_files_of_the_caller),
         T(test_declared_in_the_project),
         T(test_wrong_declarations),
+        T(test_measure_of_the_project),
         T(test_unknown_names_are_named_with_their_line),
         T(test_benches_of_cargo),
         T(test_nothing_to_run_says_how_to_declare),
