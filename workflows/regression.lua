@@ -69,6 +69,9 @@ workflow "regression" {
       agent = PERFORMANCE, mode = "commits", task = "Find the commits in between",
       input = { from = base or p.head, to = p.head },
     }
+    if not between.ok and before then -- the history was rewritten, perhaps: somebody has to say what was fast
+      finish("needs_discussion", { reason = between.summary .. "; start it once with --param baseline=REV" })
+    end
     if not between.ok then fail(between.summary) end
     local from, to, commits = between.output.from, between.output.to, between.output.commits
     if not (from and to and commits) then fail("the worker did not say which commits lie in between") end
@@ -93,8 +96,9 @@ workflow "regression" {
     local named = commits[high]
     local alone = high == #commits and low == 0 and whole or low == 0 and results[high] or compare(p, last_good, named.commit)
     local how = alone.verdict == "slower" and " made it slower: " or " is the first one past what counts, slowly grown: "
+    local said = text.replace((alone.verdict == "slower" and alone or whole).sentence, "^slower: ", "")
     finish("rejected", {
-      reason = named.commit:sub(1, 12) .. " (" .. named.title .. ")" .. how .. whole.sentence,
+      reason = named.commit:sub(1, 12) .. " (" .. named.title .. ")" .. how .. said,
       slower_since = named.commit, title = named.title, alone = alone.sentence, from = from, to = to, steps = steps,
     })
   end,
