@@ -116,7 +116,7 @@ static int compare_commands(struct bench *b, const struct command *c, const char
     json_t *witness = NULL;
     bool timed = b->metric <= AB_RSS;
     int r = timed ? measured_compare(&m, &ab, err) : counted_compare(&counted, &ab, err);
-    if (r == 0 && timed)
+    if (r == 0 && b->metric <= AB_WALL)
         r = witnessed_apply(&w, ab, &witness, err);
     if (r == 0)
         bench_add_row(b, "command", b->name[1], ab, witness);

@@ -41,7 +41,9 @@ class Bench(support.Scenario):
         self.assertLess(20, found["interval"][0])
         self.assertLessEqual(found["interval"][0], found["change_pct"])
         self.assertIn("warnings", result["host"])
-        if support.have("valgrind"):
+        if "why_not" in found["witness"]:  # on a very busy machine a run takes too long for it
+            self.assertRegex(found["witness"]["why_not"], "a run takes|valgrind")
+        else:
             self.assertLess(50, found["witness"]["instructions"]["change_pct"])
             self.assertEqual(found["witness"]["view"], "against")  # "B is faster"
             self.assertIn("second witness: instructions +", bench["plot"])
