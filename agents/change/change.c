@@ -43,7 +43,8 @@ static bool is_measured_setting(const json_t *set)
         return str_eq(table, "build") && str_eq(json_string_value(json_array_get(path, 1)), "rustc-wrapper") &&
                str_eq(value, CHANGE_WRAPPER);
     return json_array_size(path) == 3 && str_eq(table, "target") &&
-           str_eq(json_string_value(json_array_get(path, 2)), "rustflags") && str_eq(value, CHANGE_LINKER);
+           str_eq(json_string_value(json_array_get(path, 2)), "rustflags") &&
+           (str_eq(value, CHANGE_LINKER) || str_eq(value, CHANGE_LINKER_LLD) || str_eq(value, CHANGE_NATIVE));
 }
 
 static int check_set(const json_t *set, const char *id, struct err *err)

@@ -30,7 +30,9 @@ json_t *change_files(const json_t *candidate);
 // The settings of ".cargo/config.toml" that can be proposed, as TOML values.
 #define CHANGE_CONFIG_FILE ".cargo/config.toml"
 #define CHANGE_WRAPPER     "\"sccache\""                          // build.rustc-wrapper
-#define CHANGE_LINKER      "[\"-C\", \"link-arg=-fuse-ld=mold\"]" // target.<triple>.rustflags
+#define CHANGE_LINKER      "[\"-C\", \"link-arg=-fuse-ld=mold\"]" // target.<triple>.rustflags, as the next two
+#define CHANGE_LINKER_LLD  "[\"-C\", \"link-arg=-fuse-ld=lld\"]"
+#define CHANGE_NATIVE      "[\"-C\", \"target-cpu=native\"]" // only what the user agreed to
 
 // New text of every file that the candidates touch: object {file: text}. Reads the base files.
 // ERR_CONFLICT: two edits overlap (the text names both candidates). ERR_NOT_FOUND: a file to edit is missing (a TOML

@@ -93,14 +93,18 @@ static int run_cargo(const struct builder *b, const json_t *programs, bool bench
         vec_push(&argv, *w);
     vec_push(&argv, NULL);
     AUTO_FREE char *target = str_printf("CARGO_TARGET_DIR=%s", b->target_dir);
-    const char *const plain[] = {target, NULL};
+    VEC(const char *) plain = {0};
+    vec_push(&plain, target);
+    for (char *const *e = b->env; e && *e; e++)
+        vec_push(&plain, *e);
+    vec_push(&plain, NULL);
     // Of its own environment, not of the manifest: the project's profile stays what it is.
     const char *const symbols[] = {target, "CARGO_BUILD_RUSTFLAGS=-Cforce-frame-pointers=yes", "CARGO_PROFILE_RELEASE_DEBUG=1", "CARGO_PROFILE_RELEASE_STRIP=none",
                                    "CARGO_PROFILE_BENCH_DEBUG=1", "CARGO_PROFILE_BENCH_STRIP=none", NULL};
     struct exec_result result;
     struct exec_call call = {.argv = argv.items,
                              .cwd = b->root,
-                             .env = b->symbols ? symbols : plain,
+                             .env = b->symbols ? symbols : plain.items,
                              .output_max = (size_t)64 << 20,
                              .wall_ns = b->wall_ns,
                              .on_line = on_line,
@@ -125,6 +129,7 @@ static int run_cargo(const struct builder *b, const json_t *programs, bool bench
     }
     exec_result_free(&result);
     vec_free(&argv);
+    vec_free(&plain);
     str_list_free(words);
     return r;
 }

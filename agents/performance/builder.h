@@ -13,6 +13,7 @@ struct builder {
     const char *target_dir; // CARGO_TARGET_DIR
     const char *profile;    // of cargo; NULL: release, for benches the bench profile
     const char *features;   // "PACKAGE/FEATURE,…" (subject_features); may be NULL
+    char *const *env;       // more variables for cargo, NULL-terminated; may be NULL. Not with symbols
     bool symbols;           // line tables, frame pointers, not stripped: for profiling, never for timing
     bool timings;           // write cargo's timing report
     int64_t wall_ns;        // a cargo call that takes longer is ended with ERR_TIMEOUT; 0: 30 minutes

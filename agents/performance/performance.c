@@ -6,18 +6,22 @@
 
 static int run(struct job *job, json_t *draft, struct err *err)
 {
-    if (str_eq(job_mode(job), "bench"))
-        return stage_bench(job, draft, err);
-    if (str_eq(job_mode(job), "sample"))
-        return stage_sample(job, draft, err);
-    if (str_eq(job_mode(job), "commits"))
-        return stage_commits(job, draft, err);
-    return str_eq(job_mode(job), "verify") ? stage_verify(job, draft, err) : stage_profile(job, draft, err);
+    static const struct {
+        const char *mode;
+        int (*stage)(struct job *job, json_t *draft, struct err *err);
+    } STAGES[] = {{"bench", stage_bench},     {"sample", stage_sample}, {"commits", stage_commits},
+                  {"explain", stage_explain}, {"search", stage_search}, {"confirm", stage_confirm},
+                  {"verify", stage_verify}};
+    for (size_t i = 0; i < ARRAY_LEN(STAGES); i++)
+        if (str_eq(job_mode(job), STAGES[i].mode))
+            return STAGES[i].stage(job, draft, err);
+    return stage_profile(job, draft, err);
 }
 
 int main(int argc, char **argv)
 {
-    static const char *const MODES[] = {"profile", "verify", "build", "tests", "bench", "sample", "commits", NULL};
+    static const char *const MODES[] = {"profile", "verify",  "build",  "tests",   "bench", "sample",
+                                        "commits", "explain", "search", "confirm", NULL};
     static const struct agent PERFORMANCE = {.role = "performance", .version = "1", .modes = MODES, .run = run};
     return agent_main(argc, argv, &PERFORMANCE);
 }

@@ -32,6 +32,24 @@ int stage_bench(struct job *job, json_t *draft, struct err *err);
 //           memory (profile/dhat.h), growth (profile/growth.h), findings, difference, memory_difference}, "hot_paths", "profile",
 //           "limits" }
 int stage_sample(struct job *job, json_t *draft, struct err *err);
+// Mode explain: what makes the build slow; nothing is changed, but removals are proven in the work checkout.
+// input: "profile": "dev|release", "prove": bool, "budget_minutes"
+// output: { "build_report": {profile, clean_s, cpu_s, timings (buildinfo/timings.h), duplicates (pulled_in.h),
+//           unused: [row of buildinfo/unused.h + candidate, mentions, proven, note],
+//           features: [row of performance/trim.h + candidate, saves_s, gone, fewer_features, proven, note], bloat: [bloat.h + program]},
+//           "candidates": those that are proven, "findings", "limits", "workspace" }
+int stage_explain(struct job *job, json_t *draft, struct err *err);
+
+// Mode search: the joint search for build settings, one step a stage (performance/search.h).
+// input: "step": "space|point|choose", "goal": "runtime|build|size|balanced", "bench", "accept": ["abort", "native", "debug"],
+//        "point", "base", "timed", "results"
+// output: space: { measurable, why_not, workspace, subjects, points, facts, mains, host }; point: { measured };
+//         choose: { points, recommended, "search": {goal, points: [measured + front, score]} }
+int stage_search(struct job *job, json_t *draft, struct err *err);
+
+// Mode confirm: points of a search against the base on fresh pairs, by changed manifests; the first that holds is committed.
+// input: "goal", "points", "base", "budget_minutes"; output as of mode verify, and "patch": the exact diff
+int stage_confirm(struct job *job, json_t *draft, struct err *err);
 
 // Mode commits: what a search for the commit that made the project slower goes through; nothing is run.
 // input: "from", "to" (revisions). output: { "from": hash, "to": hash, "commits": [{commit, title}] of the first parents behind

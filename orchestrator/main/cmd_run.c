@@ -234,17 +234,59 @@ int cmd_run(const struct cli *cli)
     return start(cli, cli_arg(cli, 0), cli_value(cli, "project", "."));
 }
 
-int cmd_tune(const struct cli *cli)
+int commands_check_project(const char *dir, struct err *err)
 {
-    const char *dir = cli_arg(cli, 0) ? cli_arg(cli, 0) : ".";
     AUTO_FREE char *manifest = path_join(dir, "Cargo.toml");
-    if (file_is_dir(dir) && !file_exists(manifest)) {
-        struct err err;
-        err_set(&err, ERR_INVALID, "there is no Cargo.toml in '%s': give the folder of a Rust package or workspace",
-                dir);
+    if (!file_is_dir(dir) || file_exists(manifest)) // that there is no such folder is said where it is opened
+        return 0;
+    return err_set(err, ERR_INVALID, "there is no Cargo.toml in '%s': give the folder of a Rust package or workspace", dir);
+}
+
+// Every word of list that is none of known is a mistake that would go unnoticed.
+static int put_accepted(const struct cli *cli, json_t *params, struct err *err)
+{
+    static const char *const KNOWN[] = {"abort", "native", "debug"};
+    const char *const *given = cli_values(cli, "accept");
+    json_t *list = json_array();
+    json_put(params, "accept", list);
+    for (; *given; given++) {
+        bool known = false;
+        for (size_t i = 0; i < ARRAY_LEN(KNOWN); i++)
+            known = known || str_eq(KNOWN[i], *given);
+        if (!known)
+            return err_set(err, ERR_INVALID, "--accept '%s' must be abort, native or debug", *given);
+        json_add_str(list, *given);
+    }
+    return 0;
+}
+
+static int search(const struct cli *cli, const char *goal, const char *dir)
+{
+    struct err err;
+    struct run_request q;
+    if (cli_value(cli, "focus", NULL) || cli_value(cli, "max-rounds", NULL)) {
+        err_set(&err, ERR_INVALID, "--for searches build settings alone: --focus and --max-rounds belong to a run without it");
         return cli_fail(&err);
     }
-    return start(cli, "relay", dir);
+    if (run_request_read(cli, "search", dir, &q, &err) < 0)
+        return cli_fail(&err);
+    json_put_str(q.params, "goal", goal);
+    if (put_accepted(cli, q.params, &err) < 0) {
+        run_request_clear(&q);
+        return cli_fail(&err);
+    }
+    return cmd_run_request(cli, &q, NULL, NULL);
+}
+
+int cmd_tune(const struct cli *cli)
+{
+    const char *dir = cli_arg(cli, 0) ? cli_arg(cli, 0) : ".", *goal = cli_value(cli, "for", NULL);
+    struct err err;
+    if (!goal && *cli_values(cli, "accept"))
+        err_set(&err, ERR_INVALID, "--accept is for a search: give --for runtime, build, size or balanced, too");
+    else if (commands_check_project(dir, &err) == 0)
+        return goal ? search(cli, goal, dir) : start(cli, "relay", dir);
+    return cli_fail(&err);
 }
 
 // The run above all unfinished ones: with it, those below it go on too.

@@ -10,6 +10,7 @@ int cmd_tune(const struct cli *cli);
 int cmd_bench(const struct cli *cli);
 int cmd_profile(const struct cli *cli);
 int cmd_bench_history(const struct cli *cli); // of cmd_bench
+int cmd_build_report(const struct cli *cli);
 int cmd_resume(const struct cli *cli);
 int cmd_start(const struct cli *cli);
 int cmd_metrics(const struct cli *cli);
@@ -56,6 +57,8 @@ int cmd_help(const struct cli *cli);
 struct run_request;
 typedef int cmd_run_ended(void *user, struct store *store, const char *run, int status);
 int cmd_run_request(const struct cli *cli, struct run_request *request, cmd_run_ended *ended, void *user);
+// A folder without a Cargo.toml is no project: ERR_INVALID.
+int commands_check_project(const char *dir, struct err *err);
 // State folder and journal of this user.
 int commands_open(struct places *places, struct store **ret, struct err *err);
 // The same for commands that start workers: what the site's files say of boxes must be understood, too. ERR_PARSE,

@@ -6,6 +6,7 @@
 #include "base/str.h"
 #include "main/profiled.h"
 #include "report/model.h"
+#include "report/tables.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -98,6 +99,16 @@ static void print_bench(const json_t *model, FILE *out)
         fprintf(out, "host     %s\n", json_string_value(text));
 }
 
+// Whether there are any.
+static bool print_tables(const json_t *model, FILE *out)
+{
+    AUTO_JSON json_t *tables = tables_new(model);
+    AUTO_BUF struct buf text = BUF_INIT;
+    tables_text(tables, &text);
+    fputs(buf_str(&text), out);
+    return json_array_size(tables) > 0;
+}
+
 int summary_print(struct store *store, const char *run, FILE *out, struct err *err)
 {
     AUTO_JSON json_t *model = report_model_new(store, run, err);
@@ -106,10 +117,13 @@ int summary_print(struct store *store, const char *run, FILE *out, struct err *e
     AUTO_FREE char *dir = store_run_dir(store, run);
     AUTO_FREE char *page = path_join(dir, "report.html");
     fprintf(out, "\n%s\n", json_str(model, "headline", ""));
+    bool shown = print_tables(model, out);
     if (json_obj(model, "bench"))
         print_bench(model, out);
     else if (json_obj(model, "profiled"))
         profiled_print(model, PROFILED_ROWS, out);
+    else if (shown)
+        print_metrics(model, out);
     else if (json_array_size(json_list(model, "metrics")) == 0)
         print_result(json_obj(model, "result"), out);
     else
@@ -144,7 +158,7 @@ json_t *summary_json_new(struct store *store, const char *run, struct err *err)
     json_put_str(v, "event", "result");
     json_put_int(v, "exit", run_state_exit_status(state));
     static const char *const KEYS[] = {"run",     "state",     "headline", "reason", "result", "metrics", "changes",
-                                       "dropped", "hot_paths", "limits",   "git",    "bench",  "host",   "profiled"};
+                                       "dropped", "hot_paths", "limits",   "git",    "bench",  "host",   "profiled", "build_report", "search"};
     for (size_t i = 0; i < ARRAY_LEN(KEYS); i++) {
         json_t *member = json_object_get(model, KEYS[i]);
         json_put(v, KEYS[i], member ? json_incref(member) : json_null());

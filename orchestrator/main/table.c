@@ -80,7 +80,23 @@ static const struct cli_option PROFILE[] = {
     {"quiet", 'q', NULL, false, "no progress, only the result"},
     {"json", 0, NULL, false, "every event as one JSON line, the result last"},
     END};
-static const struct cli_option TUNE[] = {RUN_OPTIONS};
+static const struct cli_option BUILD_REPORT[] = {
+    {"release", 0, NULL, false, "build the release profile (default: the one that 'cargo build' uses)"},
+    {"no-proof", 0, NULL, false, "do not try what could be left out: no tests are run"},
+    {"budget", 0, "MINUTES", false, "time for proving what can be left out (default: 10)"},
+    {"agents", 0, "DIR", true, "agent files of your own (file or folder), before the ones that ship"},
+    {"allow", 0, "RULE", true, "grant a rule beside the agent files, e.g. 'Bash(./gen.sh *)'"},
+    {"key", 0, "KEY", false, "idempotency key: a second call with it starts nothing"},
+    {"timeout", 0, "MINUTES", false, "end the run after that time"},
+    {"limit", 0, "NAME=VALUE", true, "a wall: processes=64, wall=30m …"},
+    {"notify", 0, "URL", true, "POST a JSON object there when the run ends (http or https)"},
+    {"quiet", 'q', NULL, false, "no progress, only the result"},
+    {"json", 0, NULL, false, "every event as one JSON line, the result last"},
+    END};
+static const struct cli_option TUNE[] = {
+    {"for", 0, "GOAL", false, "search the build settings together for runtime, build, size or balanced: the workflow 'search'"},
+    {"accept", 0, "WHAT", true, "with --for, what may be taken over although it costs something: abort, native, debug"},
+    RUN_OPTIONS};
 static const struct cli_option RESUME[] = {
     {"again", 0, NULL, false, "take up a run that has ended: what failed is executed again"},
     {"with-new-script", 0, "FILE", false, "go on with another version of the workflow"},
@@ -136,10 +152,13 @@ const struct cli_command CLI_COMMANDS[] = {
     {"tune", "[DIR]", 0, 1, "make the Rust project in DIR faster: the workflow 'relay'",
      "Reviews, profiles and benchmarks the project, tries changes one by one on a branch of their own, keeps what "
      "measures better "
-     "and still passes the tests, and writes a report. Your working tree is not touched.",
+     "and still passes the tests, and writes a report. Your working tree is not touched. With --for GOAL it searches the build "
+     "settings together (opt-level, lto, codegen-units, strip, panic, target-cpu; for build debug, linker, cache) instead: counted "
+     "instructions, size, memory and build time of every point, halving, the Pareto front, and the best point for the goal confirmed on "
+     "fresh pairs.",
      TUNE,
      EXAMPLES("baton tune .", "baton tune ~/src/mytool --bench 'mytool big.txt'",
-              "baton tune . --focus runtime --budget 5"),
+              "baton tune . --focus runtime --budget 5", "baton tune . --for size --budget 10"),
      cmd_tune},
     {"run", "WORKFLOW", 1, 1, "run a workflow on a project",
      "WORKFLOW is a name ('baton workflow list') or the path of a .lua file. Exit status: 0 improved or already "
@@ -171,6 +190,14 @@ const struct cli_command CLI_COMMANDS[] = {
               "baton profile --output after --diff before/stacks.folded -- ./mytool big.txt",
               "baton profile --memory -- ./mytool big.txt", "baton profile --scale './mytool {n}' --sizes 1000,2000"),
      cmd_profile},
+    {"build-report", "[DIR]", 0, 1, "what makes the build of the Rust project in DIR slow, and what of it nobody needs",
+     "Builds it from nothing and shows the critical path with the share of code generation, build scripts and procedural macros; "
+     "crates in several versions with who pulls them in; dependencies and default features that can be left out, each proven by "
+     "building all targets and running the tests; and what the release programs are made of. Nothing is changed: it is the workflow "
+     "'build-report'.",
+     BUILD_REPORT,
+     EXAMPLES("baton build-report .", "baton build-report ~/src/mytool --release --no-proof", "baton build-report . --budget 5 --json"),
+     cmd_build_report},
     {"start", "WORKFLOW", 1, 1, "hand a run to the service and return: prints its id and its place in the queue",
      "As 'run', but 'baton serve' does the work. Exit status: 0 the run is journaled, others: it was not started. See "
      "it with 'baton show', 'baton logs --follow', 'baton top'.",

@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "report/html_parts.h"
+#include "report/tables.h"
 #include "report/html_plot.h"
 #include "report/text.h"
 
@@ -361,6 +362,8 @@ void report_html(const json_t *m, const char *flame, struct buf *out)
     html_baseline(m, out);
     html_hot_paths(m, flame, out);
     html_findings(m, out);
+    AUTO_JSON json_t *tables = tables_new(m);
+    tables_html(tables, out);
     html_build(m, out);
     html_tests(m, out);
     html_limits(m, out);

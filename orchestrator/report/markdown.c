@@ -7,6 +7,7 @@
 #include "base/str.h"
 #include "report/markdown_parts.h"
 #include "report/md.h"
+#include "report/tables.h"
 #include "report/text.h"
 
 #include <string.h>
@@ -198,6 +199,8 @@ void report_markdown(const json_t *m, const char *flame, struct buf *out)
     markdown_baseline(m, out);
     add_hot_paths(m, flame, out);
     markdown_findings(m, out);
+    AUTO_JSON json_t *tables = tables_new(m);
+    tables_markdown(tables, out);
     markdown_build(m, out);
     markdown_tests(m, out);
     markdown_limits(m, out);

@@ -18,7 +18,7 @@ struct model {
     struct store *store;
     const char *run;
     json_t *out;
-    json_t *profile, *develop, *verify, *review, *bench,
+    json_t *profile, *develop, *verify, *review, *bench, *explain, *search,
         *check; // outputs of the newest stage of each kind, resolved; borrowed from outputs
     json_t *outputs;
     json_t *rounds;    // outputs of all verify stages, oldest first; borrowed by the array's own references
@@ -58,11 +58,16 @@ static void note_output(struct model *m, const json_t *stage)
     if (!output || handoff_resolve_new(output, &load, &resolved, NULL) < 0)
         return;
     json_array_append_new(m->outputs, resolved);
-    if (str_eq(role, "performance") && str_eq(mode, "verify")) {
+    if (str_eq(role, "performance") && (str_eq(mode, "verify") || str_eq(mode, "confirm"))) {
         m->verify = resolved;
         json_array_append(m->rounds, resolved);
     } else if (str_eq(role, "performance") && str_eq(mode, "bench")) {
         m->bench = resolved;
+    } else if (str_eq(role, "performance") && str_eq(mode, "explain")) {
+        m->explain = resolved;
+    } else if (str_eq(role, "performance") && str_eq(mode, "search")) {
+        if (json_obj(resolved, "search")) // points and spaces are parts of it
+            m->search = resolved;
     } else if (str_eq(role, "performance")) {
         m->profile = resolved;
     } else if (str_eq(role, "developer")) {
@@ -306,6 +311,10 @@ static void add_evidence(struct model *m)
     for (size_t i = 0; i < ARRAY_LEN(FROM_PROFILE); i++)
         copy(m->out, m->profile ? m->profile : m->bench, FROM_PROFILE[i], NULL);
     copy_bench(m);
+    copy(m->out, m->explain, "build_report", NULL);
+    copy(m->out, m->search, "search", NULL);
+    if (m->search && m->verify)
+        copy(json_obj(m->out, "search"), m->verify, "patch", NULL);
     if (!json_list(m->out, "findings"))
         copy(m->out, m->review, "findings", NULL);
     copy(m->out, json_obj(m->profile, "build"), "toolchain", NULL);
@@ -315,7 +324,7 @@ static void add_evidence(struct model *m)
     copy(m->out, m->check, "diff", NULL);
     add_tests(m);
     json_t *limits = json_array();
-    const json_t *from[] = {m->review, m->profile, m->verify, m->check, m->bench};
+    const json_t *from[] = {m->review, m->profile, m->verify, m->check, m->bench, m->explain};
     for (size_t i = 0; i < ARRAY_LEN(from); i++)
         if (json_list(from[i], "limits"))
             json_array_extend(limits, json_list(from[i], "limits"));
@@ -377,7 +386,7 @@ static void add_what_came(struct model *m)
     add_evidence(m);
     add_artifacts(m);
     const struct model_ran ran = {
-        .profiled = m->profile, .developed = m->develop, .reviewed = m->review, .compared = m->bench};
+        .profiled = m->profile, .developed = m->develop, .reviewed = m->review, .compared = m->bench, .searched = m->search};
     model_say_headline(m->out, &ran);
     model_say_reproduce(m->out);
 }

@@ -10,7 +10,8 @@
 //   requests, diff, stages [{seq, agent, mode, state, attempt, elapsed_ms, summary, verdict, handoff, blockers}],
 //   commands [{stage, agent, argv, cwd, env, exit, signal, wall_ms, decision, rule, where, reason, timed_out}],
 //   artifacts [{name, seq, hash, media, bytes, path}], measurements {part: {subject: [[before, after, order]]}},
-//   reproduce [text], budget {name: {limit, used, reserved}} of what has a limit, spent {calls, processes, cpu_ms,
+//   build_report (what "baton build-report" found: agents/performance/stages.h), search
+//   (what "baton tune --for" measured: {goal, points, patch}), reproduce [text], budget {name: {limit, used, reserved}} of what has a limit, spent {calls, processes, cpu_ms,
 //   money, tokens}
 //
 // A member whose stage did not run is null or empty.

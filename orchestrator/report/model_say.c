@@ -120,7 +120,10 @@ void model_say_headline(json_t *model, const struct model_ran *ran)
     size_t kept = json_array_size(json_list(model, "changes"));
     bool accepted = str_eq(state, "accepted");
     AUTO_FREE char *text = NULL, *waits = text_waits_new(json_str(model, "run", "RUN"), json_list(model, "waits"));
-    if (accepted && best && kept) {
+    if (accepted && ran->searched && !best) {
+        verdict = kept ? "improved" : "optimal";
+        text = str_printf("%s: %s.", kept ? "Improved" : "Nothing changed", json_str(model, "reason", ""));
+    } else if (accepted && best && kept) {
         verdict = "improved";
         text = improved(best, kept);
     } else if (accepted && kept) {

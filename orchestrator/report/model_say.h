@@ -6,7 +6,7 @@
 #include <stdbool.h>
 
 struct model_ran { // which kinds of stages left an output
-    bool profiled, developed, reviewed, compared;
+    bool profiled, developed, reviewed, compared, searched;
 };
 
 // Sets verdict, headline and best. Uses state, reason, metrics, changes of the model.

@@ -66,6 +66,33 @@ class Projects(support.Scenario):
         self.assertIn("opt-level = 3", (workspace / "Cargo.toml").read_text())
 
     @NEEDS
+    def test_what_makes_a_build_slow(self):
+        """A dependency that nothing uses and one for tests alone are proven; what is used stays, and nothing is changed."""
+        project = support.tiny_crate(self.root / "app", "app", main="fn main() { println!(\"{}\", used::f()); }\n"
+                                     "#[test]\nfn one() { assert_eq!(fortests::f(), 1); }\n", bench=False)
+        for name in ("idle", "used", "fortests"):
+            support.tiny_crate(self.root / name, name, bench=False)
+            (self.root / name / "src/main.rs").rename(self.root / name / "src/lib.rs")
+            (self.root / name / "src/lib.rs").write_text("pub fn f() -> u32 { 1 }\n")
+        vendored = [f'{name} = {{ path = "deps/{name}" }}' for name in ("idle", "used", "fortests")]
+        for name in ("idle", "used", "fortests"):
+            (project / "deps").mkdir(exist_ok=True)
+            (self.root / name).rename(project / "deps" / name)
+        manifest = (project / "Cargo.toml").read_text()
+        (project / "Cargo.toml").write_text(manifest + "\n[dependencies]\n" + "\n".join(vendored) + "\n\n[workspace]\n")
+        head = support.make_repository(project)
+        result = self.baton("build-report", project, "--json", status=0).lines()[-1]
+        report = result["build_report"]
+        self.assertEqual({row["dependency"]: (row["verdict"], row["proven"]) for row in report["unused"]},
+                         {"idle": ("unused", True), "fortests": ("tests only", True)})
+        self.assertEqual(report["timings"]["critical_path"][-1]["unit"], 'app 0.1.0 app "bin"')
+        self.assertIn("app", [row["crate"] for row in report["bloat"][0]["crates"]])
+        self.assertEqual(git(project, "rev-parse", "HEAD"), head)
+        self.check_nothing_left(project)
+        with open(result["report"]["markdown"], encoding="utf-8") as file:
+            self.assertIn("Dependencies that nothing uses", file.read())
+
+    @NEEDS
     def test_bench_command(self):
         project = support.tiny_crate(self.root / "crate", bench=False)
         head = support.make_repository(project)

@@ -60,7 +60,7 @@ static void test_timings_odd_and_broken(void **state)
     // a circle ends
     AUTO_JSON json_t *v = timings(
         "UNIT_DATA = [{\"i\": 0, \"duration\": 1, \"unblocked_units\": [1]}, {\"i\": 1, \"unblocked_units\": [0]}]");
-    assert_true(json_array_size(json_list(v, "critical_path")) <= TIMINGS_ROWS_MAX);
+    assert_true(json_array_size(json_list(v, "critical_path")) <= TIMINGS_WAY_MAX);
     static const char *const BROKEN[] = {"", "no data here", "UNIT_DATA = {}", "UNIT_DATA = [", "UNIT_DATA = "};
     for (size_t i = 0; i < ARRAY_LEN(BROKEN); i++) {
         json_t *none = NULL;

@@ -9,9 +9,9 @@
 
 struct unit {
     int64_t number; // by which edges name it; not its place in the list
-    char *label;
-    double start, duration;
-    bool build_script;
+    char *label, *package; // "serde 1.0.2 build-script", "serde 1.0.2"
+    double start, duration, codegen; // codegen < 0: not known
+    bool build_script, proc_macro;
     int64_t unblocked_by; // place of the unit that let it start, -1: none
 };
 
@@ -41,7 +41,24 @@ static json_t *read_data(const char *html, size_t len, const char *name, struct 
     return v;
 }
 
-static struct unit *read_units(const json_t *data, size_t *ret_count)
+// Sections are [["codegen", {"start": s, "end": s}], …]; what follows the metadata that dependants wait for.
+static double codegen_of(const json_t *unit)
+{
+    double sum = -1;
+    size_t i;
+    json_t *section;
+    json_array_foreach (json_list(unit, "sections"), i, section) {
+        const json_t *span = json_array_get(section, 1);
+        const char *name = json_string_value(json_array_get(section, 0));
+        double took = json_num(span, "end", 0) - json_num(span, "start", 0);
+        sum = sum < 0 ? 0 : sum;
+        if (name && str_eq(name, "codegen") && took > 0)
+            sum += took;
+    }
+    return sum;
+}
+
+static struct unit *read_units(const json_t *data, const json_t *macros, size_t *ret_count)
 {
     size_t n = json_array_size(data);
     n = n > TIMINGS_UNITS_MAX ? TIMINGS_UNITS_MAX : n;
@@ -50,13 +67,17 @@ static struct unit *read_units(const json_t *data, size_t *ret_count)
     for (size_t i = 0; i < n; i++) {
         const json_t *u = json_array_get(data, i);
         const char *target = json_str(u, "target", ""), *mode = json_str(u, "mode", "");
+        char *package = str_printf("%s %s", json_str(u, "name", "?"), json_str(u, "version", ""));
         units[i] = (struct unit){.number = json_int(u, "i", (int64_t)i),
-                                 .label = str_printf("%s %s%s", json_str(u, "name", "?"), json_str(u, "version", ""), target),
+                                 .label = str_printf("%s%s", package, target),
+                                 .package = package,
+                                 .codegen = codegen_of(u),
                                  .start = json_num(u, "start", 0),
                                  .duration = json_num(u, "duration", 0),
                                  .build_script = str_has_nocase(target, "build script") || str_has_nocase(target, "build-script") ||
                                                  str_eq(mode, "run-custom-build"),
                                  .unblocked_by = -1};
+        units[i].proc_macro = !units[i].build_script && macros && json_object_get(macros, package);
     }
     return units;
 }
@@ -90,6 +111,8 @@ static json_t *row_new(const struct unit *u)
     json_put_str(row, "unit", u->label);
     json_put_num(row, "start_s", u->start);
     json_put_num(row, "duration_s", u->duration);
+    json_put(row, "codegen_s", u->codegen < 0 ? json_null() : json_real(u->codegen));
+    json_put_str(row, "kind", u->build_script ? "build script" : u->proc_macro ? "proc macro" : "crate");
     return row;
 }
 
@@ -121,12 +144,39 @@ static json_t *critical_new(const struct unit *units, size_t n)
         if (at < 0 || units[i].start + units[i].duration > units[at].start + units[at].duration)
             at = (int64_t)i;
     // Not longer than the list: a report with a circle must not hold us.
-    for (size_t steps = 0; at >= 0 && steps < TIMINGS_ROWS_MAX; steps++, at = units[at].unblocked_by)
+    for (size_t steps = 0; at >= 0 && steps < TIMINGS_WAY_MAX; steps++, at = units[at].unblocked_by)
         json_array_insert_new(rows, 0, row_new(&units[at]));
     return rows;
 }
 
-int timings_parse(const char *html, size_t len, json_t **ret, struct err *err)
+static void put_sums(json_t *out, const struct unit *units, size_t n)
+{
+    double total = 0, work = 0, scripts = 0, macros = 0, codegen = 0;
+    for (size_t i = 0; i < n; i++) {
+        const struct unit *u = &units[i];
+        total = u->start + u->duration > total ? u->start + u->duration : total;
+        work += u->duration;
+        scripts += u->build_script ? u->duration : 0;
+        macros += u->proc_macro ? u->duration : 0;
+        codegen += u->codegen > 0 ? u->codegen : 0;
+    }
+    json_put_int(out, "units", (int64_t)n);
+    json_put_num(out, "total_s", total);
+    json_put_num(out, "work_s", work);
+    json_put_num(out, "build_script_s", scripts);
+    json_put_num(out, "proc_macro_s", macros);
+    json_put_num(out, "codegen_s", codegen);
+}
+
+static json_t *packages_new(const struct unit *units, size_t n)
+{
+    json_t *sums = json_object();
+    for (size_t i = 0; i < n; i++)
+        json_put_num(sums, units[i].package, json_num(sums, units[i].package, 0) + units[i].duration);
+    return sums;
+}
+
+int timings_parse_packages(const char *html, size_t len, const json_t *macros, json_t **ret, json_t **ret_units, struct err *err)
 {
     if (len > TIMINGS_HTML_MAX)
         return err_set(err, ERR_LIMIT, "the timing report is larger than %zu bytes", TIMINGS_HTML_MAX);
@@ -134,25 +184,26 @@ int timings_parse(const char *html, size_t len, json_t **ret, struct err *err)
     if (!data)
         return -(int)err->code;
     size_t n = 0;
-    struct unit *units = read_units(data, &n);
+    struct unit *units = read_units(data, macros, &n);
     read_edges(data, units, n);
-    double total = 0, work = 0, scripts = 0;
-    for (size_t i = 0; i < n; i++) {
-        double end = units[i].start + units[i].duration;
-        total = end > total ? end : total;
-        work += units[i].duration;
-        scripts += units[i].build_script ? units[i].duration : 0;
-    }
     json_t *out = json_object();
-    json_put_int(out, "units", (int64_t)n);
-    json_put_num(out, "total_s", total);
-    json_put_num(out, "work_s", work);
-    json_put_num(out, "build_script_s", scripts);
+    put_sums(out, units, n);
     json_put(out, "slowest", slowest_new(units, n));
     json_put(out, "critical_path", critical_new(units, n));
-    for (size_t i = 0; i < n; i++)
+    *ret_units = packages_new(units, n);
+    for (size_t i = 0; i < n; i++) {
         mem_free(units[i].label);
+        mem_free(units[i].package);
+    }
     mem_free(units);
     *ret = out;
     return 0;
+}
+
+int timings_parse(const char *html, size_t len, json_t **ret, struct err *err)
+{
+    json_t *packages = NULL;
+    int r = timings_parse_packages(html, len, NULL, ret, &packages, err);
+    json_decref(packages);
+    return r;
 }
