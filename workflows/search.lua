@@ -77,7 +77,7 @@ workflow "search" {
       input = { goal = p.goal, points = chosen.recommended, base = results[1], budget_minutes = math.max(minutes_left(), 1) },
     }
     local output = done(proof)
-    finish("accepted", {
+    finish(output.kept == 0 and (output.undecided or 0) > 0 and "needs_discussion" or "accepted", {
       reason = proof.summary, goal = p.goal, measured = #results, left_out = left_out, kept = output.kept, head = output.head,
     })
   end,

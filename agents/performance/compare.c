@@ -281,3 +281,13 @@ void compare_verdict_free(struct compare_verdict *v)
     json_decref(v->samples);
     *v = (struct compare_verdict){0};
 }
+
+bool compare_is_undecided(const json_t *result)
+{
+    size_t i;
+    json_t *c;
+    json_array_foreach (json_list(result, "comparisons"), i, c)
+        if (str_eq(json_str(c, "verdict", ""), "undecided"))
+            return true;
+    return str_starts(json_str(result, "reason", ""), "not measured");
+}

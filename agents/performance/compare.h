@@ -37,6 +37,9 @@ int compare_subject(const struct compare_sides *sides, const json_t *subject, st
 int compare_builds(const struct compare_sides *sides, struct compare_verdict *ret, struct err *err);
 void compare_verdict_free(struct compare_verdict *v);
 
+// Of a result ({reason, comparisons}) that was not kept: not because it is not better, but because nobody knows yet.
+bool compare_is_undecided(const json_t *result);
+
 // One real run of each subject through the sandbox: the policy's decision, the receipt, and that it exits 0.
 // Subjects that cannot run are removed from the list; *ret_limits gets a sentence for each.
 int compare_try_subjects(struct job *job, const char *root, json_t *subjects, const json_t *programs, json_t *ret_limits,

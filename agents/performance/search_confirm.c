@@ -262,8 +262,8 @@ static int commit(struct confirm *c, json_t *output, struct err *err)
 static int hand_over(struct confirm *c, json_t *draft, struct err *err)
 {
     json_t *output = json_obj(draft, "output"), *result;
-    size_t i, kept = json_array_size(c->kept);
-    const char *title = "", *why = "nothing better than the base was found";
+    size_t i, kept = json_array_size(c->kept), undecided = 0;
+    const char *title = "", *why = NULL;
     int r = commit(c, output, err);
     if (r < 0)
         return r;
@@ -273,13 +273,14 @@ static int hand_over(struct confirm *c, json_t *draft, struct err *err)
             json_put(output, "overall", json_deep_copy(json_list(result, "comparisons")));
             title = json_str(result, "title", "");
         } else {
-            why = json_str(result, "reason", why);
+            why = why ? why : json_str(result, "reason", NULL); // of the best one
+            undecided += compare_is_undecided(result);
         }
     }
     if (kept)
         draft_summary(draft, "%s is confirmed for %s", title, goal_name(c->s->goal));
     else
-        draft_summary(draft, "the settings stay as they are: %s", why);
+        draft_summary(draft, "the settings stay as they are: %s", why ? why : "nothing better than the base was found");
     json_put(output, "results", json_incref(c->results));
     json_put(output, "subjects", c->s->subjects ? json_incref(c->s->subjects) : json_array());
     if (!c->tests.outcomes && !c->tests.limit)
@@ -288,6 +289,7 @@ static int hand_over(struct confirm *c, json_t *draft, struct err *err)
     json_put(output, "limits", json_array());
     json_put_int(output, "kept", (int64_t)kept);
     json_put_int(output, "dropped", (int64_t)(json_array_size(c->results) - kept));
+    json_put_int(output, "undecided", (int64_t)undecided);
     json_put_flag(output, "proven", kept > 0);
     AUTO_FREE char *text = json_compact(c->measurements);
     return draft_artifact_bytes(c->s->job, draft, "measurements.json", text, strlen(text), "application/json", err);

@@ -330,17 +330,6 @@ static int compare_overall(struct verify *v, const json_t *base_programs, json_t
     return 0;
 }
 
-// Dropped, but not because it is not faster: nobody knows yet.
-static bool is_undecided(const json_t *result)
-{
-    size_t i;
-    json_t *c;
-    json_array_foreach (json_list(result, "comparisons"), i, c)
-        if (str_eq(json_str(c, "verdict", ""), "undecided"))
-            return true;
-    return str_starts(json_str(result, "reason", ""), "not measured");
-}
-
 static bool has_faster(const json_t *comparisons)
 {
     size_t i;
@@ -379,7 +368,7 @@ static void describe(const struct verify *v, json_t *draft)
             buf_printf(&dropped, "- %s %s: %s\n", json_str(r, "id", ""), json_str(r, "title", ""), json_str(r, "reason", ""));
         k += is_kept;
         d += !is_kept;
-        undecided += !is_kept && is_undecided(r);
+        undecided += !is_kept && compare_is_undecided(r);
     }
     draft_summary(draft, "%zu changes kept, %zu dropped after measuring", k, d);
     draft_section(draft, "Performance Summary", kept.len ? "Each change was compared with what was kept before it."

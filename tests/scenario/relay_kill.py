@@ -45,6 +45,35 @@ class RelayKill(support.Scenario):
         self.assertEqual(git(project, "status", "--porcelain"), "")
         self.check_nothing_left(project, [result["git"]["branch"]])
 
+    def test_search_killed_at_a_point(self):
+        """Every point of a search for build settings is a piece of its own: what was measured is not measured again."""
+        project = support.tiny_crate(self.root / "tiny")
+        head = support.make_repository(project)
+        r = self.start("tune", project, "--for", "size", "--budget", "3", "--param", "points=2", "--json")
+        event = r.wait_event(lambda e: e.get("event") == "stage_dispatched" and e["body"]["stage"] == 3, "the second point", support.RUN_DEADLINE)
+        self.assertIsNotNone(event, f"ended before: {''.join(r.raw[-3:])}{''.join(r.errors)}")
+        r.kill()
+        wait_for(lambda: not support.processes_of(self.root), "the tools of a killed run end")
+        done = self.baton("resume", event["run"], "--json")
+        result = done.lines()[-1]
+        self.assertIn(result["state"], ("accepted", "needs_discussion"), str(done))
+        dispatched = self.check_paid_once(event["run"])
+        self.assertEqual({stage: len(dispatched[stage]) for stage in (1, 2)}, {1: 1, 2: 1})
+        points = {p["id"]: p for p in result["search"]["points"]}
+        self.assertEqual(sorted(points), ["P0", "P1"])
+        for point in points.values():
+            self.assertGreater(point["size"], 0, point)
+            self.assertGreater(point["build_s"], 0, point)
+        self.assertEqual(points["P0"]["title"], "as it is")
+        self.assertLess(points["P1"]["run"], 1, "the base is not optimised at all")
+        branches = []
+        if result["changes"]:  # by numbers of this machine; then it is this diff
+            branches = [result["git"]["branch"]]
+            patch = git(project, "diff", head, branches[0])
+            self.assertEqual(result["search"]["patch"].strip(), patch)
+            self.assertIn("[profile.release]", patch)
+        self.check_nothing_left(project, branches)
+
 
 if __name__ == "__main__":
     support.main()
