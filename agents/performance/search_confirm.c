@@ -166,6 +166,7 @@ static int judge_build(struct confirm *c, const json_t *point, const json_t *can
                                       .clean = true,
                                       .profile_a = "dev",
                                       .profile_b = "dev",
+                                      .metric = AB_WALL,
                                       .wall_ns = c->deadline_ns - clock_mono_ns(),
                                       .label = json_str(point, "id", "?")};
     if (r == 0)

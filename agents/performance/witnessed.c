@@ -128,19 +128,6 @@ int witnessed_apply(const struct witnessed *w, struct ab_result *ab, json_t **re
     return 0;
 }
 
-int witnessed_instructions(const struct witnessed *w, double *ret, struct err *err)
-{
-    struct witness_counts counts = {0};
-    AUTO_FREE char *why = NULL;
-    struct err missing = {0};
-    *ret = 0;
-    if (!exec_possible(job_exec(w->job), (const char *const[]){"valgrind", "--version", NULL}, &missing))
-        return 0;
-    int r = count(w, 0, w->command[0], &counts, &why, err);
-    *ret = r == 0 && !why ? counts.instructions : 0;
-    return r;
-}
-
 char *witnessed_line(const json_t *witness)
 {
     static const char *const KEYS[][2] = {{"instructions", "instructions"},

@@ -28,7 +28,5 @@ int witnessed_count(const struct witnessed *w, enum witnessed_tool tool, size_t 
 // Joins counts and clock (witness_apply; a comparison by wall time is left as it is: more work may well take less of
 // it). *ret: witness_json_new, or {"view": "silent", "why_not"}; new reference. Fails when the job is cancelled.
 int witnessed_apply(const struct witnessed *w, struct ab_result *ab, json_t **ret, struct err *err);
-// Instructions of one command (command[0]) alone; 0 when it cannot be counted.
-int witnessed_instructions(const struct witnessed *w, double *ret, struct err *err);
 // One line for people, without newline; owned by the caller.
 char *witnessed_line(const json_t *witness);
