@@ -49,6 +49,9 @@ static json_t *output_new(const struct dry *d)
     json_put(out, "requests",
              d->gate == DRY_GATE_OPEN ? json_array() : need(json_pack("[{s:s, s:s}]", "id", "R1", "text", "made up")));
     json_put(out, "tests", need(json_pack("{s:i, s:i}", "passed", 3, "failed", 0)));
+    json_put(out, "measured", need(json_pack("{s:s, s:f}", "id", "P0", "run", 1.0)));
+    json_put(out, "points", need(json_pack("[{s:s}, {s:s}]", "id", "P0", "id", "P1")));
+    json_put(out, "recommended", need(json_pack("[{s:s}]", "id", "P1")));
     json_put_str(out, "head", COMMIT);
     json_put_int(out, "changed", d->changes);
     json_put_int(out, "kept", d->changes && d->approved);
