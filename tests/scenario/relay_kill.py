@@ -47,7 +47,7 @@ class RelayKill(support.Scenario):
 
     def test_search_killed_at_a_point(self):
         """Every point of a search for build settings is a piece of its own: what was measured is not measured again."""
-        project = support.tiny_crate(self.root / "tiny")
+        project = support.tiny_crate(self.root / "tiny", main=support.TINY_MAIN.replace("2_000_000", "200_000"))
         head = support.make_repository(project)
         r = self.start("tune", project, "--for", "size", "--budget", "3", "--param", "points=2", "--json")
         event = r.wait_event(lambda e: e.get("event") == "stage_dispatched" and e["body"]["stage"] == 3, "the second point", support.RUN_DEADLINE)
