@@ -36,15 +36,16 @@ static void foreign_owner(struct plan *plan, const char *dir)
         plan->keep_dac = true; // root works in the folder of somebody else
 }
 
-// cargo makes its target folder itself; so that it can be granted, it must be there.
-static void give_target(const char *dir, struct plan *plan)
+// A mount of its own, since only what lies below it can be started, and the loader starts what can be mapped. cargo makes
+// the folder itself; so that it can be granted, it must be there. (`cargo clean`, which removes it, starts nothing.)
+static void give_target(const char *dir, bool writable, struct plan *plan)
 {
     AUTO_FREE char *target = path_join(dir, "target");
     struct stat st;
     if (lstat(target, &st) < 0 && errno == ENOENT)
         mkdir(target, 0777);
     if (lstat(target, &st) == 0 && S_ISDIR(st.st_mode)) // not through a link
-        plan_allow(plan, BOX_READ | BOX_WRITE | BOX_EXEC, target);
+        give_both(plan, BOX_READ | BOX_EXEC | (writable ? BOX_WRITE : 0U), target);
 }
 
 static bool is_workspace(const char *manifest)
@@ -90,11 +91,11 @@ void places_give(const struct places *s, const char *cwd, char *const *environme
     if (listed)
         return;
     bool inside = target && !chosen;
-    give_both(plan, change | (inside ? BOX_MAP : 0U), s->workspace);
+    give_both(plan, change, s->workspace);
     foreign_owner(plan, s->workspace);
     AUTO_FREE char *root = inside ? project_root(s->workspace, cwd) : NULL;
     if (root)
-        give_target(root, plan);
+        give_target(root, writable, plan);
     else if (target && chosen && path_below(chosen, s->workspace)) {
         file_make_dirs(chosen, NULL);
         give_both(plan, BOX_READ | BOX_WRITE | BOX_EXEC, chosen);

@@ -123,7 +123,7 @@ static void look(struct table *t)
     r = put(
         t, LAYER_FILE_VIEW, forked && e == 0,
         "tools see which files exist outside and can change their times, modes and owners; files of the project that "
-        "steer tools (.git/hooks, .cargo, ...) can be changed");
+        "steer tools (.git/hooks, .cargo, ...) can be changed; its programs can be started through the loader");
     snprintf(r->detail, sizeof(r->detail), "%s",
              forked && e == 0 ? "an own root with what the call may see" : strerror(e));
     r = put(t, LAYER_LANDLOCK, landlock > 0,

@@ -20,9 +20,6 @@ MAY_BE_CLOSED = ("userfaultfd", "keyring", "read a key through /proc/1/root", "o
                  "calls of 32-bit programs", "calls of x32 programs", "kernel log", "kernel memory", "settings of core files",
                  "real time", "higher priority", "leave the control group", "immutable file", "files of 100 GB", "terminal")
 STEERING = [m.group(1) for m in re.finditer(r'^X\("([^"]+)", (?!REPOSITORY)', open(os.path.join(SOURCE, "proto/tbl/policy_protected.def")).read(), re.M)]
-# What is known to be open and said in docs/security.md ("Programs of the project through the loader"): a row that is closed one day
-# is as wrong as another one that opens.
-KNOWN_OPEN = {"start a program planted in src through the loader"}
 HELD_BY = {"memory bomb": "memory limit"}  # without that layer nothing is promised
 HOST = []  # put before every start of a box: a host that lacks something (degraded.py)
 BOXED = ("box", "second")  # the first call of a stage, and a later one, which shares with it what calls of a stage share
@@ -353,7 +350,7 @@ def judge(index, uid, beside):
         if boxed or refused or said.startswith("status "):
             break
     # What the kernel refuses an ordinary user anyway (kind 1), or on this host, proves nothing; it must still be refused inside.
-    ok = boxed == (title in KNOWN_OPEN) and not refused and said.find("status ") != 0
+    ok = not boxed and not refused and said.find("status ") != 0
     if not bare and (uid == 0 or kind != 1) and title not in MAY_BE_CLOSED:
         said = "does not even work without a box: " + said_bare
         ok = False

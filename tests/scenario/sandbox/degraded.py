@@ -25,11 +25,11 @@ TOLD = {
     "change .cargo/config.toml through memory": "steer tools", "write through /proc/self/fd": "steer tools",
     "move .cargo away and make another": "steer tools", "write .claude/settings.json": "steer tools",
     "make any file that steers tools": "steer tools", "change any file that steers tools": "steer tools",
-    "see a process outside": "see your other processes", "signal a process outside": "signal", "truncate outside": "emptied",
+    "start a program planted in src through the loader": "loader", "see a process outside": "see your other processes", "signal a process outside": "signal", "truncate outside": "emptied",
 }
-NO_LANDLOCK, KERNEL = {"start a program planted in src"}, {"kernel settings", "settings of core files"}
-TOLD.update({t: "which programs may be started" for t in NO_LANDLOCK}, **{t: "kernel settings" for t in KERNEL})
-NO_VIEW = {t for t, told in TOLD.items() if told not in ("signal", "emptied", "which programs may be started", "kernel settings")}
+PLANTED, KERNEL = {"start a program planted in src"}, {"kernel settings", "settings of core files"}  # the first: by the mounts, too
+TOLD.update({t: "kernel settings" for t in KERNEL})
+NO_VIEW = {t for t, told in TOLD.items() if told not in ("signal", "emptied", "kernel settings")}
 CORE = NO_VIEW | {"write outside", "read a key", "TCP to the host's loopback", "UDP to the host's loopback", "abstract unix socket",
                   "unix socket with a path", "datagram pair to a path socket", "ptrace a process outside", "signal a process outside",
                   "start a foreign program", "start it through the loader", "start it from memory", "environment of a process outside",
@@ -69,7 +69,7 @@ def modes(root):
         Mode("neither namespaces nor Landlock", ["namespaces", "landlock"], missing=[NAMESPACES, VIEW, LANDLOCK], why="Landlock"),
         Mode("no namespaces where the site requires all", ["namespaces"], why="namespaces", site="base require = full", **none),
         Mode("no Landlock where the site does not require it", ["landlock"], missing=[LANDLOCK], layers=FULL - {"landlock"},
-             site="base require = none", open=NO_LANDLOCK | (KERNEL if root else set()), attacks=CORE | NO_LANDLOCK | KERNEL),
+             site="base require = none", open=KERNEL if root else (), attacks=CORE | PLANTED | KERNEL),
     ]
 
 
@@ -146,9 +146,9 @@ def check_attacks(mode, texts):
         if title in not_held or mode.attacks is not None and title not in mode.attacks:
             continue
         _, _, works, refused, said = attack.one(i, "box")
-        if works != (title in mode.open | attack.KNOWN_OPEN) or refused:
+        if works != (title in mode.open) or refused:
             wrong.append("%s is %s: %s" % (title, "refused" if refused else "open" if works else "blocked", said))
-        if works and title not in attack.KNOWN_OPEN and TOLD.get(title, "?") not in texts:
+        if works and TOLD.get(title, "?") not in texts:
             wrong.append("%s is open, and the probe does not say so" % title)
     attack.HOST[:] = []
     return wrong
