@@ -18,34 +18,6 @@
 
 #define CASES_FILE_MAX ((size_t)256 << 20)
 
-static int answer_cases(const char *path, struct err *err)
-{
-    char *text = NULL;
-    size_t len = 0;
-    int r = file_read(path, CASES_FILE_MAX, &text, &len, err);
-    if (r < 0)
-        return r;
-    size_t line = 0;
-    for (char *p = text, *end = text + len; p < end && r == 0;) {
-        char *stop = memchr(p, '\n', (size_t)(end - p));
-        size_t n = stop ? (size_t)(stop - p) : (size_t)(end - p);
-        line++;
-        if (n && n != strspn(p, " \t\r")) {
-            json_t *answer = NULL;
-            r = policy_case_answer_line(p, n, &answer, err);
-            AUTO_FREE char *out = r == 0 ? json_shown(answer) : NULL;
-            if (r < 0)
-                r = err_wrap(err, "%s:%zu", path, line);
-            else
-                printf("%s\n", out);
-            json_decref(answer);
-        }
-        p += n + 1;
-    }
-    mem_free(text);
-    return r;
-}
-
 // What an agent may do on this machine: its file under the deployment's ceiling. path NULL: a file without a list.
 static int policy_of_agent(const char *path, struct policy **ret, struct err *err)
 {
@@ -63,6 +35,43 @@ static int policy_of_agent(const char *path, struct policy **ret, struct err *er
     return r;
 }
 
+static int ceiling_policy(struct policy **ret, struct err *err)
+{
+    return policy_of_agent(NULL, ret, err);
+}
+
+// Every line is answered: one that is no case with a refusal that names it, and the whole then ends with an error.
+static int answer_cases(const char *path, struct err *err)
+{
+    char *text = NULL;
+    size_t len = 0, number = 0, bad = 0;
+    int r = file_read(path, CASES_FILE_MAX, &text, &len, err);
+    if (r < 0)
+        return r;
+    for (char *p = text, *end = text + len; p < end;) {
+        char *stop = memchr(p, '\n', (size_t)(end - p));
+        size_t n = stop ? (size_t)(stop - p) : (size_t)(end - p);
+        number++;
+        if (n && n != strspn(p, " \t\r")) {
+            json_t *answer = NULL;
+            struct err why;
+            if (policy_case_answer_line(p, n, ceiling_policy, &answer, &why) < 0) {
+                answer = policy_case_refusal_new(p, n, number, why.text);
+                bad++;
+            }
+            AUTO_FREE char *out = json_shown(answer);
+            printf("%s\n", out);
+            json_decref(answer);
+        }
+        p += n + 1;
+    }
+    mem_free(text);
+    return bad ? err_set(err, ERR_INVALID,
+                         "%s: %zu of its lines %s no case and %s answered with deny; their reasons say why", path, bad,
+                         bad == 1 ? "is" : "are", bad == 1 ? "was" : "were")
+               : 0;
+}
+
 static void print_decision(const struct decision *d, bool json)
 {
     if (json) {
@@ -77,6 +86,21 @@ static void print_decision(const struct decision *d, bool json)
     printf("  reason  %s\n", d->reason);
     if (*d->needed)
         printf("  needed  %s\n", d->needed);
+}
+
+// As a worker in that project asks: what cargo built below its target folder is known.
+static int decide(const struct policy *policy, const char *project, const char *tool, const char *input,
+                  struct decision *ret, struct err *err)
+{
+    AUTO_FREE char *cwd = path_real(project, err);
+    if (!cwd)
+        return -(int)err->code;
+    AUTO_FREE char *target = path_join(cwd, "target");
+    const char *const built[] = {target, NULL};
+    struct policy_context context = {
+        .workspace = cwd, .cwd = cwd, .home = getenv("HOME"), .built = built, .fs = policy_real_fs()};
+    policy_check(policy, &context, tool, input, ret);
+    return 0;
 }
 
 int cmd_policy_check(const struct cli *cli)
@@ -97,12 +121,13 @@ int cmd_policy_check(const struct cli *cli)
                          : policy_from_list_new("command line", tools, "--tools", &policy, &err);
     if (r < 0)
         return cli_fail(&err);
-    AUTO_FREE char *cwd = getcwd(NULL, 0);
-    struct policy_context context = {.workspace = cwd, .cwd = cwd, .home = getenv("HOME"), .fs = policy_real_fs()};
     struct decision decision;
-    policy_check(policy, &context, tool, input, &decision);
-    print_decision(&decision, cli_flag(cli, "json"));
+    r = decide(policy, cli_value(cli, "project", "."), tool, input, &decision, &err);
+    if (r == 0)
+        print_decision(&decision, cli_flag(cli, "json"));
     policy_free(policy);
+    if (r < 0)
+        return cli_fail(&err);
     return decision.verdict == POLICY_DENY ? err_exit_status(ERR_DENIED) : 0;
 }
 

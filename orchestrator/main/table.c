@@ -142,7 +142,8 @@ static const struct cli_option EXPLAIN[] = {{"denied", 0, NULL, false, "only cal
 static const struct cli_option POLICY[] = {{"agent", 0, "FILE", false, "the rules of an agent file"},
                                            {"tools", 0, "LIST", false, "a list of rules: 'Read, Bash(cargo *)'; '*' means what the ceiling of this machine allows"},
                                            {"tool", 0, "TOOL", false, "the tool that is called: Bash, Read, Edit, WebFetch, Task …"},
-                                           {"input", 0, "TEXT", false, "its input: a command, a JSON list of words, an address, a name, a path; with Grep and Glob of the files, not the text to find"},
+                                           {"input", 0, "TEXT", false, "its input: a command, a JSON list of words or {\"command\": …}, an address, a name, a path; with Grep and Glob of the files, not the text to find"},
+                                           {"project", 'p', "DIR", false, "the project that is meant (default: the current folder)"},
                                            {"cases", 0, "FILE", false, "JSON lines with a case each; one JSON line is answered for each"},
                                            JSON_OPTION, END};
 

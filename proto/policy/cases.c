@@ -63,25 +63,33 @@ int policy_from_list_new(const char *agent, const char *list, const char *where,
     return rc;
 }
 
+static void refuse(struct decision *ret, const char *why)
+{
+    size_t len = strlen(why) < sizeof(ret->reason) ? strlen(why) : str_utf8_cut(why, sizeof(ret->reason) - 1);
+    memset(ret, 0, sizeof(*ret));
+    memcpy(ret->reason, why, len);
+}
+
 void policy_check(const struct policy *p, const struct policy_context *context, const char *tool, const char *input,
                   struct decision *ret)
 {
-    size_t len = strlen(input);
-    AUTO_JSON json_t *value = NULL;
-    if (strcmp(tool, "Bash") == 0 && input[0] == '[')
-        value = json_loadb(input, len, JSON_ALLOW_NUL, NULL);
-    if (json_is_array(value)) {
-        decide_call(p, context, tool, "argv", value, ret);
+    size_t len = strlen(input), blanks = strspn(input, " \t\r\n");
+    AUTO_JSON json_t *given = NULL;
+    if (strcmp(tool, "Bash") == 0 && (input[blanks] == '[' || input[blanks] == '{'))
+        given = json_loadb(input, len, JSON_ALLOW_NUL, NULL);
+    const json_t *command = json_object_get(given, "command"); // as hosts hand it to the tool
+    if (json_is_object(given) && !json_is_string(command)) {
+        refuse(ret,
+               "the input is a JSON object without a text \"command\"; expected a command, a JSON list of words or "
+               "{\"command\": \"cargo test\"}");
         return;
     }
-    json_decref(value);
-    value = json_stringn(input, len);
-    if (!value) { // not UTF-8: no rule can speak of it
-        memset(ret, 0, sizeof(*ret));
-        strcpy(ret->reason, "the input is not valid UTF-8");
-        return;
-    }
-    decide_call(p, context, tool, NULL, value, ret);
+    AUTO_JSON json_t *text = given ? NULL : json_stringn(input, len);
+    const json_t *value = command ? command : given ? given : text;
+    if (value)
+        decide_call(p, context, tool, json_is_array(value) ? "argv" : NULL, value, ret);
+    else
+        refuse(ret, "the input is not valid UTF-8"); // no rule can speak of it
 }
 
 static int add_rules(struct policy *p, const json_t *list, bool deny, struct err *err)
@@ -99,13 +107,22 @@ static int add_rules(struct policy *p, const json_t *list, bool deny, struct err
     return 0;
 }
 
+static const char *const DENY[] = {"disallowed_tools", "disallowedTools", "denied_tools", "deny"};
+
 // Negative: the rules do not load.
-static int load_rules(const json_t *case_, struct policy **ret, struct err *err)
+static int load_rules(const json_t *case_, policy_without_list *without, struct policy **ret, struct err *err)
 {
-    static const char *const DENY[] = {"disallowed_tools", "disallowedTools", "denied_tools", "deny"};
-    struct policy *p = policy_new(json_str(case_, "agent", "agent"));
-    policy_next_list(p);
-    int rc = add_rules(p, json_list(case_, "allowed_tools"), false, err);
+    const json_t *allowed = json_list(case_, "allowed_tools");
+    struct policy *p = NULL;
+    int rc = 0;
+    if (!allowed)
+        rc = without(&p, err);
+    else
+        p = policy_new(json_str(case_, "agent", "agent"));
+    if (rc == 0 && allowed) {
+        policy_next_list(p);
+        rc = add_rules(p, allowed, false, err);
+    }
     if (rc == 0 && json_list(case_, "tools")) {
         policy_next_list(p);
         rc = add_rules(p, json_list(case_, "tools"), false, err);
@@ -119,6 +136,21 @@ static int load_rules(const json_t *case_, struct policy **ret, struct err *err)
     else
         *ret = p;
     return rc;
+}
+
+// A list that is something else must not count as one that is not there.
+static int check_lists(const json_t *case_, const char *id, bool may_lack, struct err *err)
+{
+    const json_t *allowed = json_object_get(case_, "allowed_tools");
+    if (!json_is_array(allowed) && !(may_lack && (!allowed || json_is_null(allowed))))
+        return err_set(err, ERR_INVALID, "case \"%s\" has no list \"allowed_tools\"", id);
+    const char *const others[] = {"tools", DENY[0], DENY[1], DENY[2], DENY[3]};
+    for (size_t i = 0; i < ARRAY_LEN(others); i++) {
+        const json_t *list = json_object_get(case_, others[i]);
+        if (list && !json_is_null(list) && !json_is_array(list))
+            return err_set(err, ERR_INVALID, "case \"%s\": \"%s\" is no list of rules", id, others[i]);
+    }
+    return 0;
 }
 
 static void decide(const json_t *case_, const struct policy *p, struct decision *d)
@@ -148,16 +180,16 @@ static bool is_place(const json_t *places, const char *key)
     return !v || (s && s[0] == '/' && strlen(s) < POLICY_PATH_MAX / 2);
 }
 
-int policy_case_answer(const json_t *case_, json_t **ret, struct err *err)
+int policy_case_answer(const json_t *case_, policy_without_list *without, json_t **ret, struct err *err)
 {
     const char *id = NULL, *tool = NULL;
     int rc = json_need_str(case_, "id", "a policy case", &id, err);
     if (rc == 0)
         rc = json_need_str(case_, "tool", "a policy case", &tool, err);
+    if (rc == 0)
+        rc = check_lists(case_, id, without != NULL, err);
     if (rc < 0)
         return rc;
-    if (!json_list(case_, "allowed_tools"))
-        return err_set(err, ERR_INVALID, "case \"%s\" has no list \"allowed_tools\"", id);
     if (!json_object_get(case_, "input"))
         return err_set(err, ERR_INVALID, "case \"%s\" has no \"input\"", id);
     const json_t *places = json_obj(case_, "context");
@@ -166,11 +198,9 @@ int policy_case_answer(const json_t *case_, json_t **ret, struct err *err)
     struct policy *p = NULL;
     struct err load = {0};
     struct decision d;
-    if (load_rules(case_, &p, &load) < 0) {
-        memset(&d, 0, sizeof(d));
+    if (load_rules(case_, without, &p, &load) < 0) {
         AUTO_FREE char *reason = str_printf("the rules do not load: %s", load.text);
-        size_t len = strlen(reason) < sizeof(d.reason) ? strlen(reason) : str_utf8_cut(reason, sizeof(d.reason) - 1);
-        memcpy(d.reason, reason, len);
+        refuse(&d, reason);
     } else {
         decide(case_, p, &d);
     }
@@ -184,7 +214,7 @@ int policy_case_answer(const json_t *case_, json_t **ret, struct err *err)
     return 0;
 }
 
-int policy_case_answer_line(const char *line, size_t len, json_t **ret, struct err *err)
+int policy_case_answer_line(const char *line, size_t len, policy_without_list *without, json_t **ret, struct err *err)
 {
     json_error_t e;
     if (len > POLICY_CASE_LINE_MAX)
@@ -192,5 +222,19 @@ int policy_case_answer_line(const char *line, size_t len, json_t **ret, struct e
     AUTO_JSON json_t *v = json_loadb(line, len, JSON_ALLOW_NUL | JSON_REJECT_DUPLICATES, &e);
     if (!v)
         return err_set(err, ERR_PARSE, "the case is not JSON: %s (column %d)", e.text, e.column);
-    return policy_case_answer(v, ret, err);
+    return policy_case_answer(v, without, ret, err);
+}
+
+json_t *policy_case_refusal_new(const char *line, size_t len, size_t number, const char *why)
+{
+    AUTO_JSON json_t *v = len <= POLICY_CASE_LINE_MAX ? json_loadb(line, len, JSON_ALLOW_NUL, NULL) : NULL;
+    json_t *id = json_object_get(v, "id"), *answer = json_object();
+    bool named = json_is_string(id) || json_is_number(id);
+    json_put(answer, "id", named ? json_incref(id) : json_integer((json_int_t)number));
+    AUTO_FREE char *reason = str_printf("line %zu: %s", number, why);
+    struct decision d;
+    refuse(&d, reason);
+    AUTO_JSON json_t *decision = decision_to_json_new(&d);
+    json_object_update(answer, decision);
+    return answer;
 }

@@ -11,7 +11,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     json_t *answer = NULL;
     struct err err = {0};
-    if (policy_case_answer_line((const char *)data, size, &answer, &err) < 0) {
+    if (policy_case_answer_line((const char *)data, size, NULL, &answer, &err) < 0) {
         if (!err.text[0])
             abort();
         return 0;

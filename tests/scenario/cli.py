@@ -73,10 +73,23 @@ class CommandLine(support.Scenario):
         self.assertEqual(check("Bash(cargo *)", "Bash", "cargo test; rm -rf /")[0], 6)
         self.assertEqual(check("Read", "Edit", "src/lib.rs"), (6, "deny"))
         self.assertEqual(self.baton("policy", "check", "--tools", "Bash(", "--tool", "Bash", "--input", "x").status, 2)
+        probe = self.baton("policy", "check", "--tools", "Bash(perf *)", "--tool", "Bash", "--project", self.root, "--json",
+                           "--input", "perf record ./target/release/probe", status=0).json()
+        self.assertEqual(probe["decision"], "allow") # as --cases and the box: cargo built it
         agent = support.SOURCE / "agents/definitions/rust-code-reviewer.md"
         done = self.baton("policy", "check", "--agent", agent, "--tool", "Bash", "--input", "cargo clippy", status=0)
         self.assertRegex(done.out, r"rust-code-reviewer\.md:\d+")
         self.assertIn("\n1 file, 1 agent, ", self.baton("agent", "lint", agent).out)
+
+    def test_policy_check_answers_every_line_of_cases(self):
+        cases = self.root / "cases.jsonl"
+        good = {"id": "a", "allowed_tools": ["Bash(cargo *)"], "tool": "Bash", "input": "cargo test"}
+        cases.write_text("\n".join(("{broken", json.dumps(good | {"id": 7}), json.dumps(good | {"allowed_tools": None}), json.dumps(good))))
+        done = self.baton("policy", "check", "--cases", cases, status=2)
+        answers = [json.loads(line) for line in done.out.splitlines()]
+        self.assertEqual([(a["id"], a["decision"]) for a in answers], [(1, "deny"), (7, "deny"), ("a", "deny"), ("a", "allow")])
+        self.assertRegex(answers[0]["reason"], "^line 1: the case is not JSON")
+        self.assertIn("2 of its lines", done.err)
 
     def test_policy_check_of_the_ceiling(self):
         self.env["XDG_CONFIG_HOME"] = str(self.root / "config")

@@ -14,7 +14,7 @@ static const char *verdict_of(const char *line)
     static char word[32];
     struct err err = {0};
     AUTO_JSON json_t *answer = NULL;
-    assert_ok(policy_case_answer_line(line, strlen(line), &answer, &err), &err);
+    assert_ok(policy_case_answer_line(line, strlen(line), NULL, &answer, &err), &err);
     snprintf(word, sizeof(word), "%s", json_str(answer, "decision", ""));
     return word;
 }
@@ -31,7 +31,7 @@ static void test_policy_cases_agree_with_expected(void **state)
         AUTO_JSON json_t *answer = NULL;
         AUTO_JSON json_t *case_ = json_loads(lines[i], JSON_ALLOW_NUL, NULL);
         assert_non_null(case_);
-        assert_ok(policy_case_answer_line(lines[i], strlen(lines[i]), &answer, &err), &err);
+        assert_ok(policy_case_answer_line(lines[i], strlen(lines[i]), NULL, &answer, &err), &err);
         const char *expected = json_str(case_, "expected", "?"), *got = json_str(answer, "decision", "?");
         assert_string_equal(json_str(answer, "id", "?"), json_str(case_, "id", "!"));
         assert_true(strlen(json_str(answer, "reason", "")) > 10);
@@ -79,9 +79,45 @@ static void test_policy_cases_bad_cases_are_errors(void **state)
         "[]",
         "{\"id\":\"a\",\"tool\":\"Read\",\"input\":\"x\"}",
         "{\"id\":\"a\",\"tool\":\"Read\",\"allowed_tools\":[]}",
+        "{\"id\":7,\"tool\":\"Read\",\"allowed_tools\":[\"Read\"],\"input\":\"x\"}",
+        "{\"id\":\"a\",\"tool\":\"Read\",\"allowed_tools\":[\"Read\"],\"disallowed_tools\":\"Read\",\"input\":\"x\"}",
         "{\"id\":\"a\",\"tool\":\"Read\",\"allowed_tools\":[],\"input\":\"x\",\"context\":{\"cwd\":\"rel\"}}"};
     for (size_t i = 0; i < ARRAY_LEN(BAD); i++)
-        assert_true(policy_case_answer_line(BAD[i], strlen(BAD[i]), &answer, &err) < 0);
+        assert_true(policy_case_answer_line(BAD[i], strlen(BAD[i]), NULL, &answer, &err) < 0);
+}
+
+static int only_cargo(struct policy **ret, struct err *err)
+{
+    return policy_from_list_new("x", "Bash(cargo *)", "ceiling", ret, err);
+}
+
+static void test_policy_cases_without_list_are_asked_of_the_ceiling(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *line, *expected;
+    } ROWS[] = {{"{\"id\":\"a\",\"tool\":\"Bash\",\"input\":\"cargo test\"}", "allow"},
+                {"{\"id\":\"a\",\"tool\":\"Bash\",\"input\":\"cargo test\",\"allowed_tools\":null}", "allow"},
+                {"{\"id\":\"a\",\"tool\":\"Bash\",\"input\":\"git log\"}", "deny"},
+                {"{\"id\":\"a\",\"tool\":\"Bash\",\"input\":\"cargo test\",\"deny\":[\"Bash(cargo test)\"]}", "deny"},
+                {"{\"id\":\"a\",\"tool\":\"Bash\",\"input\":\"cargo test\",\"allowed_tools\":[]}", "deny"}};
+    for (size_t i = 0; i < ARRAY_LEN(ROWS); i++) {
+        struct err err = {0};
+        AUTO_JSON json_t *answer = NULL;
+        assert_ok(policy_case_answer_line(ROWS[i].line, strlen(ROWS[i].line), only_cargo, &answer, &err), &err);
+        assert_string_equal(json_str(answer, "decision", ""), ROWS[i].expected);
+    }
+}
+
+static void test_policy_cases_refusal_names_the_line(void **state)
+{
+    (void)state;
+    AUTO_JSON json_t *broken = policy_case_refusal_new("{", 1, 3, "no JSON");
+    assert_int_equal(json_int(broken, "id", 0), 3);
+    assert_string_equal(json_str(broken, "decision", ""), "deny");
+    assert_string_equal(json_str(broken, "reason", ""), "line 3: no JSON");
+    AUTO_JSON json_t *named = policy_case_refusal_new("{\"id\":\"z\"}", 10, 4, "no tool");
+    assert_string_equal(json_str(named, "id", ""), "z");
 }
 
 static void test_policy_cases_load_error_is_deny_with_place(void **state)
@@ -90,7 +126,7 @@ static void test_policy_cases_load_error_is_deny_with_place(void **state)
     struct err err = {0};
     AUTO_JSON json_t *answer = NULL;
     const char *line = "{\"id\":\"a\",\"allowed_tools\":[\"Read\",\"Raed\"],\"tool\":\"Read\",\"input\":\"x\"}";
-    assert_ok(policy_case_answer_line(line, strlen(line), &answer, &err), &err);
+    assert_ok(policy_case_answer_line(line, strlen(line), NULL, &answer, &err), &err);
     assert_string_equal(json_str(answer, "decision", ""), "deny");
     assert_non_null(strstr(json_str(answer, "reason", ""), "case:2"));
     assert_non_null(strstr(json_str(answer, "reason", ""), "Raed"));
@@ -120,6 +156,13 @@ static void test_policy_check_takes_strings_and_argv(void **state)
     assert_int_equal(d.verdict, POLICY_ALLOW);
     policy_check(p, &c, "Bash", "cargo test; id", &d);
     assert_int_equal(d.verdict, POLICY_DENY);
+    policy_check(p, &c, "Bash", " {\"command\": \"cargo test\", \"timeout\": 5}", &d);
+    assert_int_equal(d.verdict, POLICY_ALLOW);
+    policy_check(p, &c, "Bash", "{\"command\": \"cargo test; id\"}", &d);
+    assert_int_equal(d.verdict, POLICY_DENY);
+    policy_check(p, &c, "Bash", "{\"cmd\": \"cargo test\"}", &d);
+    assert_int_equal(d.verdict, POLICY_DENY);
+    assert_non_null(strstr(d.reason, "without a text \"command\""));
     policy_check(p, &c, "Read", "src/a.rs", &d);
     assert_int_equal(d.verdict, POLICY_ALLOW);
     AUTO_JSON json_t *v = decision_to_json_new(&d);
@@ -134,6 +177,8 @@ int main(void)
         cmocka_unit_test(test_policy_cases_agree_with_expected),
         cmocka_unit_test(test_policy_cases_setup_makes_links_and_sizes),
         cmocka_unit_test(test_policy_cases_bad_cases_are_errors),
+        cmocka_unit_test(test_policy_cases_without_list_are_asked_of_the_ceiling),
+        cmocka_unit_test(test_policy_cases_refusal_names_the_line),
         cmocka_unit_test(test_policy_cases_load_error_is_deny_with_place),
         cmocka_unit_test(test_policy_cases_lists_split_outside_parentheses),
         cmocka_unit_test(test_policy_check_takes_strings_and_argv),
