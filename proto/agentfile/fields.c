@@ -277,9 +277,6 @@ static void take_list(struct lists *l, const struct agent_key *key, const char *
         tools_read(value, key->name, path, line, l->front, &list, NULL, l->f);
         for (size_t i = 0; i < list.items.len; i++)
             vec_push(&l->denied.items, list.items.items[i]);
-        if (list.state == AGENT_TOOLS_ALL)
-            agentfile_note(l->f, AGENT_WARNING, line, "'*' in '%s' is left out; write tools: [] for no tools",
-                           key->name);
         vec_free(&list.items);
         return;
     }
@@ -299,6 +296,17 @@ static void take_list(struct lists *l, const struct agent_key *key, const char *
     if (l->allowed.state == AGENT_TOOLS_LIST && l->allowed.items.len == 0)
         agentfile_note(l->f, AGENT_WARNING, line, "'%s' (%s) and '%s' (%s) have nothing in common: nothing is granted",
                        l->first_key, first, key->name, second);
+}
+
+static void note_all_denied(struct lists *l)
+{
+    for (size_t i = 0; i < l->denied.items.len; i++) {
+        const struct agent_tool *t = &l->denied.items.items[i];
+        if (!str_eq(t->text, "*"))
+            continue;
+        agentfile_note(l->f, AGENT_WARNING, t->line, "'*' in '%s' takes away every tool: nothing is granted", t->key);
+        return;
+    }
 }
 
 static void read_lists(const struct front *front, struct agentfile *f)
@@ -324,6 +332,7 @@ static void read_lists(const struct front *front, struct agentfile *f)
         if (key && (key->use == KEY_ALLOW || key->use == KEY_DENY))
             take_list(&l, key, "", json_object_get(value, "was"), line);
     }
+    note_all_denied(&l);
     f->tools_state = l.allowed.state;
     for (i = 0; i < l.allowed.items.len; i++)
         vec_push(&f->tools, l.allowed.items.items[i]);
@@ -337,6 +346,8 @@ static bool denied_delegate(const struct agentfile *f, const char *name)
 {
     for (size_t i = 0; i < f->disallowed.len; i++) {
         const struct agent_tool *t = &f->disallowed.items[i];
+        if (str_eq(t->text, "*"))
+            return true;
         if (!tool_delegates(t))
             continue;
         char **names = t->spec ? tools_split(t->spec, true) : NULL;

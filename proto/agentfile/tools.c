@@ -25,6 +25,7 @@ struct reader {
     struct agentfile *f;
     size_t total;
     int depth;
+    bool rest_denied; // {"*": false, ...}
 };
 
 void tool_free(struct agent_tool *tool)
@@ -163,7 +164,8 @@ static void add_item(struct reader *r, struct tool_list *to, const char *text, i
                            AGENTFILE_TOOLS_MAX, r->key);
         return;
     }
-    if (str_eq(text, "*")) {
+    bool denies = !r->denied || to == r->denied; // there, "*" is an entry like any other: every tool
+    if (str_eq(text, "*") && !denies) {
         to->state = AGENT_TOOLS_ALL;
         return;
     }
@@ -204,8 +206,7 @@ static void read_list(struct reader *r, const json_t *list, const char *path, in
     int joined_line = line;
     size_t i;
     const json_t *item;
-    json_array_foreach(list, i, item)
-    {
+    json_array_foreach (list, i, item) {
         char *item_path = str_printf("%s/%zu", path, i);
         int item_line = front_line(r->front, item_path, line);
         char *text = item_text(item);
@@ -254,12 +255,13 @@ static void read_map(struct reader *r, const json_t *map, const char *path, int 
     const char *key;
     json_t *value;
     struct tool_list *denied = to == r->denied ? NULL : r->denied;
-    json_object_foreach((json_t *)(uintptr_t)map, key, value)
-    {
+    json_object_foreach ((json_t *)(uintptr_t)map, key, value) {
         char *entry_path = str_printf("%s/%s", path, key);
         int entry_line = front_line(r->front, entry_path, line);
         if (is_word(value, "true|allow|yes|on"))
             add_item(r, to, key, entry_line);
+        else if (str_eq(key, "*") && denied && is_word(value, "false|deny|no|off|ask"))
+            r->rest_denied = true; // what the map does not allow: as everywhere
         else if (is_word(value, "false|deny|no|off|ask"))
             add_item(r, denied, key, entry_line);
         else if (is_key(key, "allow|allowed|include|tools"))
@@ -300,7 +302,7 @@ void tools_read(const json_t *value, const char *key, const char *path, int line
     if (ret->state == AGENT_TOOLS_EMPTY && !empty_list && !json_is_object(value))
         ret->state = AGENT_TOOLS_BLANK;
     // A map that only denies says nothing about the rest.
-    if (ret->state == AGENT_TOOLS_EMPTY && denied && denied->items.len > denied_before)
+    if (ret->state == AGENT_TOOLS_EMPTY && !r.rest_denied && denied && denied->items.len > denied_before)
         ret->state = AGENT_TOOLS_ABSENT;
 }
 

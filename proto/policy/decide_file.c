@@ -32,6 +32,8 @@ static const struct rule *denied_by(const struct request *q)
         const struct rule *r = &q->policy->deny.rules.items[i];
         if (!rule_speaks_for(r, q->kind, q->tool, true))
             continue;
+        if (r->every)
+            return r; // nothing takes a part of it back out
         if (r->negated) {
             if (path_rule_matches(q->context, r, q->place.requested, false, true) &&
                 path_rule_matches(q->context, r, q->place.resolved, true, true))

@@ -27,7 +27,7 @@ static bool skill_matches(const char *pattern, const char *text)
 
 static bool matches(const struct rule *r, const struct subject *s, bool deny)
 {
-    if (s->kind == TOOL_MCP)
+    if (s->kind == TOOL_MCP && !r->every)
         return r->kind == TOOL_MCP && glob_text(r->pattern, strlen(r->pattern), s->text, strlen(s->text));
     if (!rule_speaks_for(r, s->kind, s->tool, deny))
         return false;

@@ -139,9 +139,11 @@ static const struct rule *denied_by(const struct run *run, const char *const *ar
     const struct rule_list *deny = &run->policy->deny;
     for (size_t i = 0; i < deny->rules.len && !found; i++) {
         const struct rule *r = &deny->rules.items[i];
-        if (r->kind == TOOL_COMMAND &&
-            (deny_covers(r, argv, run->env, run->extra) || deny_covers(r, plain, run->env, run->extra) ||
-             (sub > 0 && deny_covers(r, reduced, run->env, run->extra))))
+        if (r->every)
+            found = r;
+        else if (r->kind == TOOL_COMMAND &&
+                 (deny_covers(r, argv, run->env, run->extra) || deny_covers(r, plain, run->env, run->extra) ||
+                  (sub > 0 && deny_covers(r, reduced, run->env, run->extra))))
             found = r;
     }
     mem_free(plain);

@@ -94,11 +94,24 @@ int policy_deny(struct policy *p, const char *rule, const char *file, int line, 
     return add(p, true, rule, file, line, err);
 }
 
+// Whether a deny rule behind index i takes a part back out ("!pattern").
+static bool taken_back(const struct rule_list *deny, size_t i, const struct rule *allow)
+{
+    for (i++; i < deny->rules.len; i++)
+        if (deny->rules.items[i].negated && rule_speaks_for(&deny->rules.items[i], allow->kind, allow->tool, true))
+            return true;
+    return false;
+}
+
 // A deny rule that takes away the whole of an allow rule.
 static bool swallowed(const struct rule_list *deny, const struct rule *allow)
 {
     for (size_t i = 0; i < deny->rules.len; i++) {
         const struct rule *d = &deny->rules.items[i];
+        if (d->every)
+            return true;
+        if (d->negated || taken_back(deny, i, allow))
+            continue;
         if (d->kind == TOOL_MCP ? allow->kind == TOOL_MCP && strcmp(d->pattern, allow->pattern) == 0
                                 : d->bare && rule_speaks_for(d, allow->kind, allow->tool, true))
             return true;
@@ -106,6 +119,17 @@ static bool swallowed(const struct rule_list *deny, const struct rule *allow)
             return true;
     }
     return false;
+}
+
+// "; * (a.md:4) denies every tool"
+static void name_every(const struct rule_list *deny, struct buf *ret)
+{
+    for (size_t i = 0; i < deny->rules.len; i++) {
+        if (!deny->rules.items[i].every)
+            continue;
+        buf_printf(ret, "; * (%s:%d) denies every tool", deny->rules.items[i].file, deny->rules.items[i].line);
+        return;
+    }
 }
 
 int policy_check_usable(const struct policy *p, struct err *err)
@@ -119,6 +143,8 @@ int policy_check_usable(const struct policy *p, struct err *err)
             buf_printf(&names, "%s%s (%s:%d)", k ? ", " : "", list->rules.items[k].text, list->rules.items[k].file,
                        list->rules.items[k].line);
         }
+        struct buf all = BUF_MAX(300);
+        name_every(&p->deny, &all);
         int rc = 0;
         if (list->rules.len == 0)
             rc = err_set(err, ERR_INVALID,
@@ -128,8 +154,9 @@ int policy_check_usable(const struct policy *p, struct err *err)
         else if (left == 0)
             rc = err_set(err, ERR_INVALID,
                          "the tool list of agent \"%s\" grants nothing, because its deny rules take away every "
-                         "entry: %s",
-                         p->agent, buf_str(&names));
+                         "entry: %s%s",
+                         p->agent, buf_str(&names), buf_str(&all));
+        buf_free(&all);
         buf_free(&names);
         if (rc < 0)
             return rc;
@@ -151,6 +178,15 @@ int policy_rule_check(const char *rule, const char *file, int line, char **ret_w
 {
     struct rule r;
     int rc = rule_parse(rule, file, line, false, &r, ret_warning, err);
+    if (rc == 0)
+        rule_clear(&r);
+    return rc;
+}
+
+int policy_deny_check(const char *rule, const char *file, int line, struct err *err)
+{
+    struct rule r;
+    int rc = rule_parse(rule, file, line, true, &r, NULL, err);
     if (rc == 0)
         rule_clear(&r);
     return rc;
@@ -180,6 +216,8 @@ size_t policy_deny_rules(const struct policy *p, struct policy_rule_view *ret, s
 
 bool rule_speaks_for(const struct rule *r, enum tool_kind kind, const char *tool, bool deny)
 {
+    if (r->every)
+        return deny;
     if (kind == TOOL_AGENT || kind == TOOL_MCP || kind == TOOL_COMMAND)
         return r->kind == kind;
     if (strcmp(r->tool, tool) == 0)

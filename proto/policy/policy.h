@@ -9,6 +9,7 @@
 //   Bash(cargo test *)      words; a trailing " *" (or ":*") also matches the bare command; "*" elsewhere is any text
 //   Read(src/**)            gitignore patterns: //absolute, ~/home, /workspace, relative to the working directory
 //   WebFetch(domain:x)      host; a leading "*." any depth below, other "*" within one label
+//   *                       in a deny list only: every tool
 //   Task(a, b) = Agent(a, b), Skill(name), Skill(name *), mcp__server, mcp__server__tool_*
 //
 // Lifetime: rules copy their texts; a policy that is being decided with must not be changed. Thread rule: a policy that
@@ -53,6 +54,7 @@ const char *policy_warning(const struct policy *p, size_t index);
 // One rule without a policy, for lint. Same errors; *ret_warning (may be NULL) is owned by the caller, NULL when there
 // is none.
 int policy_rule_check(const char *rule, const char *file, int line, char **ret_warning, struct err *err);
+int policy_deny_check(const char *rule, const char *file, int line, struct err *err); // the same for a deny list
 
 // The rules of one list, for display. list_count counts allow lists. Borrowed texts.
 struct policy_rule_view {

@@ -331,6 +331,12 @@ static int parse(struct rule *r, bool deny, const struct place *at, char **ret_w
 {
     const char *text = r->text;
     const char *open = strchr(text, '(');
+    if (deny && strcmp(text, "*") == 0) {
+        r->kind = TOOL_PLAIN;
+        r->tool = "*";
+        r->bare = r->every = true;
+        return 0;
+    }
     AUTO_FREE char *tool = open ? str_ndup(text, (size_t)(open - text)) : str_dup(text);
     if (!tool_lookup(tool, &r->kind, &r->tool))
         return malformed(err, at,

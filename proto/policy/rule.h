@@ -30,7 +30,8 @@ struct rule {
     int line;
     const char *tool; // name from the tool table (static), or "mcp"
     enum tool_kind kind;
-    bool bare; // Tool or Tool(*): everything the tool can do
+    bool bare;  // Tool or Tool(*): everything the tool can do
+    bool every; // "*" in a deny list: every tool
     // Bash: pattern is words joined by WORD_SEP; path rules: pattern behind its anchor; WebFetch: lower-case host; mcp:
     // glob over the name
     char *pattern;

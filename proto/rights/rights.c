@@ -184,10 +184,10 @@ static int check_grants(const struct agentfile *file, struct err *err)
 
 // Without a list and without anybody who decides instead, it could do nothing at all.
 static int check_open(const char *name, const struct agentfile *file, const json_t *operator_rules,
-                      const json_t *bounds, struct err *err)
+                      const json_t *bounds, const struct policy *p, struct err *err)
 {
     if (lists_anything(bounds) || json_array_size(operator_rules) > 0)
-        return 0;
+        return policy_check_usable(p, err);
     return err_set(err, ERR_INVALID,
                    "%s: agent \"%s\" lists no tools, and this machine has no ceiling that would decide instead: list "
                    "its tools, or write 'allow' lines into /etc/baton/policy.rules or ~/.config/baton/policy.rules",
@@ -214,7 +214,7 @@ int rights_check(const char *name, const struct agentfile *file, const json_t *o
     if (r == 0)
         r = check_grants(file, err);
     if (r == 0 && file)
-        r = is_open(file) ? check_open(name, file, operator_rules, bounds, err)
+        r = is_open(file) ? check_open(name, file, operator_rules, bounds, p, err)
                           : check_list(name, file, operator_rules, p, err);
     policy_free(p);
     enum agent_network network;

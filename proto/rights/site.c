@@ -36,7 +36,8 @@ static int take_line(char *line, const char *path, int number, json_t *allow, js
             err, ERR_PARSE,
             "%s:%d: expected 'allow RULE', 'deny RULE' or 'network none|lo|host', as in 'allow Bash(cargo *)'", path,
             number);
-    int r = policy_rule_check(rule, path, number, NULL, err);
+    int r =
+        rows == deny ? policy_deny_check(rule, path, number, err) : policy_rule_check(rule, path, number, NULL, err);
     if (r < 0)
         return r;
     json_t *row = json_array();

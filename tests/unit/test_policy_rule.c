@@ -183,6 +183,15 @@ static void test_policy_lists_that_grant_nothing_are_refused(void **state)
     assert_int_equal(policy_check_usable(p, &err), -ERR_INVALID);
     assert_non_null(strstr(err.text, "Bash(rm *) (a.md:5)"));
     policy_free(p);
+    p = policy_new("x"); // a part that is taken back out of a deny list is left
+    assert_ok(policy_allow(p, "Read(src/**)", "a.md", 4, &err), &err);
+    assert_ok(policy_deny(p, "Read(src/**)", "a.md", 5, &err), &err);
+    assert_int_equal(policy_check_usable(p, &err), -ERR_INVALID);
+    assert_ok(policy_deny(p, "Read(!src/a)", "a.md", 5, &err), &err);
+    assert_ok(policy_check_usable(p, &err), &err);
+    assert_ok(policy_deny(p, "Read", "a.md", 6, &err), &err);
+    assert_int_equal(policy_check_usable(p, &err), -ERR_INVALID);
+    policy_free(p);
     p = policy_new("x");
     policy_next_list(p);
     assert_int_equal(policy_check_usable(p, &err), -ERR_INVALID);

@@ -54,6 +54,24 @@ static void test_rights_of_a_file_and_the_operator(void **state)
     assert_true(may("tools: []\n", rules, NULL, "Bash", "make all"));
 }
 
+static void test_rights_without_any_tool_are_none_of_any_kind(void **state)
+{
+    (void)state;
+    static const char *const CALLS[][2] = {{"Bash", "git push"},   {"Read", "src/a"}, {"WebFetch", "https://docs.rs/x"},
+                                           {"mcp__a__b", ""},      {"Task", "y"},     {"Skill", "pdf"},
+                                           {"Bash", "env git log"}};
+    static const char KEYS[] = "tools: Bash, Read, WebFetch, mcp__a, Task, Skill\n";
+    AUTO_JSON json_t *none = ceiling("deny *\ndeny Read(!src/a)\n");
+    AUTO_FREE char *denied = str_printf("%sdisallowedTools: [\"*\"]\n", KEYS);
+    for (size_t i = 0; i < ARRAY_LEN(CALLS); i++) {
+        assert_true(may(KEYS, NULL, NULL, CALLS[i][0], CALLS[i][1]));
+        assert_false(may(KEYS, NULL, none, CALLS[i][0], CALLS[i][1]));
+        assert_false(may(denied, NULL, NULL, CALLS[i][0], CALLS[i][1]));
+    }
+    assert_true(may("tools:\n  \"*\": false\n  Read: true\n", NULL, NULL, "Read", "src/a")); // the rest of the map
+    assert_false(may("tools:\n  \"*\": false\n  Bash: false\n", NULL, NULL, "Read", "src/a"));
+}
+
 static void test_rights_of_a_file_without_a_list_are_the_ceiling(void **state)
 {
     (void)state;
@@ -95,8 +113,13 @@ static void test_rights_that_are_none_are_refused_by_name(void **state)
     check_refused("tools: Read, Teleport\n", NULL, "x.md:4: ");
     check_refused("tools: Read, Teleport\n", NULL, "Teleport");
     check_refused("tools: Read, Bash(cargo\n", NULL, "x.md:4: ");
-    AUTO_JSON json_t *site = ceiling("deny Read\n");
+    AUTO_JSON json_t *site = ceiling("deny Read\n"), *nothing = ceiling("allow Read\ndeny *\n");
     check_refused("tools: Read\n", site, "Read (x.md:4)");
+    check_refused("tools: Read\n", nothing, "* (/etc/baton/policy.rules:2) denies every tool");
+    check_refused("tools: Bash(git *), Read\ndisallowedTools: \"*\"\n", NULL, "Read (x.md:4); * (x.md:5) denies");
+    check_refused("tools: Bash(git *), Read\ndisallowedTools: [Read, \"*\"]\n", NULL, "* (x.md:5) denies");
+    check_refused("disallowedTools:\n  - Read\n  - \"*\"\n", nothing, "* (x.md:6) denies");
+    check_refused("tools:\n  allow: [Read]\n  deny: \"*\"\n", NULL, "denies every tool");
     check_refused("", NULL, "has no ceiling that would decide instead"); // it would do nothing at all
     check_refused("tools: Read\nallowed-tools: Bash(date)\n", NULL,
                   "x.md:5: agent \"x\": 'tools' (Read) and 'allowed-tools' (Bash(date)) have nothing in common");
@@ -289,6 +312,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_rights_of_a_file_and_the_operator),
+        cmocka_unit_test(test_rights_without_any_tool_are_none_of_any_kind),
         cmocka_unit_test(test_rights_of_a_file_without_a_list_are_the_ceiling),
         cmocka_unit_test(test_rights_that_are_none_are_refused_by_name),
         cmocka_unit_test(test_rights_only_narrow_along_a_chain),
