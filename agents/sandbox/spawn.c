@@ -69,10 +69,19 @@ static int open_output(const char *path, int *ret_theirs, int *ret_ours, struct 
     return *ret_theirs < 0 ? err_sys(err, errno, "cannot make a pipe for a tool") : 0;
 }
 
+static int no_folder(const struct spawn *s, struct err *err)
+{
+    if (file_is_dir(s->cwd))
+        return 0;
+    return err_set(err, ERR_NOT_FOUND, "cannot start '%s': the folder '%s' does not exist", s->argv[0], s->cwd);
+}
+
 static int open_ends(struct running *r, struct err *err)
 {
     const struct spawn *s = r->spawn;
-    int code = open_file(s->stdin_path ? s->stdin_path : "/dev/null", O_RDONLY, &r->theirs[STDIN_END], err);
+    int code = no_folder(s, err); // first: a call that has no place to run in truncates no file
+    if (code == 0)
+        code = open_file(s->stdin_path ? s->stdin_path : "/dev/null", O_RDONLY, &r->theirs[STDIN_END], err);
     if (code == 0)
         code = open_output(s->stdout_path, &r->theirs[STDOUT_END], &r->out, err);
     if (code == 0)
@@ -132,8 +141,8 @@ static int start(struct running *r, struct err *err)
     posix_spawnattr_destroy(&attributes);
     posix_spawn_file_actions_destroy(&actions);
     vec_free(&argv);
-    if (e == ENOENT && !file_is_dir(s->cwd))
-        return err_set(err, ERR_NOT_FOUND, "cannot start '%s': the folder '%s' does not exist", s->argv[0], s->cwd);
+    if (e == ENOENT && no_folder(s, err) < 0)
+        return -(int)ERR_NOT_FOUND;
     return e ? err_sys(err, e, "cannot start '%s' for '%s'", s->helper, s->argv[0]) : 0;
 }
 

@@ -3,10 +3,10 @@
 #include "base/buf.h"
 #include "base/mem.h"
 #include "base/str.h"
-#include "policy/command.h"
 #include "policy/launcher.h"
 #include "policy/path.h"
 #include "policy/reach.h"
+#include "policy/run.h"
 #include "policy/set.h"
 #include "policy/text.h"
 #include "policy/variables.h"
@@ -14,19 +14,6 @@
 #include <string.h>
 
 #define NESTING_MAX 8
-
-struct run {
-    const struct policy *policy;
-    const struct policy_context *context;
-    const char *base;       // folder the command runs in
-    const char *const *env; // assignments of the agent; NULL when none
-    unsigned depth;
-    bool extra;    // further words come from the standard input
-    bool launched; // the inner command of a launcher that has a rule
-};
-
-static void judge(const struct run *run, const char *const *argv, struct decision *d);
-static void judge_text(const struct run *run, const char *text, size_t len, struct decision *d);
 
 // --- texts ---
 
@@ -341,10 +328,10 @@ static void judge_inner(const struct run *run, const char *const *argv, const st
         const char *join = strcmp(launcher_program(argv[0]), "hyperfine") == 0 ? "\n" : " ";
         for (size_t i = launch->inner; argv[i]; i++)
             buf_printf(&text, "%s%s", i > launch->inner ? join : "", argv[i]);
-        judge_text(&inner, buf_str(&text), text.len, &result);
+        run_judge_text(&inner, buf_str(&text), text.len, &result);
         buf_free(&text);
     } else {
-        judge(&inner, argv + launch->inner, &result);
+        run_judge(&inner, argv + launch->inner, &result);
     }
     if (result.verdict == POLICY_DENY && result.rule[0]) {
         *d = result; // a deny rule names what would be started
@@ -400,12 +387,12 @@ static void judge_wrapped(const struct run *run, const char *const *argv, const 
     struct run inner = *run;
     inner.depth++;
     inner.extra = run->extra || launch->extra;
-    judge(&inner, argv + launch->inner, d);
+    run_judge(&inner, argv + launch->inner, d);
     if (launch->extra)
         decision_box(d, true, "\"%s\" gets further words from its input, which nobody has seen", argv[launch->inner]);
 }
 
-static void judge(const struct run *run, const char *const *argv, struct decision *d)
+void run_judge(const struct run *run, const char *const *argv, struct decision *d)
 {
     const char *why = run->depth > NESTING_MAX ? "too many commands inside each other" : argv_problem(argv);
     if (why) {
@@ -441,119 +428,18 @@ static void judge(const struct run *run, const char *const *argv, struct decisio
         judge_covered(run, argv, &launch, rule ? rule : cargo, built, d);
 }
 
-// --- texts of several stages ---
-
-static bool redirect_ok(const struct run *run, const struct redirect *r, struct decision *d)
-{
-    if (r->kind == REDIRECT_DUP || r->kind == REDIRECT_TEXT || strcmp(r->target, "/dev/null") == 0)
-        return true;
-    decide_path_at(run->policy, run->context, run->base, r->kind == REDIRECT_READ ? "Read" : "Write", r->target,
-                   strlen(r->target), d);
-    return d->verdict != POLICY_DENY;
-}
-
-// cd sets the folder of what follows. true when it is fine and run->base (in `folder`) was changed.
-static bool change_folder(struct run *run, const struct stage *s, bool piped, char folder[POLICY_PATH_MAX],
-                          struct decision *d)
-{
-    const char *dir = s->argv[1] && strcmp(s->argv[1], "--") == 0 ? s->argv[2] : s->argv[1];
-    size_t words = s->argv[1] && strcmp(s->argv[1], "--") == 0 ? 3 : 2;
-    struct place_of p;
-    if (s->argc != words || !dir || dir[0] == '-' || !*dir || s->env[0] || s->redirect_count > 0 || piped ||
-        s->join == JOIN_OR || s->join == JOIN_PIPE) {
-        decision_deny(d, NULL, "expected \"cd FOLDER && command\": one folder, nothing else");
-        return false;
-    }
-    const char *why = path_place(run->context, run->base, dir, &p);
-    if (why || !path_in_workspace(run->context, &p)) {
-        decision_deny(d, NULL, "\"cd %s\" leaves the workspace \"%s\"%s%s", dir, run->context->workspace,
-                      why ? ": " : "", why ? why : "");
-        return false;
-    }
-    if (p.known && p.file.kind == POLICY_FILE_REGULAR) {
-        decision_deny(d, NULL, "\"%s\" is not a folder", dir);
-        return false;
-    }
-    memcpy(folder, p.requested, POLICY_PATH_MAX);
-    run->base = folder;
-    decision_allow(d, NULL, "cd inside the workspace only sets the folder of the next command");
-    return true;
-}
-
-static void say_where(const struct command *c, size_t i, struct decision *d)
-{
-    if (c->count == 1)
-        return;
-    struct decision copy = *d;
-    AUTO_FREE char *reason = str_printf("command %zu (column %zu): %s", i + 1, c->stages[i].column, copy.reason);
-    size_t len = strlen(reason) < sizeof(d->reason) ? strlen(reason) : str_utf8_cut(reason, sizeof(d->reason) - 1);
-    memcpy(d->reason, reason, len);
-    d->reason[len] = '\0';
-}
-
-static bool has_command_rule(const struct policy *p)
-{
-    for (size_t i = 0; i < p->lists.len; i++)
-        for (size_t k = 0; k < p->lists.items[i].rules.len; k++)
-            if (p->lists.items[i].rules.items[k].kind == TOOL_COMMAND)
-                return true;
-    return false;
-}
-
-static void judge_stage(struct run *run, const struct stage *s, bool piped, char folder[POLICY_PATH_MAX],
-                        struct decision *d)
-{
-    const char *const *argv = (const char *const *)s->argv;
-    run->env = s->env[0] ? (const char *const *)s->env : NULL;
-    if (strcmp(argv[0], "cd") == 0 && has_command_rule(run->policy)) {
-        change_folder(run, s, piped, folder, d);
-        return;
-    }
-    judge(run, argv, d);
-    for (size_t k = 0; k < s->redirect_count && d->verdict != POLICY_DENY; k++) {
-        struct decision file;
-        if (!redirect_ok(run, &s->redirects[k], &file))
-            *d = file;
-    }
-}
-
-static void judge_text(const struct run *outer, const char *text, size_t len, struct decision *d)
-{
-    struct command *c = NULL;
-    struct err err = {0};
-    char folder[POLICY_PATH_MAX];
-    struct run run = *outer;
-    if (command_parse(text, len, &c, &err) < 0) {
-        decision_deny(d, NULL, "the command is refused, because it cannot be proven what it does: %s", err.text);
-        return;
-    }
-    for (size_t i = 0; i < c->count; i++) {
-        struct decision one;
-        judge_stage(&run, &c->stages[i], i > 0 && c->stages[i - 1].join == JOIN_PIPE, folder, &one);
-        say_where(c, i, &one);
-        bool better = i == 0 || (d->verdict == POLICY_ALLOW && (one.verdict != POLICY_ALLOW || !d->rule[0])) ||
-                      one.verdict == POLICY_DENY ||
-                      (one.verdict == POLICY_ALLOW_SANDBOXED && one.needs_box && !d->needs_box);
-        if (better)
-            *d = one;
-        if (one.verdict == POLICY_DENY)
-            break;
-    }
-    command_free(c);
-}
-
 void decide_argv(const struct policy *p, const struct policy_context *context, const char *const *argv,
                  const char *const *env_assignments, struct decision *ret)
 {
     struct run run = {.policy = p, .context = context, .base = path_cwd(context), .env = env_assignments};
-    judge(&run, argv, ret);
+    run_judge(&run, argv, ret);
 }
 
 void decide_command_n(const struct policy *p, const struct policy_context *context, const char *text, size_t len,
                       struct decision *ret)
 {
     struct run run = {.policy = p, .context = context, .base = path_cwd(context)};
-    judge_text(&run, text, len, ret);
+    run_judge_text(&run, text, len, ret);
 }
 
 void decide_command(const struct policy *p, const struct policy_context *context, const char *text,

@@ -434,8 +434,14 @@ static void test_exec_check_tells_the_last_lines(void **state)
     exec_result_free(&r);
     const char *nowhere[] = {"sleep", "1", NULL};
     AUTO_FREE char *missing = path_join(f.workspace, "missing");
-    const struct exec_call third = {.argv = nowhere, .cwd = missing};
-    assert_true(exec_run(f.ctx, &third, &r, &err) < 0);
+    AUTO_FREE char *kept = path_join(f.dir, "kept"), *fresh = path_join(f.dir, "fresh");
+    assert_ok(file_write(kept, "text\n", 5, false, &err), &err);
+    const struct exec_call third = {.argv = nowhere, .cwd = missing, .stdout_path = kept, .stderr_path = fresh};
+    assert_int_equal(exec_run(f.ctx, &third, &r, &err), -ERR_NOT_FOUND);
+    assert_non_null(strstr(err.text, "missing' does not exist"));
+    AUTO_FREE char *text = test_read(kept);
+    assert_string_equal(text, "text\n"); // no place to run in: nothing is truncated or made
+    assert_false(file_exists(fresh));
     exec_result_free(&r);
     finish(&f);
 }

@@ -86,7 +86,11 @@ static void test_policy_run_cd(void **state)
 {
     (void)state;
     check("Bash(cargo *)", "cd crates/a && cargo build", "allow");
-    check("Bash(cargo *)", "cd crates/a; cargo build", "allow");
+    check("Bash(cargo *)", "cd crates/a; cargo build", "deny");
+    check("Bash(cargo *)", "cd crates/a\ncargo build", "deny");
+    check("Bash(cargo *)", "cargo fmt || cd a && cargo build", "deny");
+    check("Bash(cargo *)", "cargo fmt; cd a && cargo build", "allow");
+    check("Bash(cargo *)", "cd crates/a", "allow");
     check("Bash(cargo *)", "cd ../x && cargo build", "deny");
     check("Bash(cargo *)", "cd /ws/a && cd .. && cargo build", "allow");
     check("Bash(cargo *)", "cd a && cd ../.. && cargo build", "deny");
@@ -99,6 +103,22 @@ static void test_policy_run_cd(void **state)
     check("Bash(cargo *), Write", "cd sub && cargo test > ../../out.txt", "deny");
     check("Bash(echo *), Write", "cd .claude && echo x > settings.json", "deny");
     check("Bash(cargo *)", "cd sub && cargo build --manifest-path ../Cargo.toml", "allow");
+    struct decision d = asked("Bash(echo *), Edit", NULL, "cd nosuch; echo hi > ../escaped");
+    assert_non_null(strstr(d.reason, "column 1"));
+    assert_non_null(strstr(d.reason, "followed by \";\""));
+    assert_non_null(strstr(d.reason, "write \"cd nosuch && command\""));
+    // Behind ";" and "||" a command runs where the cd led or where it did not.
+    check("Bash(echo *), Edit", "cd a && echo x > ../y", "allow");
+    check("Bash(echo *), Edit", "cd a && echo x; echo hi > ../y", "deny");
+    check("Bash(echo *), Edit", "cd a && echo x || echo hi > ../y", "deny");
+    check("Bash(echo *), Edit", "cd a && echo x || echo x && echo hi > ../y", "deny");
+    check("Bash(echo *), Edit", "cd a && echo x; cd /ws/b && echo hi > ../y", "allow");
+    check("Bash(echo *), Edit", "cd a && echo x; cd b && cd .. && echo hi > ../y", "deny");
+    check("Bash(echo *), Edit", "cd a && echo x; echo hi > y", "allow");
+    check("Bash(echo *), Edit(/a/**)", "cd a && echo x; echo hi > y", "deny");
+    check("Bash(echo *), Edit", "cd a && echo x | echo hi > ../y", "allow");
+    check("Bash(x *)",
+          "cd a && x; cd b && x; cd c && x; cd d && x; cd e && x; cd f && x; cd g && x; cd h && x; cd i && x", "deny");
 }
 
 static void test_policy_run_redirects(void **state)

@@ -66,9 +66,13 @@ static int stage(struct run *r, const struct stage *s, const char *in, const cha
     AUTO_FREE char *here = NULL;
     if (str_eq(s->argv[0], "cd") && s->argc == 2) {
         char *to = path_join(r->folder ? r->folder : r->workspace, s->argv[1]);
+        if (chdir(to) < 0) { // redirects mean it, too
+            mem_free(to);
+            return 1;
+        }
         mem_free(r->folder);
         r->folder = to;
-        return chdir(to) == 0 ? 0 : 1; // redirects mean it, too
+        return 0;
     }
     c.env = (const char *const *)s->env;
     c.stdin_path = in;
@@ -108,8 +112,10 @@ static int text(struct run *r, const char *line)
     enum stage_join before = JOIN_THEN;
     for (size_t i = 0; i < command->count; i++) {
         const struct stage *s = &command->stages[i];
-        if ((before == JOIN_AND && status != 0) || (before == JOIN_OR && status == 0))
+        if ((before == JOIN_AND && status != 0) || (before == JOIN_OR && status == 0)) {
+            before = s->join == JOIN_PIPE ? before : s->join; // a pipeline is left out as a whole
             continue;
+        }
         status =
             stage(r, s, before == JOIN_PIPE ? pipes[(i + 1) % 2] : NULL, s->join == JOIN_PIPE ? pipes[i % 2] : NULL);
         before = s->join;
