@@ -19,9 +19,9 @@ class Bench(support.Scenario):
         super().setUp()
         (self.root / "said").write_text("done\n")
         (self.root / "else").write_text("other\n")
-        self.script("old", 20000)
-        self.script("same", 20000)
-        self.script("slow", 40000)
+        self.script("old", 6000)
+        self.script("same", 6000)
+        self.script("slow", 12000)
 
     def script(self, name, turns, said="/dev/stdin"):
         path = self.root / name
@@ -71,11 +71,11 @@ class Bench(support.Scenario):
 
     def test_no_difference(self):
         """A change that would count is ten times what a busy machine does to a pair."""
-        self.script("other", 20000, said="else")
+        self.script("other", 6000, said="else")
         result = self.bench("./old < said", "./same < said", "--theta", "25%", status=0)
         self.assertEqual((result["bench"]["verdict"], result["bench"]["outputs"]), ("no_difference", "identical"))
         other = self.root / "talks"
-        other.write_text(SCRIPT.format(turns=20000, said="/dev/stdin") + "echo more\n")
+        other.write_text(SCRIPT.format(turns=6000, said="/dev/stdin") + "echo more\n")
         other.chmod(0o755)
         result = self.bench("./old < said", "./talks < said", "--theta", "25%", "--fail-on", "outputs", status=1)
         self.assertEqual((result["bench"]["verdict"], result["bench"]["outputs"]), ("no_difference", "differ"))
@@ -141,7 +141,7 @@ class Bench(support.Scenario):
         manifest.write_text(manifest.read_text().replace("opt-level = 0", "opt-level = 2"))
         support.git(project, "commit", "-q", "-a", "-m", "Optimise")
         head = support.git(project, "rev-parse", "HEAD")
-        command = ["--project", project, "--bench", "wordmill count --words 3000"]
+        command = ["--project", project, "--bench", "wordmill count --words 1000"]
         result = self.bench("HEAD", first, *command, status=1)
         self.assertEqual((result["bench"]["kind"], result["bench"]["verdict"], result["bench"]["outputs"]), ("revisions", "slower", "identical"))
         self.assertEqual([side["commit"] for side in result["bench"]["sides"]], [head, first])
