@@ -61,17 +61,16 @@ static void sample(const char *path, const char *deep, struct buf *ret)
     }
 }
 
-static bool rule_allows(const struct request *q, const struct rule *r)
+static bool is_pattern(const struct request *q)
 {
-    if (!rule_speaks_for(r, q->kind, q->tool, false))
-        return false;
-    bool pattern = q->kind == TOOL_SEARCH && glob_has_wildcard(q->path) && !r->bare;
-    if (!pattern)
-        return path_rule_matches(q->context, r, q->place.requested, false, false) &&
-               path_rule_matches(q->context, r, q->place.resolved, true, false);
+    return q->kind == TOOL_SEARCH && glob_has_wildcard(q->path);
+}
+
+static bool pattern_allowed(const struct request *q, const struct rule *r)
+{
+    static const char *const DEEP[] = {"\x01\x01", "\x01\x01/\x01\x01"};
     if (strpbrk(q->path, "[{"))
         return false;
-    static const char *const DEEP[] = {"\x01\x01", "\x01\x01/\x01\x01"};
     for (size_t i = 0; i < ARRAY_LEN(DEEP); i++) {
         struct buf b = BUF_INIT;
         sample(q->place.requested, DEEP[i], &b);
@@ -83,12 +82,35 @@ static bool rule_allows(const struct request *q, const struct rule *r)
     return true;
 }
 
+// Rules that cover the path as requested and as resolved: each may be another one.
+struct cover {
+    const struct rule *requested, *resolved;
+};
+
+static struct cover covers(const struct request *q, const struct rule_list *list)
+{
+    struct cover c = {0};
+    for (size_t i = 0; list && i < list->rules.len && !(c.requested && c.resolved); i++) {
+        const struct rule *r = &list->rules.items[i];
+        if (!rule_speaks_for(r, q->kind, q->tool, false))
+            continue;
+        if (is_pattern(q) && !r->bare) {
+            if (pattern_allowed(q, r))
+                return (struct cover){r, r};
+            continue;
+        }
+        if (!c.requested && path_rule_matches(q->context, r, q->place.requested, false, false))
+            c.requested = r;
+        if (!c.resolved && path_rule_matches(q->context, r, q->place.resolved, true, false))
+            c.resolved = r;
+    }
+    return c;
+}
+
 static const struct rule *allowed_by(const struct request *q, const struct rule_list *list)
 {
-    for (size_t i = 0; i < list->rules.len; i++)
-        if (rule_allows(q, &list->rules.items[i]))
-            return &list->rules.items[i];
-    return NULL;
+    struct cover c = covers(q, list);
+    return c.resolved ? c.requested : NULL;
 }
 
 static const char *rule_tool(const struct request *q)
@@ -146,9 +168,44 @@ static bool refused_always(const struct request *q, struct decision *d)
     return true;
 }
 
+// A rule for this one path; the whole tool when no pattern says it.
+static void path_rule(const struct request *q, const char *path, bool resolved, struct buf *ret)
+{
+    char root[POLICY_PATH_MAX];
+    const char *below = path_root(q->context, resolved, root) ? path_inside(path, root) : NULL;
+    const char *text = below ? below : path;
+    bool pattern = is_pattern(q);
+    buf_printf(ret, "%s%s", ret->len ? ", " : "", rule_tool(q));
+    if ((below && !*below) || (pattern && strpbrk(path, "[{")))
+        return;
+    buf_str_add(ret, "(/");
+    for (const char *s = text; *s; s++) {
+        if (!pattern && strchr("*?[\\", *s))
+            buf_char(ret, '\\');
+        buf_char(ret, *s);
+    }
+    buf_char(ret, ')');
+}
+
+static void need_paths(const struct request *q, const struct cover *c, struct decision *d)
+{
+    AUTO_BUF struct buf need = BUF_MAX(2 * POLICY_PATH_MAX);
+    bool link = strcmp(q->place.requested, q->place.resolved) != 0;
+    if (!c->requested)
+        path_rule(q, q->place.requested, false, &need);
+    if (!c->resolved && (link || c->requested) && !is_pattern(q)) {
+        AUTO_BUF struct buf second = BUF_MAX(POLICY_PATH_MAX);
+        path_rule(q, q->place.resolved, true, &second);
+        if (strcmp(buf_str(&second), buf_str(&need)) != 0)
+            buf_printf(&need, "%s%s", need.len ? ", " : "", buf_str(&second));
+    }
+    decision_need(d, "%s", buf_str(&need));
+}
+
 static void deny_unmatched(const struct request *q, const struct rule_list *list, struct decision *d)
 {
     const char *tool = rule_tool(q);
+    const struct cover c = covers(q, list);
     AUTO_BUF struct buf whose = BUF_MAX(300);
     policy_whose(q->policy, list, &whose);
     bool any = false, inside = path_in_workspace(q->context, &q->place);
@@ -161,16 +218,12 @@ static void deny_unmatched(const struct request *q, const struct rule_list *list
                       q->place.resolved, q->context->workspace);
     else if (!inside)
         decision_deny(d, NULL, "\"%s\" is outside the workspace \"%s\"", q->path, q->context->workspace);
+    else if (c.requested && !c.resolved)
+        decision_deny(d, NULL, "\"%s\" leads through a link to \"%s\", which no %s rule of %s covers", q->path,
+                      q->place.resolved, tool, buf_str(&whose));
     else
         decision_deny(d, NULL, "no %s rule of %s covers \"%s\"", tool, buf_str(&whose), q->path);
-    char root[POLICY_PATH_MAX];
-    const char *below = path_normal("/", q->context->workspace, root) ? path_inside(q->place.resolved, root) : NULL;
-    if (inside && below && *below)
-        decision_need(d, "%s(/%s)", tool, below);
-    else if (inside)
-        decision_need(d, "%s", tool);
-    else
-        decision_need(d, "%s(/%s)", tool, q->place.resolved);
+    need_paths(q, &c, d);
 }
 
 static void decide(const struct request *q, struct decision *d)

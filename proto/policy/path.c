@@ -161,6 +161,11 @@ static bool root_of(const struct policy_context *c, const char *dir, bool resolv
     return path_normal("/", dir, out);
 }
 
+bool path_root(const struct policy_context *c, bool resolved, char out[POLICY_PATH_MAX])
+{
+    return root_of(c, c->workspace, resolved, out);
+}
+
 bool path_in_workspace(const struct policy_context *c, const struct place_of *p)
 {
     char root[POLICY_PATH_MAX];

@@ -21,6 +21,8 @@ bool path_normal(const char *base, const char *path, char out[POLICY_PATH_MAX]);
 const char *path_cwd(const struct policy_context *c);
 // path_below of base/file.h, for normalised paths; also works for "/" as folder.
 const char *path_inside(const char *path, const char *dir);
+// The workspace as a prefix of `requested` or of `resolved` paths.
+bool path_root(const struct policy_context *c, bool resolved, char out[POLICY_PATH_MAX]);
 bool path_in_workspace(const struct policy_context *c, const struct place_of *p); // requested and resolved
 // Whether the kernel's own files (/proc, /sys, /dev) are meant: what they open depends on who asks, so no rule can
 // speak of them.

@@ -329,9 +329,19 @@ void decision_box(struct decision *d, bool needs_box, const char *fmt, ...)
 void decision_need(struct decision *d, const char *fmt, ...)
 {
     va_list args;
+    char *s = NULL;
     va_start(args, fmt);
-    text_format(d->needed, sizeof(d->needed), fmt, args);
+    int len = vasprintf(&s, fmt, args);
     va_end(args);
+    d->needed[0] = '\0';
+    if (len < 0)
+        return;
+    bool plain = (size_t)len < sizeof(d->needed); // a rule that is cut short or changed would not help
+    for (const char *c = s; *c && plain; c++)
+        plain = (unsigned char)*c >= 0x20 && *c != 0x7f;
+    if (plain)
+        memcpy(d->needed, s, (size_t)len + 1);
+    mem_free(s);
 }
 
 const char *policy_verdict_name(enum policy_verdict v)

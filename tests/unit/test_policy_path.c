@@ -110,6 +110,50 @@ static void test_policy_path_links_must_satisfy_both_names(void **state)
     check("Read", NULL, "loop: rename crate/d <-> symlink to /ws/src", "Read", "d/x", false);
 }
 
+static void test_policy_path_links_may_have_a_rule_for_each_name(void **state)
+{
+    (void)state;
+    static const char SETUP[] = "mkdir src && ln -s src inlink";
+    check("Read(//ws/src/**), Read(/inlink/main.rs)", NULL, SETUP, "Read", "/ws/inlink/main.rs", true);
+    check("Read(/inlink/main.rs), Read(/src/**)", NULL, SETUP, "Read", "/ws/inlink/main.rs", true);
+    check("Read(/src/**)", NULL, SETUP, "Read", "/ws/inlink/main.rs", false);
+    check("Read(/inlink/**)", NULL, SETUP, "Read", "/ws/inlink/main.rs", false);
+    check("Read(/inlink/**), Edit(/src/other)", NULL, SETUP, "Read", "/ws/inlink/main.rs", false);
+    struct decision d = asked("Read(/src/**)", NULL, SETUP, "Read", "/ws/inlink/main.rs");
+    assert_string_equal(d.needed, "Read(/inlink/main.rs)");
+    d = asked("Read(/inlink/**)", NULL, SETUP, "Read", "/ws/inlink/main.rs");
+    assert_string_equal(d.needed, "Read(/src/main.rs)");
+    assert_non_null(strstr(d.reason, "leads through a link to \"/ws/src/main.rs\""));
+    d = asked("Bash", NULL, SETUP, "Read", "/ws/inlink/main.rs");
+    assert_string_equal(d.needed, "Read(/inlink/main.rs), Read(/src/main.rs)");
+}
+
+// What is advised, added to the list, makes the decision an allow.
+static void test_policy_path_advice_helps(void **state)
+{
+    (void)state;
+    static const char SETUP[] = "mkdir src && ln -s src inlink && ln -s /etc/ssl out";
+    static const char *const CALLS[][2] = {
+        {"Read", "a.rs"},         {"Read", "/ws/inlink/a b"}, {"Read", "/ws/out/cert"}, {"Read", "/etc/passwd"},
+        {"Read", "x[1]*?.rs"},    {"Read", "~/notes/a"},      {"Read", "/ws"},          {"Write", "a, b (c).md"},
+        {"Edit", "/ws/src/x.rs"}, {"Grep", "src/*.rs"},       {"Glob", "src/**/*.rs"},  {"Glob", "src/[ab]*"},
+        {"LS", "/ws/inlink"},     {"Read", "a\\b"},           {"MultiEdit", "x"},       {"Write", "!x"}};
+    for (size_t i = 0; i < ARRAY_LEN(CALLS); i++) {
+        struct decision d = asked("Bash(true)", NULL, SETUP, CALLS[i][0], CALLS[i][1]);
+        assert_int_equal(d.verdict, POLICY_DENY);
+        assert_true(d.needed[0]);
+        AUTO_FREE char *rules = str_printf("Bash(true), %s", d.needed);
+        check(rules, NULL, SETUP, CALLS[i][0], CALLS[i][1], true);
+    }
+    const char *deep = "/ws/" // no advice rather than one that is cut short
+                       "a23456789/a23456789/a23456789/a23456789/a23456789/a23456789/a23456789/a23456789/"
+                       "a23456789/a23456789/a23456789/a23456789/a23456789/a23456789/a23456789/a23456789/"
+                       "a23456789/a23456789/a23456789/a23456789/a23456789/a23456789/a23456789/a23456789/"
+                       "a23456789/a23456789/a23456789";
+    struct decision d = asked("Bash(true)", NULL, NULL, "Read", deep);
+    assert_string_equal(d.needed, "");
+}
+
 static void test_policy_path_control_plane_is_never_written(void **state)
 {
     (void)state;
@@ -223,6 +267,8 @@ int main(void)
         cmocka_unit_test(test_policy_path_anchors),
         cmocka_unit_test(test_policy_path_deny_is_broader_and_first),
         cmocka_unit_test(test_policy_path_links_must_satisfy_both_names),
+        cmocka_unit_test(test_policy_path_links_may_have_a_rule_for_each_name),
+        cmocka_unit_test(test_policy_path_advice_helps),
         cmocka_unit_test(test_policy_path_control_plane_is_never_written),
         cmocka_unit_test(test_policy_path_kernel_files_and_bad_names),
         cmocka_unit_test(test_policy_path_search_patterns),
