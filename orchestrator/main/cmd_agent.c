@@ -56,12 +56,27 @@ static json_t *set_to_json(const struct agentset *set, bool files)
     return list;
 }
 
-static void print_diagnostics(const struct agentfile *f)
+// Whether the note says of one entry, or of an empty list, what the refusal of its line says as well.
+static bool is_told(const struct agentfile *f, const struct agent_diagnostic *x, const char *refusal)
 {
+    AUTO_FREE char *place = str_printf("%s:%d: ", f->file, x->line);
+    bool nothing =
+        strstr(x->text, "grants nothing") || strstr(x->text, "nothing is granted") || strstr(x->text, "can do nothing");
+    return refusal && x->level == AGENT_WARNING && nothing && !strstr(x->text, "', '") && str_starts(refusal, place);
+}
+
+// refusal: what is said below of the whole file, NULL: nothing. Result: how many notes it makes needless.
+static size_t print_diagnostics(const struct agentfile *f, const char *refusal)
+{
+    size_t told = 0;
     for (size_t d = 0; d < f->diagnostics.len; d++) {
         const struct agent_diagnostic *x = &f->diagnostics.items[d];
-        printf("%s:%d: %s: %s\n", f->file, x->line, agent_level_name(x->level), x->text);
+        if (is_told(f, x, refusal))
+            told++;
+        else
+            printf("%s:%d: %s: %s\n", f->file, x->line, agent_level_name(x->level), x->text);
     }
+    return told;
 }
 
 // Everything that was looked at, one object each: a file without an agent is in the list too, with its diagnostic.
@@ -103,6 +118,12 @@ static void print_agent(const struct agentfile *f)
         printf("  %4d  %s\n", f->tools.items[i].line, f->tools.items[i].text);
     for (size_t i = 0; i < f->disallowed.len; i++)
         printf("  %4d  not %s\n", f->disallowed.items[i].line, f->disallowed.items[i].text);
+    if (f->grants_declared)
+        printf("grants       %s\n", f->grants.len ? "" : "nothing");
+    for (size_t i = 0; i < f->grants.len; i++)
+        printf("  %4d  %s\n", f->grants.items[i].line, f->grants.items[i].text);
+    if (f->attenuate)
+        printf("attenuate    true (hands on no more than it may do itself)\n");
     if (f->network != AGENT_NETWORK_UNSAID)
         printf("network\n  %4d  %s\n", f->network_line, agent_network_name(f->network));
     if (f->focus.len)
@@ -133,7 +154,7 @@ int cmd_agent_show(const struct cli *cli)
         for (size_t i = 0; i < set->files.len; i++) {
             if (set->files.items[i]->mode != AGENT_MODE_NONE)
                 print_agent(set->files.items[i]);
-            print_diagnostics(set->files.items[i]);
+            print_diagnostics(set->files.items[i], NULL);
             printf("%s", i + 1 < set->files.len ? "\n" : "");
         }
     }
@@ -185,9 +206,12 @@ int cmd_agent_lint(const struct cli *cli)
         agentset_free(set);
         return cli_fail(&err);
     }
+    size_t i;
+    for (i = 0; i < set->agents.len; i++)
+        rights_lint(set->agents.items[i]);
     AUTO_JSON json_t *relations = agentset_check(set), *together = together_new(set, bounds);
     AUTO_JSON json_t *refusals = refusals_new(set, bounds);
-    size_t errors = count_level(set, AGENT_ERROR) + json_object_size(refusals), i;
+    size_t errors = count_level(set, AGENT_ERROR) + json_object_size(refusals);
     const char *name;
     json_t *one;
     if (cli_flag(cli, "json")) {
@@ -197,8 +221,9 @@ int cmd_agent_lint(const struct cli *cli)
             json_put_str(one, "refused", json_str(refusals, json_str(one, "file", ""), NULL));
         commands_print_json(list);
     } else {
+        size_t warnings = count_level(set, AGENT_WARNING);
         for (i = 0; i < set->files.len; i++)
-            print_diagnostics(set->files.items[i]);
+            warnings -= print_diagnostics(set->files.items[i], json_str(refusals, set->files.items[i]->file, NULL));
         explained_print_together(together);
         json_object_foreach (refusals, name, one)
             printf("error: no run begins with this agent: %s\n", json_string_value(one));
@@ -208,7 +233,7 @@ int cmd_agent_lint(const struct cli *cli)
         print_count(set->agents.len, "agent", ", ");
         print_count(json_array_size(json_list(relations, "edges")), "edge", ", ");
         print_count(errors, "error", ", ");
-        print_count(count_level(set, AGENT_WARNING), "warning", "\n");
+        print_count(warnings, "warning", "\n");
     }
     agentset_free(set);
     return errors ? 1 : 0;

@@ -4,6 +4,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "near.h"
 #include "tools.h"
 
 #include <stdint.h>
@@ -175,16 +176,24 @@ static void read_settings(const struct front *front, struct agentfile *f)
     f->mcp_servers = servers ? servers : json_object_get(f->extra, "mcp-servers");
 }
 
-// What it hands on to those that work with its handoff. What is not understood narrows.
+static bool read_attenuate(const struct front *front, struct agentfile *f)
+{
+    const char *key;
+    if (!find(front->text, "attenuate", &key))
+        return true;
+    AUTO_FREE char *text = text_of(front, "attenuate", f);
+    f->attenuate = text && (str_eq_nocase(text, "true") || str_eq_nocase(text, "yes"));
+    if (f->attenuate || (text && (str_eq_nocase(text, "false") || str_eq_nocase(text, "no"))))
+        return true;
+    agentfile_note(f, AGENT_ERROR, key_line(front, key), "attenuate is '%.40s', expected true or false",
+                   text ? text : "");
+    return false;
+}
+
+// What it hands on to those that work with its handoff.
 static void read_grants(const struct front *front, struct agentfile *f)
 {
     const char *key;
-    char *attenuate = text_of(front, "attenuate", f);
-    if (find(front->text, "attenuate", &key))
-        f->attenuate = !attenuate || !(str_eq_nocase(attenuate, "false") || str_eq_nocase(attenuate, "no"));
-    if (f->attenuate && !(attenuate && (str_eq_nocase(attenuate, "true") || str_eq_nocase(attenuate, "yes"))))
-        agentfile_note(f, AGENT_WARNING, key_line(front, key), "'attenuate' is true or false; taken as true");
-    mem_free(attenuate);
     const json_t *value = find(front->text, "grants", &key);
     if (!value)
         return;
@@ -240,11 +249,14 @@ static void read_extra(const struct front *front, struct agentfile *f)
 {
     const char *key;
     json_t *value;
+    static const char *const OWN[] = {"name", "description", "model", "grants", "attenuate", "network"};
     json_object_foreach (front->typed, key, value) {
         bool exact;
         const struct agent_key *known = agent_key_find(key, &exact);
-        if (known && (known->use == KEY_ALLOW || known->use == KEY_DENY || str_eq(known->name, "name") ||
-                      str_eq(known->name, "description") || str_eq(known->name, "model")))
+        bool own = known && (known->use == KEY_ALLOW || known->use == KEY_DENY);
+        for (size_t i = 0; known && i < ARRAY_LEN(OWN); i++)
+            own = own || str_eq(known->name, OWN[i]);
+        if (own)
             continue;
         json_object_set(f->extra, key, value);
     }
@@ -403,5 +415,6 @@ bool fields_read(const struct source *s, const struct front *front, struct agent
     read_lists(front, f);
     read_grants(front, f);
     read_delegates(f);
-    return read_network(front, f);
+    bool attenuates = read_attenuate(front, f), network = read_network(front, f);
+    return near_check(front, f) && attenuates && network;
 }

@@ -4,6 +4,7 @@
 #include "base/buf.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "near.h"
 #include "tools.h"
 
 #include <stdint.h>
@@ -100,60 +101,26 @@ static void check_words(const struct front *front, struct agentfile *f)
 
 // ---- keys ----
 
-static size_t distance(const char *a, const char *b) // edits from one word to the other, for words below 32 letters
-{
-    size_t row[32], n = strlen(b);
-    if (n >= ARRAY_LEN(row) || strlen(a) >= ARRAY_LEN(row))
-        return SIZE_MAX;
-    for (size_t k = 0; k <= n; k++)
-        row[k] = k;
-    for (size_t i = 1; a[i - 1]; i++) {
-        size_t corner = row[0];
-        row[0] = i;
-        for (size_t k = 1; k <= n; k++) {
-            size_t above = row[k], best = corner + (a[i - 1] != b[k - 1]);
-            best = best < above + 1 ? best : above + 1;
-            row[k] = best < row[k - 1] + 1 ? best : row[k - 1] + 1;
-            corner = above;
-        }
-    }
-    return row[n];
-}
-
-static const char *meant_tool_key(const char *key)
-{
-    static const char *const lists[] = {"tools", "allowed-tools", "allowedTools", "disallowedTools",
-                                        "disallowed-tools"};
-    for (size_t i = 0; i < ARRAY_LEN(lists); i++)
-        if (distance(key, lists[i]) <= (i == 0 ? 1 : 2))
-            return lists[i];
-    return NULL;
-}
-
 static void check_keys(const struct front *front, struct agentfile *f)
 {
     struct buf unknown = BUF_MAX(300);
     const char *key;
     json_t *value;
     int unknown_line = 0;
-    json_object_foreach(front->text, key, value)
-    {
+    json_object_foreach (front->text, key, value) {
         bool exact;
         const struct agent_key *known = agent_key_find(key, &exact);
         char *path = str_printf("/%s", key);
         int line = front_line(front, path, 1);
         mem_free(path);
-        const char *meant = known ? NULL : meant_tool_key(key);
         if (known && !exact && known->use != KEY_KEPT)
             agentfile_note(f, AGENT_WARNING, line, "'%s' is read as '%s'; other hosts ignore it", key, known->name);
-        else if (meant)
-            agentfile_note(f, AGENT_WARNING, line, "the key '%s' means nothing; '%s' was probably meant", key, meant);
         else if (known && known->use == KEY_ALLOW && !str_eq(key, "tools"))
             agentfile_note(f, AGENT_INFO, line,
                            "'%s' restricts the agent here; the usual host ignores this key in agent "
                            "files and grants everything",
                            key);
-        else if (!known) {
+        else if (!known && !near_restriction(key)) {
             buf_printf(&unknown, "%s%s", unknown.len ? ", " : "", key);
             unknown_line = unknown_line ? unknown_line : line;
         }
@@ -168,8 +135,7 @@ static void check_duplicates(const struct front *front, struct agentfile *f)
 {
     size_t i;
     json_t *twice;
-    json_array_foreach(front->duplicates, i, twice)
-    {
+    json_array_foreach (front->duplicates, i, twice) {
         const char *path = json_string_value(json_object_get(twice, "path"));
         bool exact;
         const struct agent_key *known = agent_key_find(path + 1, &exact);
@@ -259,8 +225,7 @@ static void check_tools(const struct front *front, struct agentfile *f)
     const char *key;
     json_t *value;
     int line = 1;
-    json_object_foreach(front->text, key, value)
-    {
+    json_object_foreach (front->text, key, value) {
         bool exact;
         const struct agent_key *known = agent_key_find(key, &exact);
         char *path = str_printf("/%s", key);

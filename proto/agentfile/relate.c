@@ -120,6 +120,11 @@ json_t *agentfile_to_json(const struct agentfile *f)
     json_put(o, "diagnostics", diagnostics_to_json(f));
     json_put_str(o, "tools_state", agent_tools_state_name(f->tools_state));
     json_put(o, "disallowed_tools", denied);
+    json_t *grants = f->grants_declared ? json_array() : json_null();
+    for (size_t i = 0; f->grants_declared && i < f->grants.len; i++)
+        json_add_str(grants, f->grants.items[i].text);
+    json_put(o, "grants", grants);
+    json_put_flag(o, "attenuate", f->attenuate);
     json_put_str(o, "network", agent_network_name(f->network));
     json_put(o, "extra", json_incref(f->extra));
     return o;

@@ -248,3 +248,25 @@ bool str_to_double(const char *s, double *ret)
     *ret = v;
     return true;
 }
+
+size_t str_edits(const char *a, const char *b)
+{
+    size_t rows[3][STR_EDITS_MAX], n = strlen(b);
+    if (n >= STR_EDITS_MAX || strlen(a) >= STR_EDITS_MAX)
+        return SIZE_MAX;
+    for (size_t k = 0; k <= n; k++)
+        rows[0][k] = k;
+    for (size_t i = 1; a[i - 1]; i++) {
+        size_t *row = rows[i % 3], *above = rows[(i - 1) % 3];
+        const size_t *before = rows[(i + 1) % 3];
+        row[0] = i;
+        for (size_t k = 1; k <= n; k++) {
+            size_t best = above[k - 1] + (a[i - 1] != b[k - 1]);
+            best = best < above[k] + 1 ? best : above[k] + 1;
+            best = best < row[k - 1] + 1 ? best : row[k - 1] + 1;
+            bool swapped = i > 1 && k > 1 && a[i - 1] == b[k - 2] && a[i - 2] == b[k - 1];
+            row[k] = swapped && before[k - 2] + 1 < best ? before[k - 2] + 1 : best;
+        }
+    }
+    return rows[strlen(a) % 3][n];
+}

@@ -15,7 +15,11 @@ void str_set(char **target, const char *s);               // frees *target, then
 bool str_eq(const char *a, const char *b); // NULL equals only NULL
 bool str_starts(const char *s, const char *prefix);
 bool str_ends(const char *s, const char *suffix);
-bool str_eq_nocase(const char *a, const char *b);        // ASCII
+bool str_eq_nocase(const char *a, const char *b); // ASCII
+// Edits from one word to the other: a letter more, less, other, or two that changed places; SIZE_MAX when one has
+// STR_EDITS_MAX bytes or more.
+#define STR_EDITS_MAX 32
+size_t str_edits(const char *a, const char *b);
 bool str_has_nocase(const char *text, const char *word); // ASCII, substring
 
 char *str_trim(char *s); // in place; returns the first non-blank, cuts blanks, \r and \n behind

@@ -160,6 +160,7 @@ static int add(struct profile_table *p, struct profile_entry entry, const char *
             p->list.items[i].replaced = true;
     entry.profile = str_dup(profile);
     entry.words = buf_steal(&b);
+    entry.where = entry.site ? str_printf("%s:%d", at->file, at->number) : NULL;
     vec_push(&p->list, entry);
     return 0;
 }
@@ -249,6 +250,61 @@ static int check_depth(const struct profile_table *p, const struct line *at, str
     return 0;
 }
 
+// --- what is reached ---
+
+static bool names(const struct profile_entry *e, const char *profile)
+{
+    size_t len = strlen(profile);
+    for (const char *w = e->words; *w; w += strcspn(w, " "), w += *w == ' ')
+        if (strcspn(w, " ") == len && strncmp(w, profile, len) == 0)
+            return true;
+    return false;
+}
+
+// Whether a call can ever get it: it ships, a program is matched to it, or another includes it.
+static bool is_reached(const struct profile_table *p, const char *profile)
+{
+    for (size_t i = 0; i < p->list.len; i++) {
+        const struct profile_entry *e = &p->list.items[i];
+        bool own = str_eq(e->profile, profile);
+        if (own && (!e->site || (e->key == BOX_KEY_MATCH && !e->replaced)))
+            return true;
+        if (!own && e->key == BOX_KEY_INCLUDE && !e->replaced && names(e, profile))
+            return true;
+    }
+    return false;
+}
+
+static const char *nearest(const struct profile_table *p, const char *profile)
+{
+    const char *found = "generic";
+    size_t least = SIZE_MAX;
+    for (size_t i = 0; i < p->list.len; i++) {
+        const struct profile_entry *e = &p->list.items[i];
+        size_t edits = e->site ? SIZE_MAX : str_edits(profile, e->profile);
+        if (edits < least) {
+            least = edits;
+            found = e->profile;
+        }
+    }
+    return found;
+}
+
+// What a misspelt name says would change no box, without a word.
+static int check_reached(const struct profile_table *p, struct err *err)
+{
+    for (size_t i = 0; i < p->list.len; i++) {
+        const struct profile_entry *e = &p->list.items[i];
+        if (e->site && !is_reached(p, e->profile))
+            return err_set(
+                err, ERR_PARSE,
+                "%s: there is no profile '%s', and nothing includes it or matches a program to it; the nearest "
+                "one is '%s'",
+                e->where, e->profile, nearest(p, e->profile));
+    }
+    return 0;
+}
+
 static int take_text(struct profile_table *p, const char *text, const char *file, struct err *err)
 {
     char **lines = str_split(text, "\n", false, NULL);
@@ -291,6 +347,8 @@ int profile_table_new(const char *text, const char *name, struct profile_table *
     }
     if (r == 0 && text)
         r = take_text(p, text, name, err);
+    if (r == 0)
+        r = check_reached(p, err);
     if (r < 0) {
         profile_table_free(p);
         return r;
@@ -318,6 +376,8 @@ int profile_table_load(struct profile_table **ret, struct err *err)
     for (char **f = files; *f && r == 0; f++)
         r = take_file(p, *f, err);
     str_list_free(files);
+    if (r == 0)
+        r = check_reached(p, err);
     if (r < 0) {
         profile_table_free(p);
         return r;
@@ -333,6 +393,7 @@ void profile_table_free(struct profile_table *p)
     for (size_t i = 0; i < p->list.len; i++) {
         mem_free(p->list.items[i].profile);
         mem_free(p->list.items[i].words);
+        mem_free(p->list.items[i].where);
     }
     vec_free(&p->list);
     mem_free(p);

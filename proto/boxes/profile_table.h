@@ -27,6 +27,7 @@ enum box_key {
 
 struct profile_entry {
     char *profile, *words; // words: parted by one blank
+    char *where;           // file:line of one from a file, or else NULL
     enum box_key key;
     bool site;     // from a file, not from the table that ships
     bool replaces; // said with '='

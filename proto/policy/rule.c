@@ -131,7 +131,41 @@ static void command_pattern(struct rule *r, char **words)
     r->bare_too = stars == 1 && n - first > 1 && strcmp(words[n - 1], "*") == 0;
 }
 
-static int parse_command(struct rule *r, const char *spec, const struct place *at, char **ret_warning, struct err *err)
+// What a wildcard that stands too early lets through, with the first one spelt out.
+static char *warning_new(const struct rule *r, const char *spec, bool any_program, const struct place *at)
+{
+    static const struct {
+        const char *program, *option;
+    } OPTIONS[] = {{"git ", "-c core.fsmonitor=PROGRAM diff"},
+                   {"cargo ", "--config build.rustc-wrapper=PROGRAM build"}};
+    const char *command = spec;
+    for (size_t i = 0; r->assigns && r->assigns[i]; i++) {
+        command += strcspn(command, " \t");
+        command += strspn(command, " \t");
+    }
+    const char *star = strchr(command, '*'), *instead = any_program ? "rm -rf" : "--any-option=VALUE any-subcommand";
+    if (!star)
+        star = spec + strlen(spec) - 1;
+    for (size_t i = 0; !any_program && i < ARRAY_LEN(OPTIONS); i++)
+        instead = str_starts(command, OPTIONS[i].program) ? OPTIONS[i].option : instead;
+    AUTO_FREE char *example = str_printf("%.*s%s%s", (int)(star - spec), spec, instead, star + 1);
+    return str_printf("%s:%d: rule \"%s\" %s, for example \"%s\"", at->file, at->line, r->text,
+                      any_program
+                          ? "begins with a wildcard: it allows every program"
+                          : "has a wildcard before the subcommand: it also allows every other subcommand and options "
+                            "that change what the program does",
+                      example);
+}
+
+// run_in_background:true is how other hosts write a parameter of the call; as a command it would match nothing.
+static bool is_parameter(const char *const *words)
+{
+    const char *colon = words[1] ? NULL : strchr(words[0], ':');
+    return colon && rule_is_variable(words[0], (size_t)(colon - words[0])) && colon[1] && !strpbrk(words[0], "/*");
+}
+
+static int parse_command(struct rule *r, const char *spec, bool deny, const struct place *at, char **ret_warning,
+                         struct err *err)
 {
     AUTO_FREE char *text = str_dup(spec);
     size_t len = strlen(text);
@@ -151,20 +185,22 @@ static int parse_command(struct rule *r, const char *spec, const struct place *a
     const char *first_star = strchr(r->pattern, '*');
     const char *first_sep = strchr(r->pattern, WORD_SEP);
     const char *last_sep = strrchr(r->pattern, WORD_SEP);
-    bool operators = false;
+    bool operators = false, parameter = deny && is_parameter((const char *const *)words);
     for (size_t i = 0; words[i]; i++)
         operators = operators || (words[i][0] && strspn(words[i], "&|;") == strlen(words[i]));
     str_list_free(words);
     r->bare = strcmp(r->pattern, "*") == 0 && !r->assigns;
+    if (parameter)
+        return malformed(
+            err, at,
+            "Tool(parameter:value) is not known here and would block nothing; name the commands, for example "
+            "\"Bash(git push *)\"");
     if (operators)
         return malformed(err, at, "compound commands are matched part by part; write one rule for each part");
-    if (ret_warning && first_star && !r->bare && (!first_sep || first_star < first_sep) && first_star == r->pattern)
-        *ret_warning = str_printf("%s:%d: rule \"%s\" begins with a wildcard: it allows every program", at->file,
-                                  at->line, r->text);
-    else if (ret_warning && first_star && last_sep && first_star < last_sep && first_star == first_sep + 1)
-        *ret_warning = str_printf("%s:%d: rule \"%s\" has a wildcard before the subcommand: it also matches options "
-                                  "that change what the program does",
-                                  at->file, at->line, r->text);
+    bool any_program = first_star && !r->bare && first_star == r->pattern;
+    bool any_option = first_star && last_sep && first_star < last_sep && first_star == first_sep + 1;
+    if (ret_warning && (any_program || any_option))
+        *ret_warning = warning_new(r, spec, any_program, at);
     return 0;
 }
 
@@ -309,7 +345,7 @@ static int parse_spec(struct rule *r, const char *spec, bool deny, const struct 
 {
     switch (r->kind) {
     case TOOL_COMMAND:
-        return parse_command(r, spec, at, ret_warning, err);
+        return parse_command(r, spec, deny, at, ret_warning, err);
     case TOOL_READ:
     case TOOL_SEARCH:
     case TOOL_WRITE:

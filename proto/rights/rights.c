@@ -221,6 +221,24 @@ int rights_check(const char *name, const struct agentfile *file, const json_t *o
     return r < 0 ? r : rights_network(name, file, bounds, &network, err);
 }
 
+static void lint_rules(struct agentfile *file, const struct agent_tool *tools, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        AUTO_FREE char *warning = NULL;
+        if (policy_rule_check(tools[i].text, file->file, tools[i].line, &warning, NULL) < 0 || !warning)
+            continue;
+        AUTO_FREE char *place = str_printf("%s:%d: ", file->file, tools[i].line); // a note has its place
+        agentfile_note(file, AGENT_WARNING, tools[i].line, "%s",
+                       str_starts(warning, place) ? warning + strlen(place) : warning);
+    }
+}
+
+void rights_lint(struct agentfile *file)
+{
+    lint_rules(file, file->tools.items, file->tools.len);
+    lint_rules(file, file->grants.items, file->grants.len);
+}
+
 // --- handing on ---
 
 static json_t *row_new(const char *rule, int line)

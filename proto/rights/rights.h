@@ -25,6 +25,8 @@ int rights_new(const char *name, const struct agentfile *file, const json_t *ope
 // there is neither a list nor a ceiling; also for what it cannot hand on.
 int rights_check(const char *name, const struct agentfile *file, const json_t *operator_rules, const json_t *bounds,
                  struct err *err);
+// Notes a warning at each rule of the file that allows more than its author may think.
+void rights_lint(struct agentfile *file);
 
 // Has it rules that start programs? Also true for what rights_new refuses.
 bool rights_start_programs(const char *name, const struct agentfile *file, const json_t *operator_rules,

@@ -64,6 +64,22 @@ class CommandLine(support.Scenario):
         missing = self.baton("agent", "list", self.root / "nothing-here", "--json", status=0).json()
         self.assertEqual([d["level"] for a in missing for d in a["diagnostics"]], ["error"])
 
+    def test_agent_files_tell_what_they_hand_on_and_what_is_wrong(self):
+        def agent(keys):
+            path = self.root / "one.md"
+            path.write_text(f"---\nname: one\ndescription: d\n{keys}\n---\n")
+            return path
+        good = agent("tools: Bash(git * main)\ngrants: Read\nattenuate: true")
+        self.assertRegex(self.baton("agent", "show", good, status=0).out, r"grants +\n +5  Read\nattenuate +true")
+        shown = self.baton("agent", "show", good, "--json", status=0).json()[0]
+        self.assertEqual((shown["grants"], shown["attenuate"], shown["extra"]), (["Read"], True, {}))
+        self.assertRegex(self.baton("agent", "lint", good, status=0).out, r"one.md:4: warning: .*core.fsmonitor=PROGRAM diff main")
+        near = agent("tools: Read\ndisallowTools: Read(src/**)")
+        done = self.baton("policy", "check", "--agent", near, "--tool", "Read", "--input", "src/a.rs", status=2)
+        self.assertIn("one.md:5: the key 'disallowTools' means nothing", done.err)
+        wrong = self.baton("agent", "lint", agent("tools: Raed"), status=1).out
+        self.assertEqual((wrong.count("Raed"), "grants nothing" in wrong), (1, False))
+
     def test_policy_check(self):
         def check(tools, tool, given):
             done = self.baton("policy", "check", "--tools", tools, "--tool", tool, "--input", given, "--json")

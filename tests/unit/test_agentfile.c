@@ -129,12 +129,14 @@ static void test_agentfile_json_has_the_agreed_form(void **state)
                   "| Previous Agent | Expected Context | Focus |\n|---|---|---|\n| b | c | d |\n");
     json_t *j = agentfile_to_json(f);
     char *text = json_compact(j);
-    assert_string_equal(text, "{\"name\":\"a\",\"file\":\"dir/some-file.md\",\"description\":\"d\",\"model\":null,"
-                              "\"tools\":[\"Read\",\"Task(b)\"],\"delegates\":[\"b\"],"
-                              "\"focus\":[{\"previous\":\"b\",\"context\":\"c\",\"focus\":\"d\"}],"
-                              "\"chains\":[[\"b\",\"a\",\"b\"]],\"mode\":\"yaml\",\"diagnostics\":[],"
-                              "\"tools_state\":\"list\",\"disallowed_tools\":[\"Write\"],\"network\":null,"
-                              "\"extra\":{\"memory\":\"user\",\"maxTurns\":15}}");
+    assert_string_equal(text,
+                        "{\"name\":\"a\",\"file\":\"dir/some-file.md\",\"description\":\"d\",\"model\":null,"
+                        "\"tools\":[\"Read\",\"Task(b)\"],\"delegates\":[\"b\"],"
+                        "\"focus\":[{\"previous\":\"b\",\"context\":\"c\",\"focus\":\"d\"}],"
+                        "\"chains\":[[\"b\",\"a\",\"b\"]],\"mode\":\"yaml\",\"diagnostics\":[],"
+                        "\"tools_state\":\"list\",\"disallowed_tools\":[\"Write\"],\"grants\":null,\"attenuate\":false,"
+                        "\"network\":null,"
+                        "\"extra\":{\"memory\":\"user\",\"maxTurns\":15}}");
     assert_int_equal(f->max_turns, 15);
     assert_string_equal(f->memory, "user");
     mem_free(text);
@@ -380,18 +382,17 @@ static void test_agentfile_lint(void **state)
 {
     (void)state;
     struct agentfile *f =
-        read_text("---\nname: a\nmodel: gpt-9\ncolor: teal\nalowed-tools: Read\nvibe: x\n"
+        read_text("---\nname: a\nmodel: gpt-9\ncolor: teal\nvibe: x\n"
                   "tools: Read, Write(src/**), Foo, Read, mcp__*, Write\ndisallowedTools: Write\n---\n");
     assert_true(noted(f, AGENT_WARNING, 0, "no description"));
     assert_true(noted(f, AGENT_INFO, 3, "gpt-9"));
     assert_true(noted(f, AGENT_INFO, 4, "teal"));
-    assert_true(noted(f, AGENT_WARNING, 5, "'allowed-tools' was probably meant"));
-    assert_true(noted(f, AGENT_INFO, 5, "alowed-tools, vibe") || noted(f, AGENT_INFO, 6, "vibe"));
-    assert_true(noted(f, AGENT_WARNING, 7, "'Foo'"));
-    assert_true(noted(f, AGENT_WARNING, 7, "Edit(src/**)"));
-    assert_true(noted(f, AGENT_INFO, 7, "'Read' stands twice"));
-    assert_true(noted(f, AGENT_WARNING, 7, "server must be named"));
-    assert_true(noted(f, AGENT_WARNING, 7, "both allowed and denied"));
+    assert_true(noted(f, AGENT_INFO, 5, "vibe"));
+    assert_true(noted(f, AGENT_WARNING, 6, "'Foo'"));
+    assert_true(noted(f, AGENT_WARNING, 6, "Edit(src/**)"));
+    assert_true(noted(f, AGENT_INFO, 6, "'Read' stands twice"));
+    assert_true(noted(f, AGENT_WARNING, 6, "server must be named"));
+    assert_true(noted(f, AGENT_WARNING, 6, "both allowed and denied"));
     agentfile_free(f);
     struct buf b = BUF_INIT;
     buf_str_add(&b, "---\nname: a\ndescription: ");
@@ -403,6 +404,47 @@ static void test_agentfile_lint(void **state)
     assert_true(noted(f, AGENT_INFO, 4, "restricts"));
     agentfile_free(f);
     buf_free(&b);
+}
+
+static void check_refused(const char *line, const char *part)
+{
+    char *text = str_printf("---\nname: a\ndescription: d\n%s\ntools: Read\n---\n", line);
+    struct agentfile *f = NULL;
+    struct err err;
+    if (agentfile_parse("x.md", text, strlen(text), &f, &err) == 0)
+        fail_msg("%s loads", line);
+    if (!str_starts(err.text, "x.md:4: ") || !str_has_nocase(err.text, part))
+        fail_msg("%s: %s", line, err.text);
+    mem_free(text);
+}
+
+static void test_agentfile_near_misses_of_restrictions_are_errors(void **state)
+{
+    (void)state;
+    static const char *const ROWS[][2] = {{"disallowTools: Read(src/**)", "'disallowedTools'"},
+                                          {"denyTools: Read", "'disallowedTools'"},
+                                          {"deny: Read", "'disallowedTools'"},
+                                          {"disalowed-tools: Read", "'disallowedTools'"},
+                                          {"alowed-tools: Read", "'allowed-tools'"},
+                                          {"allow: Read", "'allowed-tools'"},
+                                          {"toosl: Read", "'tools'"},
+                                          {"grant: Read", "'grants'"},
+                                          {"atenuate: true", "'attenuate'"},
+                                          {"netwrok: none", "'network'"},
+                                          {"attenuate: maybe", "expected true or false"},
+                                          {"attenuate:", "expected true or false"}};
+    for (size_t i = 0; i < ARRAY_LEN(ROWS); i++)
+        check_refused(ROWS[i][0], ROWS[i][1]);
+    struct agentfile *f = read_text("---\nname: a\ndescription: d\ntags: x\ntodos: y\nframework: z\npermission: ask\n"
+                                    "disallowed_tools: Read(src/**)\nattenuate: yes\ngrants: Read\n---\n");
+    assert_int_equal(f->mode, AGENT_MODE_YAML);
+    assert_int_equal(f->disallowed.len, 1);
+    json_t *j = agentfile_to_json(f);
+    assert_true(json_flag(j, "attenuate", false));
+    assert_int_equal(json_array_size(json_list(j, "grants")), 1);
+    assert_null(json_object_get(json_obj(j, "extra"), "grants"));
+    json_decref(j);
+    agentfile_free(f);
 }
 
 static void check_network(const char *lines, const char *expected, int line)
@@ -518,6 +560,7 @@ int main(void)
         cmocka_unit_test(test_agentfile_tool_shapes),
         cmocka_unit_test(test_agentfile_delegates),
         cmocka_unit_test(test_agentfile_lint),
+        cmocka_unit_test(test_agentfile_near_misses_of_restrictions_are_errors),
         cmocka_unit_test(test_agentfile_network),
         cmocka_unit_test(test_agentfile_chains),
         cmocka_unit_test(test_agentfile_focus_tables),

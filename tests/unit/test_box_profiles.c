@@ -33,7 +33,7 @@ static void test_box_profiles_words_of_what_is_included_count(void **state)
     assert_word("base network = none\n", "git+sh", BOX_KEY_NETWORK, "none");
     assert_word("base network = none\ngit network = host\n", "git+sh", BOX_KEY_NETWORK, "host");
     assert_word("cargo network = host\n", "flamegraph", BOX_KEY_NETWORK, "host"); // it includes perf first, then cargo
-    struct profile_table *table = table_of("mine include base\n");
+    struct profile_table *table = table_of("mine include base\nmine match mine\n");
     assert_null(profile_table_word(table, "mine", BOX_KEY_CONFIG));
     assert_null(profile_table_word(table, "nobody", BOX_KEY_NETWORK));
     profile_table_free(table);
@@ -63,12 +63,13 @@ static void test_box_profiles_least_that_is_required(void **state)
 static void test_box_profiles_site_text_says_the_same(void **state)
 {
     (void)state;
-    struct profile_table *one = table_of("# a\n  cargo   program  gfortran\tld  # b\n\nx program a\ny include x\nx "
-                                         "program = b\ngit network = host\n"),
+    struct profile_table *one = table_of(
+                             "# a\n  cargo   program  gfortran\tld  # b\n\nx program a\ny include x\ny match z\nx "
+                             "program = b\ngit network = host\n"),
                          *none = table_of("# nothing\n");
     AUTO_FREE char *text = profile_table_site_text(one);
-    assert_string_equal(text,
-                        "cargo program gfortran ld\nx program a\ny include x\nx program = b\ngit network = host\n");
+    assert_string_equal(
+        text, "cargo program gfortran ld\nx program a\ny include x\ny match z\nx program = b\ngit network = host\n");
     struct profile_table *again = table_of(text);
     AUTO_FREE char *twice = profile_table_site_text(again);
     assert_string_equal(twice, text);
@@ -149,9 +150,37 @@ static void test_box_profiles_refuse_what_cannot_be_read(void **state)
     test_remove(dir);
 }
 
+static void test_box_profiles_that_nothing_reaches_are_errors(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *part; // NULL: loads
+    } ROWS[] = {
+        {"# x\nnope program x\n", "site:2: there is no profile 'nope'"},
+        {"gti network = none\n", "site:1: there is no profile 'gti', and nothing includes it or matches a program to "
+                                 "it; the nearest one is 'git'"},
+        {"caro program gfortran\n", "'cargo'"},
+        {"git network = none\n", NULL},
+        {"mine match frob\nmine include base\n", NULL},
+        {"mine read /opt\ncargo include git mine\n", NULL},
+        {"mine read /opt\nmine include base\n", "site:1: there is no profile 'mine'"},
+        {"mine read /opt\ncargo include mine\ncargo include = cargo-read\n", "site:1: there is no profile 'mine'"}};
+    for (size_t i = 0; i < ARRAY_LEN(ROWS); i++) {
+        struct profile_table *table = NULL;
+        struct err err = {0};
+        int r = profile_table_new(ROWS[i].text, "site", &table, &err);
+        if (!ROWS[i].part)
+            assert_ok(r, &err);
+        else if (r != -ERR_PARSE || !strstr(err.text, ROWS[i].part))
+            fail_msg("%s: %d %s", ROWS[i].text, r, err.text);
+        profile_table_free(table);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_box_profiles_that_nothing_reaches_are_errors),
         cmocka_unit_test(test_box_profiles_words_of_what_is_included_count),
         cmocka_unit_test(test_box_profiles_least_that_is_required),
         cmocka_unit_test(test_box_profiles_site_text_says_the_same),

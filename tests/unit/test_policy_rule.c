@@ -152,6 +152,34 @@ static void test_policy_rule_names_and_mcp(void **state)
     rule_clear(&r);
 }
 
+static void test_policy_rule_warnings_show_what_is_allowed(void **state)
+{
+    (void)state;
+    static const char *const ROWS[][2] = {{"Bash(git * main)", "\"git -c core.fsmonitor=PROGRAM diff main\""},
+                                          {"Bash(* --version)", "\"rm -rf --version\""},
+                                          {"Bash(RUST_BACKTRACE=* *)", "\"RUST_BACKTRACE=* rm -rf\""},
+                                          {"Bash(npm * x)", "\"npm --any-option=VALUE any-subcommand x\""}};
+    struct err err = {0};
+    for (size_t i = 0; i < ARRAY_LEN(ROWS); i++) {
+        AUTO_FREE char *warning = NULL;
+        assert_ok(policy_rule_check(ROWS[i][0], "a.md", 3, &warning, &err), &err);
+        if (!strstr(warning, ROWS[i][1]))
+            fail_msg("%s: %s", ROWS[i][0], warning);
+    }
+}
+
+static void test_policy_rule_parameters_block_nothing(void **state)
+{
+    (void)state;
+    struct err err = {0};
+    struct policy *p = policy_new("x");
+    assert_int_equal(policy_deny(p, "Bash(run_in_background:true)", "a.md", 4, &err), -ERR_INVALID);
+    assert_true(str_starts(err.text, "a.md:4: "));
+    assert_ok(policy_deny(p, "Bash(git:*)", "a.md", 4, &err), &err);
+    assert_ok(policy_deny(p, "Bash(npm run test:unit)", "a.md", 4, &err), &err);
+    policy_free(p);
+}
+
 static void test_policy_rule_suspicious_ones_warn(void **state)
 {
     (void)state;
@@ -219,6 +247,8 @@ int main(void)
         cmocka_unit_test(test_policy_rule_paths_have_four_anchors),
         cmocka_unit_test(test_policy_rule_names_and_mcp),
         cmocka_unit_test(test_policy_rule_suspicious_ones_warn),
+        cmocka_unit_test(test_policy_rule_warnings_show_what_is_allowed),
+        cmocka_unit_test(test_policy_rule_parameters_block_nothing),
         cmocka_unit_test(test_policy_lists_that_grant_nothing_are_refused),
         cmocka_unit_test(test_policy_number_of_rules_is_limited),
     };

