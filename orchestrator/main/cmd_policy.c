@@ -95,6 +95,8 @@ static int decide(const struct policy *policy, const char *project, const char *
     AUTO_FREE char *cwd = path_real(project, err);
     if (!cwd)
         return -(int)err->code;
+    if (!file_is_dir(cwd))
+        return err_set(err, ERR_INVALID, "--project is '%s', expected the folder of a project", project);
     AUTO_FREE char *target = path_join(cwd, "target");
     const char *const built[] = {target, NULL};
     struct policy_context context = {

@@ -91,7 +91,9 @@ class CommandLine(support.Scenario):
         self.assertEqual(self.baton("policy", "check", "--tools", "Bash(", "--tool", "Bash", "--input", "x").status, 2)
         probe = self.baton("policy", "check", "--tools", "Bash(perf *)", "--tool", "Bash", "--project", self.root, "--json",
                            "--input", "perf record ./target/release/probe", status=0).json()
-        self.assertEqual(probe["decision"], "allow") # as --cases and the box: cargo built it
+        self.assertEqual(probe["decision"], "allow")  # as --cases and the box: cargo built it
+        ask = ("policy", "check", "--tools", "Read", "--tool", "Read", "--input", "x", "--project")
+        self.assertIn("expected the folder of a project", self.baton(*ask, "/etc/passwd", status=2).err)
         agent = support.SOURCE / "agents/definitions/rust-code-reviewer.md"
         done = self.baton("policy", "check", "--agent", agent, "--tool", "Bash", "--input", "cargo clippy", status=0)
         self.assertRegex(done.out, r"rust-code-reviewer\.md:\d+")
