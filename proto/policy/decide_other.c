@@ -56,8 +56,10 @@ static void need(const struct subject *s, struct decision *d)
         decision_need(d, "WebFetch(domain:%s)", s->text);
         return;
     case TOOL_AGENT:
+        decision_need(d, "%s(%s)", s->tool, s->text);
+        return;
     case TOOL_SKILL:
-        decision_need(d, "%s(%.*s)", s->tool, (int)strcspn(s->text, " "), s->text);
+        decision_need(d, "%s(%.*s%s)", s->tool, (int)strcspn(s->text, " "), s->text, strchr(s->text, ' ') ? " *" : "");
         return;
     case TOOL_MCP:
         decision_need(d, "%s", s->text);
@@ -98,6 +100,14 @@ static void decide(const struct policy *p, const struct subject *s, struct decis
                   s->text, *s->text ? "\"" : "",
                   s->local ? "; an address of this machine or its networks needs a rule that spells it out" : "");
     need(s, d);
+    struct rule r; // only what was tried is advised
+    if (rule_parse(d->needed, NULL, 0, false, &r, NULL, NULL) < 0) {
+        d->needed[0] = '\0';
+        return;
+    }
+    if (!matches(&r, s, false))
+        d->needed[0] = '\0';
+    rule_clear(&r);
 }
 
 void decide_url(const struct policy *p, const char *tool, const char *url, size_t len, struct decision *ret)

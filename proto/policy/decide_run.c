@@ -3,6 +3,7 @@
 #include "base/buf.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "policy/advice.h"
 #include "policy/launcher.h"
 #include "policy/path.h"
 #include "policy/reach.h"
@@ -31,19 +32,6 @@ static void describe(const char *const *argv, struct buf *ret)
         ret->max = 0;
         buf_str_add(ret, "…");
     }
-}
-
-static void need_rule(const char *const *argv, struct decision *d)
-{
-    const char *program = launcher_program(argv[0]);
-    bool family = strcmp(program, "git") == 0 || strcmp(program, "cargo") == 0;
-    size_t sub = family ? launcher_subcommand(argv) : 0;
-    if (strlen(argv[0]) > 200)
-        return;
-    if (sub == 1 && strlen(argv[1]) < 40)
-        decision_need(d, "Bash(%s %s *)", argv[0], argv[1]);
-    else
-        decision_need(d, "Bash(%s *)", argv[0]);
 }
 
 // "; its command rules are: …" for the reason: of the list that has none for the call.
@@ -175,6 +163,14 @@ static bool covered_carefully(const struct rule *r, const char *const *argv)
     return true;
 }
 
+bool run_rule_covers(const struct run *run, const struct rule *r, const char *const *argv)
+{
+    size_t len = 0;
+    AUTO_FREE char *joined = command_join(argv, &len);
+    return r->kind == TOOL_COMMAND && rule_covers_command(r, joined, len, run->env, run->extra) &&
+           covered_carefully(r, argv) && !uncovered_variable(run, r);
+}
+
 enum miss { MISS_NOTHING, MISS_RULE, MISS_VARIABLE, MISS_CAREFUL };
 
 // The rule of every list that covers the command; the first list's is returned. `exact_only`: rules without a wildcard.
@@ -230,6 +226,23 @@ static const struct rule_list *missing_in(const struct run *run, const char *con
     return run->policy->lists.len ? &run->policy->lists.items[0] : NULL;
 }
 
+// The rule for the command, and for what it starts.
+static void need_rules(const struct run *run, const char *const *argv, struct decision *d)
+{
+    struct launch launch;
+    launcher_look(argv, &launch);
+    if (!advice_give(run, argv, d) || launch.kind != LAUNCH_LAUNCHER)
+        return;
+    struct run inner = *run;
+    struct decision result;
+    inner.depth++;
+    inner.launched = true;
+    inner.env = NULL;
+    run_judge(&inner, argv + launch.inner, &result);
+    if (result.verdict == POLICY_DENY)
+        decision_need_also(d, &result);
+}
+
 static void deny_uncovered(const struct run *run, const char *const *argv, enum miss miss, const char *variable,
                            struct decision *d)
 {
@@ -244,18 +257,18 @@ static void deny_uncovered(const struct run *run, const char *const *argv, enum 
             d, NULL,
             "the assignment \"%.80s\" is not among those known to be harmless, and no rule names it: leave it out",
             variable);
-        decision_need(d, "Bash(%.*s=* %s *)", (int)strcspn(variable, "="), variable, argv[0]);
     } else if (miss == MISS_CAREFUL) {
         decision_deny(
             d, NULL,
             "\"%s\" runs or deletes things that a wildcard rule does not show: only a rule that spells it out "
             "allows it",
             buf_str(&text));
-        decision_need(d, "Bash(%s)", buf_str(&text));
+    } else if (strpbrk(argv[0], " \t")) {
+        decision_deny(d, NULL, "\"%.80s\" is taken as the name of one program: give each word by itself", argv[0]);
     } else {
         decision_deny(d, NULL, "no rule of %s covers \"%s\"%s", buf_str(&whose), buf_str(&text), buf_str(&rules));
-        need_rule(argv, d);
     }
+    need_rules(run, argv, d);
     buf_free(&text);
     buf_free(&rules);
 }

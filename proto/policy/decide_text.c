@@ -136,9 +136,13 @@ static bool outweighs(const struct decision *one, const struct decision *d)
 static void judge_command(const struct run *run, const struct stage *s, struct decision *d)
 {
     run_judge(run, (const char *const *)s->argv, d);
-    for (size_t k = 0; k < s->redirect_count && d->verdict != POLICY_DENY; k++) {
+    for (size_t k = 0; k < s->redirect_count; k++) {
         struct decision file;
-        if (!redirect_ok(run, &s->redirects[k], &file))
+        if (redirect_ok(run, &s->redirects[k], &file))
+            continue;
+        if (d->verdict == POLICY_DENY)
+            decision_need_also(d, &file);
+        else
             *d = file;
     }
 }
@@ -160,10 +164,10 @@ static void judge_stage(struct run *run, const struct stage *s, enum stage_join 
             change_folder(run, dir, &to, &one);
         else
             judge_command(run, s, &one);
-        if (i == 0 || outweighs(&one, d))
+        if (i > 0 && d->verdict == POLICY_DENY && one.verdict == POLICY_DENY)
+            decision_need_also(d, &one);
+        else if (i == 0 || outweighs(&one, d))
             *d = one;
-        if (d->verdict == POLICY_DENY)
-            break;
     }
     if (!dir)
         return;
@@ -183,10 +187,14 @@ static void judge_stages(struct run *run, const struct command *c, struct folder
             decision_deny(&one, NULL, "the command may run in more than %d folders; send its parts in several calls",
                           FOLDERS_MAX);
         say_where(c, i, &one);
-        if (i == 0 || outweighs(&one, d))
+        if (i > 0 && d->verdict == POLICY_DENY) {
+            if (one.verdict == POLICY_DENY)
+                decision_need_also(d, &one);
+        } else if (i == 0 || outweighs(&one, d)) {
             *d = one;
-        if (one.verdict == POLICY_DENY)
-            return;
+        }
+        if (now->count == 0 || (d->verdict == POLICY_DENY && !d->needed[0]))
+            return; // no rule would help
     }
 }
 

@@ -344,6 +344,15 @@ void decision_need(struct decision *d, const char *fmt, ...)
     mem_free(s);
 }
 
+void decision_need_also(struct decision *d, const struct decision *also)
+{
+    AUTO_FREE char *first = str_dup(d->needed);
+    if (!*first || !also->needed[0])
+        d->needed[0] = '\0';
+    else if (!strstr(first, also->needed))
+        decision_need(d, "%s, %s", first, also->needed);
+}
+
 const char *policy_verdict_name(enum policy_verdict v)
 {
     static const char *const NAMES[] = {"deny", "allow", "allow_but_sandboxed"};

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "policy/policy.h"
+#include "policy/rule.h"
 
 struct run {
     const struct policy *policy;
@@ -13,5 +14,7 @@ struct run {
     bool launched; // the inner command of a launcher that has a rule
 };
 
+// Whether the rule alone lets the command start.
+bool run_rule_covers(const struct run *run, const struct rule *r, const char *const *argv);
 void run_judge(const struct run *run, const char *const *argv, struct decision *d);
 void run_judge_text(const struct run *run, const char *text, size_t len, struct decision *d);

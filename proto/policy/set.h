@@ -30,6 +30,8 @@ void decision_deny(struct decision *d, const struct rule *rule, const char *fmt,
 void decision_allow(struct decision *d, const struct rule *rule, const char *fmt, ...) ATTR_PRINTF(3, 4);
 void decision_box(struct decision *d, bool needs_box, const char *fmt, ...)
     ATTR_PRINTF(3, 4); // an allow becomes sandboxed
+// Adds what another decision needs; what no rule can allow leaves d without advice.
+void decision_need_also(struct decision *d, const struct decision *also);
 void decision_need(struct decision *d, const char *fmt, ...) ATTR_PRINTF(2, 3);
 
 // Commands of one argv. `extra`: more words follow that nobody knows yet (xargs).

@@ -26,6 +26,26 @@ static void check(const char *allow, const char *tool, const char *input, bool a
         fail_msg("%s: %s %s -> %s (%s)", allow, tool, input, policy_verdict_name(d.verdict), d.reason);
 }
 
+// What is advised makes the decision an allow; what no rule can say gets no advice.
+static void test_policy_other_advice_helps(void **state)
+{
+    (void)state;
+    static const char *const CALLS[][3] = {{"Skill", "pdf", "Skill(pdf)"},
+                                           {"Skill", "pdf a.txt", "Skill(pdf *)"},
+                                           {"Skill", "a:b c d", "Skill(a:b *)"},
+                                           {"Task", "reviewer", "Task(reviewer)"},
+                                           {"mcp__a__b", "", "mcp__a__b"},
+                                           {"TodoWrite", "", "TodoWrite"},
+                                           {"WebFetch", "http://127.0.0.1:80/", "WebFetch(domain:127.0.0.1)"},
+                                           {"WebFetch", "https://a.b/c", "WebFetch(domain:a.b)"}};
+    for (size_t i = 0; i < ARRAY_LEN(CALLS); i++) {
+        assert_string_equal(asked("Read", CALLS[i][0], CALLS[i][1]).needed, CALLS[i][2]);
+        check(CALLS[i][2], CALLS[i][0], CALLS[i][1], true);
+    }
+    assert_string_equal(asked("Read", "Task", "a b").needed, "");
+    assert_string_equal(asked("Read", "Skill", "(x) y").needed, "");
+}
+
 static void test_policy_other_urls(void **state)
 {
     (void)state;
@@ -136,6 +156,7 @@ static void test_policy_other_calls_check_their_kind(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_policy_other_advice_helps),
         cmocka_unit_test(test_policy_other_urls),
         cmocka_unit_test(test_policy_other_local_addresses_need_their_own_rule),
         cmocka_unit_test(test_policy_other_agents_and_skills),

@@ -217,7 +217,7 @@ static void test_policy_run_variables(void **state)
     check("Bash(cargo *)", "CARGO_TARGET_DIR=/tmp/x cargo build", "deny");
     check("Bash(RUST_BACKTRACE=* *), Bash(cargo *)", "RUST_BACKTRACE=full cargo test", "allow");
     struct decision d = asked("Bash(cargo *)", NULL, "RUSTFLAGS=-Cx cargo build");
-    assert_string_equal(d.needed, "Bash(RUSTFLAGS=* cargo *)");
+    assert_string_equal(d.needed, "Bash(RUSTFLAGS=* cargo build *)");
 }
 
 static void test_policy_run_deny_looks_everywhere(void **state)
@@ -279,6 +279,82 @@ static void test_policy_run_argv_form(void **state)
     policy_free(p);
 }
 
+// What is advised, added to the list, makes the decision an allow.
+static void test_policy_run_advice_helps(void **state)
+{
+    (void)state;
+    static const char *const CALLS[][2] = {
+        {"cargo -vV", "Bash(cargo -vV)"},
+        {"cargo", "Bash(cargo)"},
+        {"cargo test -q", "Bash(cargo test *)"},
+        {"cargo +stable test", "Bash(cargo +stable test *)"},
+        {"cargo --color never build", "Bash(cargo --color never build *)"},
+        {"git -C x log", "Bash(git -C x log *)"},
+        {"git log --oneline", "Bash(git log *)"},
+        {"git --version", "Bash(git --version)"},
+        {"git", "Bash(git)"},
+        {"perf stat ls", "Bash(perf stat *), Bash(ls *)"},
+        {"perf record -g ./target/release/x", "Bash(perf record *)"},
+        {"perf --no-pager stat cargo bench", "Bash(perf --no-pager stat *), Bash(cargo bench *)"},
+        {"samply record ./target/release/x", "Bash(samply record *)"},
+        {"rustup run stable cargo build", "Bash(rustup run *), Bash(cargo build *)"},
+        {"setsid cargo build", "Bash(setsid cargo build), Bash(cargo build *)"},
+        {"flock l cargo build", "Bash(flock l cargo build), Bash(cargo build *)"},
+        {"ionice -c 3 cargo build", "Bash(ionice -c 3 cargo build), Bash(cargo build *)"},
+        {"find . -name '*.o' -delete", "Bash(find . -name *.o -delete)"},
+        {"find . -name x", "Bash(find *)"},
+        {"valgrind ls", "Bash(valgrind *), Bash(ls *)"},
+        {"timeout 5 ls", "Bash(ls *)"},
+        {"nice timeout 5 cargo fmt", "Bash(cargo fmt *)"},
+        {"strace ls -l", "Bash(strace *), Bash(ls *)"},
+        {"strace valgrind ls", "Bash(strace *), Bash(valgrind *), Bash(ls *)"},
+        {"ls 'a b' \"it's\" ''", "Bash(ls *)"},
+        {"git 'co it'", "Bash(git 'co it' *)"},
+        {"git \"it's\"", "Bash(git \"it's\" *)"},
+        {"git 'a\"b'", "Bash(git 'a\"b' *)"},
+        {"flock l echo 'a\"b' c", "Bash(flock l echo 'a\"b' c), Bash(echo *)"},
+        {"./target/release/x", "Bash(./target/release/x *)"},
+        {"/bin/ls", "Bash(/bin/ls *)"},
+        {"LANG=C ls", "Bash(ls *)"},
+        {"ls > out.txt", "Bash(ls *), Edit(/out.txt)"},
+        {"ls < in.txt 2> err.txt", "Bash(ls *), Read(/in.txt), Edit(/err.txt)"},
+        {"ls && cargo build; git log", "Bash(ls *), Bash(cargo build *), Bash(git log *)"},
+        {"ls | grep x | ls", "Bash(ls *), Bash(grep *)"},
+        {"true && cd a && ls > x", "Bash(ls *), Edit(/a/x)"},
+        {"true && cd a && true; true > x", "Edit(/a/x), Edit(/x)"},
+        {"git bisect run cargo test", "Bash(git bisect *), Bash(cargo test *)"},
+        {"heaptrack ./target/debug/x", "Bash(heaptrack *)"},
+        {"tee", "Bash(tee *)"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(CALLS); i++) {
+        struct decision d = asked("Bash(true *)", NULL, CALLS[i][0]);
+        assert_int_equal(d.verdict, POLICY_DENY);
+        if (!str_eq(d.needed, CALLS[i][1]))
+            fail_msg("%s: '%s', not '%s'", CALLS[i][0], d.needed, CALLS[i][1]);
+        AUTO_FREE char *rules = str_printf("Bash(true *), %s", d.needed);
+        check(rules, CALLS[i][0], "allow");
+    }
+    // A rule helps, and the box bounds what the call reaches for.
+    static const char *const BOXED[][2] = {
+        {"watch cargo build", "Bash(watch cargo build)"},
+        {"A=1 LANG=C B=2 cargo build", "Bash(A=* B=* cargo build *)"},
+        {"xargs cargo", "Bash(cargo *)"},
+        {"xargs -n1 cargo test", "Bash(xargs *), Bash(cargo test *)"},
+        {"git -c core.pager=x log", "Bash(git -c core.pager=x log *)"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(BOXED); i++) {
+        struct decision d = asked("Bash(true *)", NULL, BOXED[i][0]);
+        assert_string_equal(d.needed, BOXED[i][1]);
+        check(d.needed, BOXED[i][0], "allow_but_sandboxed");
+    }
+    static const char *const HOPELESS[] = {"'cargo build'", "ls && 'cargo build'", "ls > .git/config",
+                                           "cd .. && ls",   "ls && eval x",        "timeout --what 5 ls"};
+    for (size_t i = 0; i < ARRAY_LEN(HOPELESS); i++)
+        assert_string_equal(asked("Bash(true *)", NULL, HOPELESS[i]).needed, "");
+    assert_string_equal(asked("Bash(true *)", "Bash(rm *)", "ls && rm x").needed, "");
+    assert_non_null(strstr(asked("Bash(true *)", NULL, "'cargo build'").reason, "give each word by itself"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -293,6 +369,7 @@ int main(void)
         cmocka_unit_test(test_policy_run_deny_looks_everywhere),
         cmocka_unit_test(test_policy_run_shell_is_never_implied),
         cmocka_unit_test(test_policy_run_argv_form),
+        cmocka_unit_test(test_policy_run_advice_helps),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
