@@ -226,6 +226,29 @@ static const struct rule_list *missing_in(const struct run *run, const char *con
     return run->policy->lists.len ? &run->policy->lists.items[0] : NULL;
 }
 
+static bool spelled_out(const struct rule *r, const char *word)
+{
+    size_t n = strlen(word);
+    for (const char *s = r && r->pattern ? strstr(r->pattern, word) : NULL; s; s = strstr(s + 1, word))
+        if (s > r->pattern && s[-1] == WORD_SEP && (s[n] == WORD_SEP || !s[n]) && !strchr(word, '*'))
+            return true;
+    return false;
+}
+
+// The assignments in front of what env starts: NULL-terminated, the texts are borrowed. Those that the rule for env
+// spells out are left out, if a rule can allow them at all.
+static const char **env_words(const struct run *run, const char *const *argv, const struct launch *launch,
+                              const struct rule *rule)
+{
+    const char **words = mem_array(launch->inner + 1, sizeof(char *));
+    size_t n = 0;
+    for (size_t i = 1; i < launch->inner && strcmp(launcher_program(argv[0]), "env") == 0; i++)
+        if (argv[i][0] != '-' && strchr(argv[i], '=') &&
+            (variable_class(run->context, run->base, argv[i]) == VARIABLE_NEVER || !spelled_out(rule, argv[i])))
+            words[n++] = argv[i];
+    return words;
+}
+
 // The rule for the command, and for what it starts.
 static void need_rules(const struct run *run, const char *const *argv, struct decision *d)
 {
@@ -237,7 +260,8 @@ static void need_rules(const struct run *run, const char *const *argv, struct de
     struct decision result;
     inner.depth++;
     inner.launched = true;
-    inner.env = NULL;
+    AUTO_FREE const char **env = env_words(run, argv, &launch, NULL);
+    inner.env = env;
     run_judge(&inner, argv + launch.inner, &result);
     if (result.verdict == POLICY_DENY)
         decision_need_also(d, &result);
@@ -329,13 +353,15 @@ static const struct rule *built_rule(const struct run *run, const char *const *a
 }
 
 // What the launcher starts. Fills d only when it changes the verdict.
-static void judge_inner(const struct run *run, const char *const *argv, const struct launch *launch, struct decision *d)
+static void judge_inner(const struct run *run, const char *const *argv, const struct launch *launch,
+                        const struct rule *rule, struct decision *d)
 {
     struct run inner = *run;
     struct decision result;
     inner.depth++;
     inner.launched = true;
-    inner.env = NULL;
+    AUTO_FREE const char **env = env_words(run, argv, launch, rule);
+    inner.env = env;
     if (launch->kind == LAUNCH_SHELL) {
         struct buf text = BUF_INIT;
         const char *join = strcmp(launcher_program(argv[0]), "hyperfine") == 0 ? "\n" : " ";
@@ -351,9 +377,18 @@ static void judge_inner(const struct run *run, const char *const *argv, const st
         return;
     }
     const char *what = argv[launch->inner];
+    bool assigns = false; // nothing but the assignments is in the way
+    if (env[0] && launch->kind != LAUNCH_SHELL && result.verdict == POLICY_DENY) {
+        struct decision without;
+        inner.env = NULL;
+        run_judge(&inner, argv + launch->inner, &without);
+        assigns = without.verdict != POLICY_DENY;
+    }
     if (launch->kind == LAUNCH_SHELL)
         decision_box(d, true, "\"%s\" hands \"%.60s\" to a shell, which no rule names: the sandbox has no shell to run",
                      argv[0], what);
+    else if (assigns)
+        decision_box(d, true, "%s", result.reason);
     else if (result.verdict == POLICY_DENY)
         decision_box(
             d, true,
@@ -387,7 +422,7 @@ static void judge_covered(const struct run *run, const char *const *argv, const 
         return;
     judge_reach(run, argv, d);
     if (launch->kind == LAUNCH_LAUNCHER || launch->kind == LAUNCH_SHELL)
-        judge_inner(run, argv, launch, d);
+        judge_inner(run, argv, launch, rule, d);
     for (size_t i = 0; run->env && run->env[i]; i++)
         if (d->verdict == POLICY_ALLOW && variable_class(run->context, run->base, run->env[i]) == VARIABLE_OTHER)
             decision_box(d, true, "the assignment \"%.60s\" may name programs or files that no rule allows",

@@ -10,7 +10,7 @@
 
 #include <string.h>
 
-enum reach_kind { PROGRAM, NETWORK, SYSTEM, SCRIPT };
+enum reach_kind { PROGRAM, NETWORK, SYSTEM, RIGHTS, SCRIPT };
 
 static const struct {
     const char *program, *subcommand, *option;
@@ -75,6 +75,9 @@ static void say(struct buf *why, enum reach_kind kind, const char *word)
     case SYSTEM:
         buf_printf(why, "\"%.80s\" looks at or steers processes beyond this call: in the sandbox there are none", word);
         return;
+    case RIGHTS:
+        buf_printf(why, "\"%.80s\" asks for the rights of another user, which the sandbox never gives", word);
+        return;
     case SCRIPT:
         buf_printf(why,
                    "\"%.80s\" carries a program of its own, which no rule can read: the sandbox bounds what it does",
@@ -83,11 +86,13 @@ static void say(struct buf *why, enum reach_kind kind, const char *word)
 }
 
 // "--upload-pack=x" and "--upload-pa" for "--upload-pack"; "-xcmd" and "-yx" for "-x"; "-exec" for "-exec".
-static bool option_matches(const char *word, const char *option)
+static bool option_matches(const char *word, const char *option, bool shortened)
 {
     size_t n = strlen(option);
     if (strncmp(option, "--", 2) == 0) {
         size_t len = strcspn(word, "=");
+        if (!shortened)
+            return len == n && memcmp(word, option, n) == 0;
         return strncmp(word, "--", 2) == 0 && len >= 5 && len <= n && strncmp(word, option, len) == 0;
     }
     if (n > 2)
@@ -96,6 +101,16 @@ static bool option_matches(const char *word, const char *option)
         return false;
     size_t letters = strspn(word + 1, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ");
     return word[1] == option[1] || (letters <= 3 && memchr(word + 1, option[1], letters)); // -nO./x
+}
+
+// Programs that know their long options in full only.
+static bool shortens(const char *program)
+{
+    static const char *const EXACT[] = {"valgrind", "cargo", "flamegraph", "samply", "rg", "fd"};
+    for (size_t i = 0; i < ARRAY_LEN(EXACT); i++)
+        if (strcmp(program, EXACT[i]) == 0)
+            return false;
+    return true;
 }
 
 static bool reach_by_table(const char *const *argv, size_t end, struct buf *why)
@@ -114,7 +129,7 @@ static bool reach_by_table(const char *const *argv, size_t end, struct buf *why)
         for (size_t i = 1; i < end && strcmp(argv[i], "--") != 0; i++) {
             if (REACHES[k].kind == SCRIPT && argv[i][0] != '-')
                 break; // the script's own name; what follows is for the script
-            if (!option_matches(argv[i], REACHES[k].option))
+            if (!option_matches(argv[i], REACHES[k].option, shortens(program)))
                 continue;
             say(why, REACHES[k].kind, argv[i]);
             return true;

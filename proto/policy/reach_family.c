@@ -389,6 +389,10 @@ bool reach_of_debugger(const char *const *argv, size_t end, struct buf *why)
 bool reach_of_valgrind(const char *const *argv, size_t end, struct buf *why)
 {
     for (size_t i = 1; i < end; i++) {
+        if (strcmp(argv[i], "--tool") == 0) {
+            buf_printf(why, "valgrind takes \"--tool=NAME\" as one word, and starts the word behind a bare \"--tool\"");
+            return true;
+        }
         if (strncmp(argv[i], "--tool=", 7) != 0 || !strchr(argv[i], '/'))
             continue;
         reach_says_program(why, argv[i]);

@@ -119,6 +119,44 @@ static void test_policy_reach_marks_attacks(void **state)
     check_all("Bash", OTHER, ARRAY_LEN(OTHER), POLICY_ALLOW_SANDBOXED);
 }
 
+static void test_policy_reach_gives_the_right_reason(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *allow, *command, *says; // NULL: nothing, it is allowed
+    } LINES[] = {
+        {"Bash(valgrind *)", "valgrind --xml=yes --xml-file=o.xml ./target/debug/hello", NULL},
+        {"Bash(valgrind *)", "valgrind --log-socket=1.2.3.4 ./target/debug/hello", "reaches for the network"},
+        {"Bash(valgrind *)", "valgrind --tool callgrind ./target/debug/x", "takes \"--tool=NAME\" as one word"},
+        {"Bash(flamegraph *)", "flamegraph --title x -- ./target/release/a", NULL},
+        {"Bash(flamegraph *)", "flamegraph --subtitle x --title y ./target/release/a", NULL},
+        {"Bash(flamegraph *)", "flamegraph --flamechart sh", "would start \"sh\""},
+        {"Bash(flamegraph *)", "flamegraph --post-process=x ./target/release/a", "names a program"},
+        {"Bash(env *)", "env", NULL},
+        {"Bash(env *)", "env -S 'sh -c id'", "names a program"},
+        {"Bash(env FOO=1 cargo *)", "env FOO=1 cargo build", "would start \"cargo\""},
+        {"Bash(env FOO=1 cargo *), Bash(cargo *)", "env FOO=1 cargo build", NULL},
+        {"Bash(env *), Bash(cargo *)", "env RUST_LOG=x cargo build", NULL},
+        {"Bash(env *), Bash(cargo *)", "env FOO=1 cargo build", "the assignment \"FOO=1\" is not among"},
+        {"Bash(env *), Bash(cargo *)", "env LD_PRELOAD=./x cargo build", "never taken from an agent"},
+        {"Bash(env LD_PRELOAD=./x cargo *), Bash(cargo *)", "env LD_PRELOAD=./x cargo build", "never taken from"},
+        {"Bash(sudo *), Bash(ls *)", "sudo ls", "rights of another user"},
+    };
+    struct err err = {0};
+    const struct policy_context c = {
+        .workspace = "/ws", .home = "/home/me", .built = (const char *const[]){"/ws/target", NULL}};
+    for (size_t i = 0; i < ARRAY_LEN(LINES); i++) {
+        struct decision d;
+        struct policy *p = NULL;
+        assert_ok(policy_from_list_new("x", LINES[i].allow, "a.md", &p, &err), &err);
+        decide_command(p, &c, LINES[i].command, &d);
+        if (d.verdict != (LINES[i].says ? POLICY_ALLOW_SANDBOXED : POLICY_ALLOW) ||
+            !strstr(d.reason, LINES[i].says ? LINES[i].says : ""))
+            fail_msg("%s: %s -> %s (%s)", LINES[i].allow, LINES[i].command, policy_verdict_name(d.verdict), d.reason);
+        policy_free(p);
+    }
+}
+
 static void test_policy_reach_leaves_everyday_lines_alone(void **state)
 {
     (void)state;
@@ -257,6 +295,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_policy_reach_marks_attacks),
+        cmocka_unit_test(test_policy_reach_gives_the_right_reason),
         cmocka_unit_test(test_policy_reach_leaves_everyday_lines_alone),
         cmocka_unit_test(test_policy_reach_own_folders_are_no_outside),
         cmocka_unit_test(test_policy_reach_project_code_needs_own_rights),
