@@ -10,7 +10,7 @@ cd "$(dirname "$0")"
 BUILD_PACKAGES=(gcc libc6-dev cmake ninja-build pkg-config git ca-certificates
   libzmq3-dev libjansson-dev libcurl4-openssl-dev liblua5.4-dev libuv1-dev libsqlite3-dev libyaml-dev
   libpcre2-dev libmicrohttpd-dev libsodium-dev libdw-dev libelf-dev zlib1g-dev libcmocka-dev)
-RUN_PACKAGES=(linux-perf binutils tzdata)
+RUN_PACKAGES=(linux-perf valgrind binutils tzdata)
 TEST_PACKAGES=(clang libclang-rt-14-dev python3 python3-prometheus-client lua5.4 faketime)
 RUST_PACKAGES=(cargo rustc rust-clippy)
 
