@@ -284,7 +284,8 @@ class Scenario(unittest.TestCase):
         self.root = pathlib.Path(tempfile.mkdtemp(prefix="baton-scenario-")).resolve()
         self.state = self.root / "state"
         self.running = []
-        self.env = {**os.environ, **GIT_ENV, "BATON_STATE": str(self.state), "TMPDIR": str(self.root / "tmp")}
+        self.env = {**os.environ, **GIT_ENV, "BATON_STATE": str(self.state), "TMPDIR": str(self.root / "tmp"),
+                    "XDG_CONFIG_HOME": str(self.root / "config")}
         (self.root / "tmp").mkdir()
         self.addCleanup(self.clean_up)
 
