@@ -39,18 +39,11 @@ static char *place_of(const json_t *row)
     return profiled_plain(text, 200);
 }
 
-// 1234567 -> 1,234,567
 static void count_text(double v, char *out, size_t room)
 {
-    char digits[32];
-    int n = snprintf(digits, sizeof(digits), "%.0f", v);
-    size_t at = 0;
-    for (int i = 0; i < n && at + 2 < room; i++) {
-        if (i > 0 && (n - i) % 3 == 0 && digits[i - 1] != '-')
-            out[at++] = ',';
-        out[at++] = digits[i];
-    }
-    out[at] = '\0';
+    AUTO_BUF struct buf b = {0};
+    buf_grouped(&b, v);
+    snprintf(out, room, "%s", buf_str(&b));
 }
 
 static void print_evidence(const json_t *row, FILE *out)

@@ -79,6 +79,17 @@ void buf_printf(struct buf *b, const char *fmt, ...)
     va_end(again);
 }
 
+void buf_grouped(struct buf *b, double v)
+{
+    char digits[400]; // the largest double has 309
+    int n = snprintf(digits, sizeof(digits), "%.0f", v);
+    for (int i = 0; i < n; i++) {
+        if (i > 0 && (n - i) % 3 == 0 && digits[i - 1] != '-')
+            buf_char(b, ',');
+        buf_char(b, digits[i]);
+    }
+}
+
 void buf_clear(struct buf *b)
 {
     b->len = 0;

@@ -24,9 +24,10 @@ void buf_add(struct buf *b, const void *data, size_t len);
 void buf_str_add(struct buf *b, const char *s);
 void buf_char(struct buf *b, char c);
 void buf_printf(struct buf *b, const char *fmt, ...) ATTR_PRINTF(2, 3);
-void buf_clear(struct buf *b);            // length 0, memory kept
-const char *buf_str(const struct buf *b); // "" when empty; borrowed until the next change
-char *buf_steal(struct buf *b);           // owned by the caller ("" copy when empty); b is empty after
-void buf_free(struct buf *b);             // also for AUTO(buf_free)
+void buf_grouped(struct buf *b, double v); // rounded: 1234567 -> 1,234,567
+void buf_clear(struct buf *b);             // length 0, memory kept
+const char *buf_str(const struct buf *b);  // "" when empty; borrowed until the next change
+char *buf_steal(struct buf *b);            // owned by the caller ("" copy when empty); b is empty after
+void buf_free(struct buf *b);              // also for AUTO(buf_free)
 
 #define AUTO_BUF AUTO(buf_free)

@@ -13,6 +13,7 @@ add_executable(box_without ${CMAKE_CURRENT_LIST_DIR}/sandbox/without.c)
 target_compile_definitions(box_without PRIVATE _GNU_SOURCE)
 set_target_properties(box_without PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
 find_package(Python3 REQUIRED COMPONENTS Interpreter)
+# Each test has an ordinary user of its own: limits of processes count all that a user has, and one of the attacks is a fork bomb.
 if(NOT BATON_SANITIZE) # the sanitizers' runtime looks for places that a box does not show
   foreach(user root ordinary)
     set(uid $<IF:$<STREQUAL:${user},root>,0,1000>)
@@ -21,18 +22,18 @@ if(NOT BATON_SANITIZE) # the sanitizers' runtime looks for places that a box doe
         --check ${PROJECT_SOURCE_DIR}/docs/attacks.md)
     set_tests_properties(scenario.box_attacks_${user} PROPERTIES LABELS scenario TIMEOUT 400 SKIP_RETURN_CODE 77)
     add_test(NAME scenario.box_degraded_${user} COMMAND ${Python3_EXECUTABLE} -B ${CMAKE_CURRENT_LIST_DIR}/sandbox/degraded.py
-      $<TARGET_FILE:box_run> $<TARGET_FILE:box_attacks> $<TARGET_FILE:box_without> --uid ${uid})
+      $<TARGET_FILE:box_run> $<TARGET_FILE:box_attacks> $<TARGET_FILE:box_without> --uid $<IF:$<STREQUAL:${user},root>,0,1001>)
     set_tests_properties(scenario.box_degraded_${user} PROPERTIES LABELS scenario TIMEOUT 400 SKIP_RETURN_CODE 77)
   endforeach()
 endif()
 add_test(NAME scenario.box_work COMMAND ${Python3_EXECUTABLE} ${CMAKE_CURRENT_LIST_DIR}/sandbox/work.py $<TARGET_FILE:box_run>)
 set_tests_properties(scenario.box_work PROPERTIES PROCESSORS 2 COST 900 LABELS "scenario;project" TIMEOUT 900 SKIP_RETURN_CODE 77)
 foreach(user root ordinary)
-  set(uid $<IF:$<STREQUAL:${user},root>,0,1000>)
   add_test(NAME scenario.box_fetch_${user}
-    COMMAND ${Python3_EXECUTABLE} -B ${CMAKE_CURRENT_LIST_DIR}/sandbox/fetch.py $<TARGET_FILE:box_run> --uid ${uid})
+    COMMAND ${Python3_EXECUTABLE} -B ${CMAKE_CURRENT_LIST_DIR}/sandbox/fetch.py $<TARGET_FILE:box_run> --uid $<IF:$<STREQUAL:${user},root>,0,1002>)
   add_test(NAME scenario.box_pins_${user}
-    COMMAND ${Python3_EXECUTABLE} -B ${CMAKE_CURRENT_LIST_DIR}/sandbox/pins.py $<TARGET_FILE:box_run> $<TARGET_FILE:baton> --uid ${uid})
+    COMMAND ${Python3_EXECUTABLE} -B ${CMAKE_CURRENT_LIST_DIR}/sandbox/pins.py $<TARGET_FILE:box_run> $<TARGET_FILE:baton>
+      --uid $<IF:$<STREQUAL:${user},root>,0,1003>)
   set_tests_properties(scenario.box_fetch_${user} scenario.box_pins_${user} PROPERTIES LABELS scenario TIMEOUT 300 SKIP_RETURN_CODE 77)
 endforeach()
 # As an ordinary user no sanitizer sees more of it than as root.

@@ -62,6 +62,21 @@ static json_t *version_new(const struct cargo_metadata *m, size_t at, const size
     return row;
 }
 
+json_t *of_several_versions_new(json_t *names)
+{
+    json_t *list = json_array(), *versions;
+    const char *name;
+    json_object_foreach (names, name, versions) {
+        if (json_array_size(versions) < 2)
+            continue;
+        json_t *row = json_object();
+        json_put_str(row, "name", name);
+        json_put(row, "versions", json_incref(versions));
+        json_array_append_new(list, row);
+    }
+    return list;
+}
+
 json_t *pulled_in_new(const struct cargo_metadata *m)
 {
     size_t *from = mem_array(m->package_count, sizeof(*from));
@@ -78,17 +93,7 @@ json_t *pulled_in_new(const struct cargo_metadata *m)
     }
     mem_free(from);
     mem_free(seen);
-    json_t *list = json_array(), *versions;
-    const char *name;
-    json_object_foreach (names, name, versions) {
-        if (json_array_size(versions) < 2)
-            continue;
-        json_t *row = json_object();
-        json_put_str(row, "name", name);
-        json_put(row, "versions", json_incref(versions));
-        json_array_append_new(list, row);
-    }
-    return list;
+    return of_several_versions_new(names);
 }
 
 json_t *proc_macros_new(const struct cargo_metadata *m)

@@ -10,6 +10,8 @@
 // name. users depend on it directly; way is the shortest one from a member of the workspace. Dev-dependencies do not
 // count.
 json_t *pulled_in_new(const struct cargo_metadata *m);
+// Array of {name, versions} of those members {NAME: [version…]} that have several.
+json_t *of_several_versions_new(json_t *names);
 
 // {"NAME VERSION": true} of the packages that are procedural macros.
 json_t *proc_macros_new(const struct cargo_metadata *m);

@@ -4,6 +4,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "buildinfo/pulled_in.h"
 #include "toml/toml.h"
 
 #include <stdio.h>
@@ -127,18 +128,7 @@ json_t *duplicates_new(const struct cargo_metadata *m)
         json_add_str(versions, m->packages[i].version);
     }
     mem_free(used);
-    json_t *list = json_array();
-    const char *name;
-    json_t *versions;
-    json_object_foreach (names, name, versions) {
-        if (json_array_size(versions) < 2)
-            continue;
-        json_t *row = json_object();
-        json_put_str(row, "name", name);
-        json_put(row, "versions", json_incref(versions));
-        json_array_append_new(list, row);
-    }
-    return list;
+    return of_several_versions_new(names);
 }
 
 json_t *features_new(const struct cargo_metadata *m)

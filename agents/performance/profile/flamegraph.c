@@ -100,18 +100,6 @@ static size_t count_letters(const char *text, size_t max, size_t *ret_bytes)
     return letters;
 }
 
-// 1234567 -> 1,234,567
-static void add_count(struct buf *out, uint64_t v)
-{
-    char digits[24];
-    int n = snprintf(digits, sizeof(digits), "%llu", (unsigned long long)v);
-    for (int i = 0; i < n; i++) {
-        if (i > 0 && (n - i) % 3 == 0)
-            buf_char(out, ',');
-        buf_char(out, digits[i]);
-    }
-}
-
 static double percent(const struct picture *p, uint64_t count)
 {
     return 100.0 * (double)count / (double)p->total;
@@ -270,7 +258,7 @@ static void add_node(struct picture *p, const struct node *n)
     buf_printf(out, " data-d=\"%u\"><title>", n->depth);
     buf_str_add(out, name);
     buf_char(out, '\n');
-    add_count(out, n->end - n->start);
+    buf_grouped(out, (double)(n->end - n->start));
     buf_char(out, ' ');
     const char *unit = p->o->unit ? p->o->unit : "samples";
     add_escaped(out, unit, strlen(unit));

@@ -164,23 +164,12 @@ static void judge(struct growth *g)
 
 // --- words ---
 
-static void add_number(struct buf *out, double v)
-{
-    char digits[32];
-    int n = snprintf(digits, sizeof(digits), "%.0f", v);
-    for (int i = 0; i < n; i++) {
-        if (i > 0 && (n - i) % 3 == 0)
-            buf_char(out, ',');
-        buf_char(out, digits[i]);
-    }
-}
-
 // "1,000 → 2,000"
 static void add_numbers(struct buf *out, const double *values, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
         buf_str_add(out, i ? " → " : "");
-        add_number(out, values[i]);
+        buf_grouped(out, values[i]);
     }
 }
 

@@ -93,18 +93,6 @@ static int by_score(const void *a, const void *b)
 
 // --- evidence ---
 
-// 1234567 -> 1,234,567
-static void add_number(struct buf *out, uint64_t v)
-{
-    char digits[24];
-    int n = snprintf(digits, sizeof(digits), "%llu", (unsigned long long)v);
-    for (int i = 0; i < n; i++) {
-        if (i > 0 && (n - i) % 3 == 0)
-            buf_char(out, ',');
-        buf_char(out, digits[i]);
-    }
-}
-
 static void say_charged(const struct row *row, const json_t *charged, json_t *evidence)
 {
     struct buf b = BUF_INIT;
@@ -148,7 +136,7 @@ static void say_counts(const struct ranking_facts *facts, const struct row *row,
     struct buf b = BUF_INIT;
     const struct counted *c = &row->counted;
     if (c->syscalls >= SYSCALLS_LEAST && c->syscalls_pct >= SYSCALLS_LEAST_PCT) {
-        add_number(&b, (uint64_t)llround(c->syscalls));
+        buf_grouped(&b, c->syscalls);
         buf_printf(&b, " system calls below it, %.0f %% of all", c->syscalls_pct);
         if (time > 0)
             buf_printf(&b, "; the kernel took %.0f %% of the time", 100 * (double)facts->sys_ns / time);
@@ -157,16 +145,16 @@ static void say_counts(const struct ranking_facts *facts, const struct row *row,
     }
     if (c->loop_callee) {
         buf_printf(&b, "loops: calls %s ", c->loop_callee);
-        add_number(&b, c->loop_count);
+        buf_grouped(&b, (double)c->loop_count);
         buf_str_add(&b, c->called > 1 ? " times in each of its " : " times in one call");
         if (c->called > 1) {
-            add_number(&b, c->called);
+            buf_grouped(&b, (double)c->called);
             buf_str_add(&b, " calls");
         }
         json_add_str(evidence, buf_str(&b));
     } else if (c->called >= LOOP_LEAST) {
         buf_str_add(&b, "called ");
-        add_number(&b, c->called);
+        buf_grouped(&b, (double)c->called);
         buf_str_add(&b, " times");
         json_add_str(evidence, buf_str(&b));
     }

@@ -3,7 +3,7 @@
 
 cases.py BOX_RUN BATON_EXEC ATTACKS FILE.jsonl... [--only ID] [--everybody] [--verbose]
 Executed is every case that is expected allow_but_sandboxed or has verified_here. All of it happens in a machine to throw away
-(machine.py), where /ws, /outside, /home/me and /other are folders of memory; with root, every other one in the box as uid 1000.
+(machine.py), where /ws, /outside, /home/me and /other are folders of memory; with root, every other one in the box as an ordinary user.
 --everybody: each as both.
 One JSON line for each case that failed or could not be executed, and one with the counts. Exit status 77: no such machine here."""
 import hashlib
@@ -24,7 +24,7 @@ import machine
 import setups
 from setups import SECRET, put
 
-ORDINARY = 1000
+ORDINARY = 1004
 WALL = 60
 PROGRAMS = {"box_run": "/opt-baton/tests/box_run", "exec": "/opt-baton/bin/baton-exec", "attacks": "/opt-baton/tests/attack"}
 STAND_INS = "/stand-in"  # for programs that are not installed: they start whatever their arguments name

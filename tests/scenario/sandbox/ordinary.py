@@ -12,7 +12,7 @@ import tempfile
 import machine
 
 PLACE = "/mnt"  # a folder that is there everywhere, so that nothing has to be made and removed
-USER = 1000
+USER = 1005
 
 
 def show_toolchain():
