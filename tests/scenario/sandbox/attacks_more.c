@@ -229,18 +229,24 @@ static int a_rename_over(void) // the folder that holds it is moved away, and on
 // A folder of ours and a link to theirs change places without end, while we look into it.
 static int a_race_symlink(void)
 {
-    char link[4200], key[4200];
-    int found = 0;
+    char link[4200], key[4200], byte = 0;
+    int found = 0, begun[2];
     snprintf(link, sizeof(link), "%s-link", argument(2));
     snprintf(key, sizeof(key), "%s/key", argument(2));
-    if (symlink(argument(1), link) < 0)
+    if (symlink(argument(1), link) < 0 || pipe(begun) < 0)
         return 0;
     pid_t pid = fork();
     if (pid == 0)
-        for (;;)
+        for (int first = 1;; first = 0) {
             (void)renameat2(AT_FDCWD, link, AT_FDCWD, argument(2), RENAME_EXCHANGE);
-    for (int i = 0; i < RACES && !found; i++)
+            if (first)
+                (void)!write(begun[1], "", 1);
+        }
+    (void)!read(begun[0], &byte, 1); // on a busy machine the other side would come when this one is done
+    for (int i = 0; i < RACES && !found; i++) {
         found = reads(key);
+        sched_yield();
+    }
     kill(pid, SIGKILL);
     waitpid(pid, NULL, 0);
     return found;
