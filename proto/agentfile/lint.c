@@ -149,6 +149,14 @@ static void check_duplicates(const struct front *front, struct agentfile *f)
 }
 
 // " #" in an unquoted value begins a comment.
+// Nothing but what may stand before a comment; the text of a line has no end of its own.
+static bool is_marks(const char *from, const char *to)
+{
+    while (from < to && memchr(" |>", *from, 3))
+        from++;
+    return from == to;
+}
+
 static void check_comments(const struct source *s, const struct front *front, struct agentfile *f)
 {
     static const char *const keys[] = {"/name", "/description", "/tools", "/allowed-tools"};
@@ -162,7 +170,7 @@ static void check_comments(const struct source *s, const struct front *front, st
         const char *colon = memchr(line->text, ':', line->len);
         const char *text = json_string_value(value);
         if (hash && colon && hash > colon && !memmem(text, strlen(text), " #", 2) && !strpbrk(text, "\n") &&
-            strspn(colon + 1, " |>") < (size_t)(hash - colon))
+            !is_marks(colon + 1, hash))
             agentfile_note(f, AGENT_INFO, number,
                            "YAML takes what follows ' #' for a comment; quote the value of '%s' if "
                            "it belongs to it",
